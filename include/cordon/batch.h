@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORDON_BATCH_H
+#define CORDON_BATCH_H
+
+/*
+ * Batch: many calls submitted to one session, one doorbell, answers collected in order or as they
+ * finish. Up to CORDON_BATCH_MAX calls are in flight in a session.
+ *
+ * A pending call belongs to its session and ends exactly once: by the cordon_collect() that returns an
+ * outcome. Memory that arguments name must stay until then; deadlines are enforced though nobody waits.
+ * At level `inline` a call is executed when it is submitted.
+ *
+ * Threads: one at a time for one session's batch.
+ */
+
+#include "cordon/session.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define CORDON_BATCH_MAX 64
+
+struct cordon_pending;
+
+/*
+ * Submit a call without waking the worker: cordon_flush() does.
+ * Returns 0; -EAGAIN with CORDON_BATCH_MAX in flight; as cordon_call() for arguments that do not fit; a
+ * refusing outcome (CORDON_STALE, CORDON_OPEN, CORDON_BUSY), sentence in @ret_error.
+ */
+CORDON_API CORDON_MUST_USE int cordon_submit(struct cordon_session *session,
+                                             struct cordon_function *function,
+                                             const struct cordon_value *args, size_t count,
+                                             uint64_t deadline_ns,
+                                             struct cordon_pending **ret_pending,
+                                             struct cordon_error *ret_error);
+
+/* Let the worker begin. Cheap when it is already running. */
+CORDON_API void cordon_flush(struct cordon_session *session);
+
+/*
+ * Wait for one call until @until_ns (0: only look).
+ * Returns its outcome, after which @pending is gone; -ETIME when it has not ended yet.
+ */
+CORDON_API CORDON_MUST_USE int cordon_collect(struct cordon_pending *pending, uint64_t until_ns,
+                                              struct cordon_result *ret_result);
+
+/*
+ * Find a call that has ended (its cordon_collect() will not wait); waits until @until_ns for one.
+ * Returns 0, -ETIME, -ENOENT when none is in flight.
+ */
+CORDON_API CORDON_MUST_USE int cordon_collect_any(struct cordon_session *session,
+                                                  uint64_t until_ns,
+                                                  struct cordon_pending **ret_pending);
+
+/*
+ * Descriptor that polls readable when a call has ended, in cells opened with `events`. Borrowed; for
+ * poll and epoll only; cordon_collect_any() drains it. -1 in others.
+ */
+CORDON_API int cordon_session_event_fd(struct cordon_session *session);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORDON_FUNCTION_H
+#define CORDON_FUNCTION_H
+
+/*
+ * Function: a prototype bound to a cell. Binding compiles it and checks that the library has the
+ * symbol; from then on calls cost no parsing. Functions live as long as their cell.
+ */
+
+#include "cordon/cell.h"
+#include "cordon/value.h"
+#include "cordon/outcome.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct cordon_function;
+
+#define CORDON_NEVER UINT64_MAX /* a deadline that never passes */
+#define CORDON_DEFAULT 0u       /* the cell's deadline_ms from now */
+
+/*
+ * Bind a function.
+ *
+ * @prototype  a declaration, or the name of one in the cell's interface.
+ * @require    enum cordon_isolation bits that the calls need; refused where the cell cannot promise
+ *             them, unless CORDON_BEST_EFFORT is among them.
+ *
+ * Returns 0; -EINVAL, -ENOTSUP (the declaration, or @require), -ENOENT (no such symbol: near names are
+ * given), -E2BIG.
+ * Threads: any.
+ */
+CORDON_API CORDON_MUST_USE int cordon_bind(struct cordon_cell *cell, const char *prototype,
+                                           uint32_t require, struct cordon_function **ret_function,
+                                           struct cordon_error *ret_error);
+
+/* The plan that calls of @function follow: borrowed, aligned to 8. */
+CORDON_API const void *cordon_function_plan(const struct cordon_function *function,
+                                            size_t *ret_bytes);
+
+/* What a call came to. Needs no initialisation. */
+struct cordon_result {
+    struct cordon_value value; /* what the function returned; MEMORY lives in `small` or `owned` */
+    int error_number;          /* errno after the call; 0: none */
+    int signal;                /* CRASHED: the signal, or 0 */
+    int exit_status;           /* CRASHED without a signal: exit status */
+    void *owned;               /* freed by cordon_result_release() */
+    uint64_t small[8];
+    struct cordon_error error; /* anything but CORDON_DONE: a sentence */
+};
+
+/* Free what a result owns. Needed after results that are memory; harmless after all others. */
+CORDON_API void cordon_result_release(struct cordon_result *result);
+
+/*
+ * Call a function and wait for its answer.
+ *
+ * Arguments are copied before the wait begins. Outputs - arguments' memory and @ret_result - are
+ * written on CORDON_DONE only.
+ *
+ * @args   one value for each parameter that is passed: without those that only give input lengths.
+ * @count  how many; more than the prototype has only for `...`.
+ * @deadline_ns  CLOCK_MONOTONIC, in nanoseconds; CORDON_NEVER, CORDON_DEFAULT.
+ *
+ * Returns an enum cordon_outcome; -EINVAL (arguments do not fit), -E2BIG (a limit), -ENOENT, -ECHILD
+ * (after fork), -ESHUTDOWN (the cell is closed), with a sentence in @ret_result->error.
+ * Threads: any; a thread's calls stay with one worker. Signals: not for use in a handler.
+ */
+CORDON_API CORDON_MUST_USE int cordon_call(struct cordon_function *function,
+                                           const struct cordon_value *args, size_t count,
+                                           uint64_t deadline_ns, struct cordon_result *ret_result);
+
+/* CLOCK_MONOTONIC now + @timeout_ms, as a deadline. */
+CORDON_API uint64_t cordon_after_ms(uint64_t timeout_ms);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
