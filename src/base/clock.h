@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+/* CLOCK_MONOTONIC in nanoseconds, the only clock that deadlines are held against. */
+
+#include <stdint.h>
+#include <time.h>
+
+#define CLOCK_NEVER UINT64_MAX
+#define CLOCK_SECOND_NS 1000000000ull
+#define CLOCK_MS_NS 1000000ull
+
+static inline uint64_t clock_now_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * CLOCK_SECOND_NS + (uint64_t)now.tv_nsec;
+}
+
+static inline struct timespec clock_timespec(uint64_t ns)
+{
+    return (struct timespec){.tv_sec = (time_t)(ns / CLOCK_SECOND_NS),
+                             .tv_nsec = (long)(ns % CLOCK_SECOND_NS)};
+}
+
+/* now + timeout, CLOCK_NEVER where that overflows. */
+static inline uint64_t clock_after_ns(uint64_t timeout_ns)
+{
+    uint64_t now = clock_now_ns();
+    return timeout_ns >= CLOCK_NEVER - now ? CLOCK_NEVER : now + timeout_ns;
+}
+
+#endif

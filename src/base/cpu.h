@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BASE_CPU_H
+#define BASE_CPU_H
+
+/* What C has no words for, or only words that a sanitizer does not understand. */
+
+#include <stdatomic.h>
+
+/* Tell the CPU that this is a loop which waits for another one. */
+static inline void cpu_relax(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb" ::: "memory");
+#endif
+}
+
+/*
+ * Full barrier: stores before it are seen by others before loads after it are made. As
+ * atomic_thread_fence(memory_order_seq_cst), which gcc refuses under -fsanitize=thread; what is handed
+ * over must be so by release and acquire, a fence alone is not seen by that tool.
+ */
+static inline void cpu_fence(void)
+{
+#if defined(__x86_64__)
+    __asm__ volatile("lock; orl $0, (%%rsp)" ::: "memory", "cc");
+#elif defined(__aarch64__)
+    __asm__ volatile("dmb ish" ::: "memory");
+#else
+    atomic_thread_fence(memory_order_seq_cst);
+#endif
+}
+
+#endif
