@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "prototype/prototype.h"
+
+#include "prototype/plan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "prototype/compile.h"
+#include "prototype/parser.h"
+
+struct interface_entry {
+    const char *name;
+    const void *plan;
+    uint32_t plan_bytes;
+};
+
+struct interface {
+    struct pool pool; /* entries, names and plans */
+    const char *library;
+    struct interface_entry *functions;
+    size_t function_count;
+    struct interface_entry *types;
+    size_t type_count;
+    uint32_t *slots; /* hash of function names: index + 1 */
+    uint32_t slot_count;
+};
+
+static uint32_t hash_name(const char *name)
+{
+    return (uint32_t)fnv64(FNV64_START, name, strlen(name));
+}
+
+static const char *keep_text(struct unit *unit, struct interface *interface, const char *text)
+{
+    const char *kept = pool_text(&interface->pool, text, strlen(text));
+    if (!kept) {
+        (void)unit_refuse(unit, 0, -ENOMEM, "not enough memory");
+    }
+    return kept;
+}
+
+static void *keep_room(struct unit *unit, struct interface *interface, size_t bytes)
+{
+    void *room = pool_take(&interface->pool, bytes);
+    if (!room) {
+        (void)unit_refuse(unit, 0, -ENOMEM, "not enough memory");
+    }
+    return room;
+}
+
+static bool index_functions(struct unit *unit, struct interface *interface)
+{
+    interface->slot_count = 2;
+    while (interface->slot_count < 2 * interface->function_count) {
+        interface->slot_count *= 2;
+    }
+    interface->slots = keep_room(unit, interface, interface->slot_count * sizeof *interface->slots);
+    for (size_t i = 0; interface->slots && i < interface->function_count; i++) {
+        uint32_t slot = hash_name(interface->functions[i].name) & (interface->slot_count - 1);
+        while (interface->slots[slot]) {
+            slot = (slot + 1) & (interface->slot_count - 1);
+        }
+        interface->slots[slot] = (uint32_t)i + 1;
+    }
+    return !unit->error;
+}
+
+static bool compile_functions(struct compiler *compiler, struct interface *interface)
+{
+    struct unit *unit = compiler->unit;
+    size_t room = unit->function_count * sizeof *interface->functions;
+    interface->functions = keep_room(unit, interface, room);
+    for (const struct function *f = unit->functions; f && !unit->error; f = f->next) {
+        struct interface_entry *entry = &interface->functions[interface->function_count];
+        entry->name = keep_text(unit, interface, f->name);
+        entry->plan = compile_function(compiler, f, &interface->pool, &entry->plan_bytes);
+        interface->function_count++;
+    }
+    return !unit->error && index_functions(unit, interface);
+}
+
+/* Only what has a size has a plan of its own: structs, enums, names of numbers. */
+static bool has_plan(const struct named_type *named)
+{
+    return named->type->shape == SHAPE_SCALAR ||
+           (named->type->shape == SHAPE_RECORD && named->type->record->defined);
+}
+
+static bool compile_types(struct compiler *compiler, struct interface *interface)
+{
+    struct unit *unit = compiler->unit;
+    size_t count = 0;
+    for (const struct named_type *n = unit->named_types; n; n = n->next) {
+        count += has_plan(n) ? 1 : 0;
+    }
+    interface->types = keep_room(unit, interface, count * sizeof *interface->types);
+    for (const struct named_type *n = unit->named_types; n && !unit->error; n = n->next) {
+        if (has_plan(n)) {
+            struct interface_entry *entry = &interface->types[interface->type_count++];
+            entry->name = keep_text(unit, interface, n->name);
+            entry->plan = compile_named_type(compiler, n, &interface->pool, &entry->plan_bytes);
+        }
+    }
+    return !unit->error;
+}
+
+static int compile_unit(struct unit *unit, struct interface *interface)
+{
+    struct compiler compiler = {.unit = unit, .builder = {.unit = unit}};
+    if (compile_functions(&compiler, interface) && compile_types(&compiler, interface) &&
+        unit->library) {
+        interface->library = keep_text(unit, interface, unit->library);
+    }
+    builder_deinit(&compiler.builder);
+    return unit->error;
+}
+
+int interface_parse(const char *name, const char *text, size_t length,
+                    struct interface **ret_interface, struct message *why)
+{
+    if (length > LIMIT_PROTOTYPE_BYTES) {
+        return message_set(why, -E2BIG, "%.100s: longer than LIMIT_PROTOTYPE_BYTES (%u)", name,
+                           LIMIT_PROTOTYPE_BYTES);
+    }
+    struct interface *interface = calloc(1, sizeof *interface);
+    if (!interface) {
+        return message_set(why, -ENOMEM, "%.100s: not enough memory", name);
+    }
+    struct pool pool = {0};
+    struct unit unit = {
+        .name = name, .text = text, .length = (uint32_t)length, .why = why, .pool = &pool};
+    int r = lexer_run(&unit);
+    if (r == 0 && parse_text(&unit)) {
+        r = compile_unit(&unit, interface);
+    }
+    r = unit.error;
+    pool_deinit(&pool);
+    if (r < 0) {
+        interface_free(interface);
+        return r;
+    }
+    *ret_interface = interface;
+    return 0;
+}
+
+void interface_free(struct interface *interface)
+{
+    if (interface) {
+        pool_deinit(&interface->pool);
+        free(interface);
+    }
+}
+
+const char *interface_library(const struct interface *interface)
+{
+    return interface->library;
+}
+
+size_t interface_function_count(const struct interface *interface)
+{
+    return interface->function_count;
+}
+
+const void *interface_plan(const struct interface *interface, size_t index, size_t *ret_bytes)
+{
+    *ret_bytes = interface->functions[index].plan_bytes;
+    return interface->functions[index].plan;
+}
+
+int interface_find(const struct interface *interface, const char *name, size_t *ret_index)
+{
+    if (!name) {
+        if (interface->function_count != 1) {
+            return -ENOENT;
+        }
+        *ret_index = 0;
+        return 0;
+    }
+    uint32_t slot = hash_name(name) & (interface->slot_count - 1);
+    for (; interface->slots[slot]; slot = (slot + 1) & (interface->slot_count - 1)) {
+        size_t index = interface->slots[slot] - 1;
+        if (strcmp(interface->functions[index].name, name) == 0) {
+            *ret_index = index;
+            return 0;
+        }
+    }
+    return -ENOENT;
+}
+
+int interface_type_plan(const struct interface *interface, const char *name, const void **ret_plan,
+                        size_t *ret_bytes)
+{
+    for (size_t i = 0; i < interface->type_count; i++) {
+        if (strcmp(interface->types[i].name, name) == 0) {
+            *ret_plan = interface->types[i].plan;
+            *ret_bytes = interface->types[i].plan_bytes;
+            return 0;
+        }
+    }
+    return -ENOENT;
+}
+
+/* The tag that a handle of the type that @bytes describe carries: FNV-1a 32 of the struct's name. */
+static uint32_t tag_of(const void *bytes)
+{
+    const struct plan *plan = bytes;
+    uint32_t hash = 2166136261u;
+    const char *name = plan_name(plan, plan_type(plan, plan_header(plan)->root_type)->name);
+    for (; *name; name++) {
+        hash = (hash ^ (unsigned char)*name) * 16777619u;
+    }
+    return hash;
+}
+
+int interface_type_by_tag(const struct interface *interface, uint32_t tag, const void **ret_plan,
+                          size_t *ret_bytes)
+{
+    for (size_t i = 0; i < interface->type_count; i++) {
+        if (tag_of(interface->types[i].plan) == tag) {
+            *ret_plan = interface->types[i].plan;
+            *ret_bytes = interface->types[i].plan_bytes;
+            return 0;
+        }
+    }
+    return -ENOENT;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "prototype/known_types.h"
+
+/* Source: glibc's bits/types.h and bits/typesizes.h for LP64. */
+const struct known_type known_types[] = {
+    {"int8_t", CORDON_PLAN_I8},         {"uint8_t", CORDON_PLAN_U8},
+    {"int16_t", CORDON_PLAN_I16},       {"uint16_t", CORDON_PLAN_U16},
+    {"int32_t", CORDON_PLAN_I32},       {"uint32_t", CORDON_PLAN_U32},
+    {"int64_t", CORDON_PLAN_I64},       {"uint64_t", CORDON_PLAN_U64},
+    {"int_least8_t", CORDON_PLAN_I8},   {"uint_least8_t", CORDON_PLAN_U8},
+    {"int_least16_t", CORDON_PLAN_I16}, {"uint_least16_t", CORDON_PLAN_U16},
+    {"int_least32_t", CORDON_PLAN_I32}, {"uint_least32_t", CORDON_PLAN_U32},
+    {"int_least64_t", CORDON_PLAN_I64}, {"uint_least64_t", CORDON_PLAN_U64},
+    {"int_fast8_t", CORDON_PLAN_I8},    {"uint_fast8_t", CORDON_PLAN_U8},
+    {"int_fast16_t", CORDON_PLAN_I64},  {"uint_fast16_t", CORDON_PLAN_U64},
+    {"int_fast32_t", CORDON_PLAN_I64},  {"uint_fast32_t", CORDON_PLAN_U64},
+    {"int_fast64_t", CORDON_PLAN_I64},  {"uint_fast64_t", CORDON_PLAN_U64},
+    {"intmax_t", CORDON_PLAN_I64},      {"uintmax_t", CORDON_PLAN_U64},
+    {"intptr_t", CORDON_PLAN_I64},      {"uintptr_t", CORDON_PLAN_U64},
+    {"size_t", CORDON_PLAN_U64},        {"ssize_t", CORDON_PLAN_I64},
+    {"ptrdiff_t", CORDON_PLAN_I64},     {"off_t", CORDON_PLAN_I64},
+    {"off64_t", CORDON_PLAN_I64},       {"loff_t", CORDON_PLAN_I64},
+    {"time_t", CORDON_PLAN_I64},        {"clock_t", CORDON_PLAN_I64},
+    {"suseconds_t", CORDON_PLAN_I64},   {"useconds_t", CORDON_PLAN_U32},
+    {"clockid_t", CORDON_PLAN_I32},     {"mode_t", CORDON_PLAN_U32},
+    {"pid_t", CORDON_PLAN_I32},         {"uid_t", CORDON_PLAN_U32},
+    {"gid_t", CORDON_PLAN_U32},         {"id_t", CORDON_PLAN_U32},
+    {"dev_t", CORDON_PLAN_U64},         {"ino_t", CORDON_PLAN_U64},
+    {"blksize_t", CORDON_PLAN_I64},     {"blkcnt_t", CORDON_PLAN_I64},
+    {"socklen_t", CORDON_PLAN_U32},     {"sa_family_t", CORDON_PLAN_U16},
+    {"in_addr_t", CORDON_PLAN_U32},     {"in_port_t", CORDON_PLAN_U16},
+    {"key_t", CORDON_PLAN_I32},         {"wint_t", CORDON_PLAN_U32},
+    {"wctype_t", CORDON_PLAN_U64},      {"pthread_t", CORDON_PLAN_U64},
+    {"nfds_t", CORDON_PLAN_U64},        {"rlim_t", CORDON_PLAN_U64},
+    {"regoff_t", CORDON_PLAN_I32},      {"uint", CORDON_PLAN_U32},
+    {"ulong", CORDON_PLAN_U64},         {"ushort", CORDON_PLAN_U16},
+    {"u_char", CORDON_PLAN_U8},         {"u_short", CORDON_PLAN_U16},
+    {"u_int", CORDON_PLAN_U32},         {"u_long", CORDON_PLAN_U64},
+    {"u_int8_t", CORDON_PLAN_U8},       {"u_int16_t", CORDON_PLAN_U16},
+    {"u_int32_t", CORDON_PLAN_U32},     {"u_int64_t", CORDON_PLAN_U64},
+    {"bool", CORDON_PLAN_BOOL},         {"wchar_t", WCHAR_KIND},
+    {"char16_t", CORDON_PLAN_U16},      {"char32_t", CORDON_PLAN_U32},
+};
+
+const size_t known_type_count = sizeof known_types / sizeof known_types[0];

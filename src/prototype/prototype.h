@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROTOTYPE_PROTOTYPE_H
+#define PROTOTYPE_PROTOTYPE_H
+
+/*
+ * Prototype text to plans. An interface is what a text declares: an optional library name and any
+ * number of functions and named types, each compiled to a plan of its own.
+ *
+ * Threads: parsing is pure; an interface is immutable once parsed and may be read by any thread.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/message.h"
+
+struct interface;
+
+/*
+ * Compile @text (@length bytes, no NUL needed).
+ *
+ * @name  what to call the text in errors: a file name, or "prototype".
+ * @why   on refusal: "name:line:column: sentence", the line, and a caret under the place.
+ *
+ * Returns 0, -EINVAL (does not parse, or a mistake), -ENOTSUP (understood, not supported: the sentence
+ * says why), -E2BIG (a limit, named), -ENOMEM.
+ */
+int interface_parse(const char *name, const char *text, size_t length,
+                    struct interface **ret_interface, struct message *why);
+
+void interface_free(struct interface *interface);
+
+/* The library's name from `library "libz.so.1";`, or NULL. Borrowed. */
+const char *interface_library(const struct interface *interface);
+
+size_t interface_function_count(const struct interface *interface);
+
+/* Plan of function @index: bytes aligned to 8, borrowed from the interface. */
+const void *interface_plan(const struct interface *interface, size_t index, size_t *ret_bytes);
+
+/* Index of the function called @name; the only function if @name is NULL. -ENOENT if there is none. */
+int interface_find(const struct interface *interface, const char *name, size_t *ret_index);
+
+/*
+ * Plan that describes the named type ("struct z_stream", "point_t"), header root_type set.
+ * Returns 0, -ENOENT. Borrowed from the interface.
+ */
+int interface_type_plan(const struct interface *interface, const char *name, const void **ret_plan,
+                        size_t *ret_bytes);
+
+/* As interface_type_plan(), by the tag that handles of the type carry. */
+int interface_type_by_tag(const struct interface *interface, uint32_t tag, const void **ret_plan,
+                          size_t *ret_bytes);
+
+#endif
