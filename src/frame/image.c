@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "frame/walk.h"
+
+#include <errno.h>
+
+struct image_walk {
+    const struct plan *plan;
+    frame_spot_fn *visit;
+    void *context;
+};
+
+static int walk_object(const struct image_walk *walk, const struct frame_spot *spot);
+
+static int walk_fields(const struct image_walk *walk, const struct frame_spot *spot)
+{
+    for (uint32_t i = 0; i < spot->type->count; i++) {
+        const struct cordon_plan_field *field = plan_field(walk->plan, spot->type->first + i);
+        int r = walk_object(walk, &(struct frame_spot){
+                                      .type = plan_type(walk->plan, field->type),
+                                      .owner = spot->type,
+                                      .owner_at = spot->at,
+                                      .at = spot->at + field->offset,
+                                  });
+        if (r != 0) {
+            return r;
+        }
+    }
+    return 0;
+}
+
+static int walk_elements(const struct image_walk *walk, const struct frame_spot *spot)
+{
+    const struct cordon_plan_type *target = plan_type(walk->plan, spot->type->target);
+    if (image_is_plain(walk->plan, target)) {
+        return 0;
+    }
+    for (uint32_t i = 0; i < spot->type->count; i++) {
+        struct frame_spot element = *spot;
+        element.type = target;
+        element.at = spot->at + (size_t)i * target->size;
+        int r = walk_object(walk, &element);
+        if (r != 0) {
+            return r;
+        }
+    }
+    return 0;
+}
+
+/* As deep as by-value types nest: CORDON_PLAN_DEPTH_MAX. */
+static int walk_object(const struct image_walk *walk, const struct frame_spot *spot)
+{
+    switch (spot->type->kind) {
+    case CORDON_PLAN_STRUCT:
+        return walk_fields(walk, spot);
+    case CORDON_PLAN_ARRAY:
+        return walk_elements(walk, spot);
+    case CORDON_PLAN_POINTER:
+    case CORDON_PLAN_STRING:
+    case CORDON_PLAN_HANDLE:
+    case CORDON_PLAN_CALLBACK:
+    case CORDON_PLAN_WITHIN:
+    case CORDON_PLAN_VARARGS:
+        return walk->visit(walk->context, spot);
+    default:
+        return 0;
+    }
+}
+
+int image_walk(const struct plan *plan, const struct cordon_plan_type *type, frame_spot_fn *visit,
+               void *context)
+{
+    struct image_walk walk = {.plan = plan, .visit = visit, .context = context};
+    return walk_object(&walk, &(struct frame_spot){.type = type});
+}
+
+bool image_is_plain(const struct plan *plan, const struct cordon_plan_type *type)
+{
+    switch (type->kind) {
+    case CORDON_PLAN_STRUCT:
+        for (uint32_t i = 0; i < type->count; i++) {
+            const struct cordon_plan_field *field = plan_field(plan, type->first + i);
+            if (!image_is_plain(plan, plan_type(plan, field->type))) {
+                return false;
+            }
+        }
+        return true;
+    case CORDON_PLAN_ARRAY:
+        return type->target == CORDON_PLAN_NONE ||
+               image_is_plain(plan, plan_type(plan, type->target));
+    case CORDON_PLAN_VOID:
+    case CORDON_PLAN_TOKEN:
+        return true;
+    default:
+        return scalar_is(type->kind);
+    }
+}
+
+const struct cordon_plan_type *pointer_target(const struct plan *plan,
+                                              const struct cordon_plan_type *type)
+{
+    static const struct cordon_plan_type byte = {.kind = CORDON_PLAN_U8, .size = 1, .align = 1};
+    return type->target == CORDON_PLAN_NONE ? &byte : plan_type(plan, type->target);
+}
+
+size_t element_bytes(const struct cordon_plan_type *target)
+{
+    return target->kind == CORDON_PLAN_VOID || target->size == 0 ? 1 : target->size;
+}
+
+size_t null_ended_count(const void *memory, size_t bytes)
+{
+    size_t count = 0;
+    while (bytes / sizeof(void *) > count &&
+           pointer_at((const uint8_t *)memory + count * sizeof(void *))) {
+        count++;
+    }
+    return count;
+}
+
+__attribute__((noinline)) void copy_out(void *destination, const volatile uint8_t *source,
+                                        size_t bytes)
+{
+    memcpy(destination, (const void *)(uintptr_t)source, bytes);
+    /* What the source holds from here on is nobody's business: only the copy is judged and used. */
+    __asm__ volatile("" ::: "memory");
+}
+
+bool holds_objects(const struct frame_hooks *hooks)
+{
+    return hooks && (hooks->object_to_word || hooks->word_to_object);
+}
+
+int object_to_word(const struct frame_hooks *hooks, const struct plan *plan,
+                   const struct cordon_plan_type *type, void *object, uint64_t *ret_word)
+{
+    *ret_word = (uint64_t)(uintptr_t)object;
+    return object && hooks && hooks->object_to_word
+               ? hooks->object_to_word(hooks->context, plan, type, object, ret_word)
+               : 0;
+}
+
+int word_to_object(const struct frame_hooks *hooks, const struct plan *plan,
+                   const struct cordon_plan_type *type, uint64_t word, void **ret_object,
+                   struct message *why)
+{
+    *ret_object = pointer_from_word(word);
+    return word != 0 && hooks && hooks->word_to_object
+               ? hooks->word_to_object(hooks->context, plan, type, word, ret_object, why)
+               : 0;
+}
+
+int handle_to_word(const struct frame_hooks *hooks, const struct cordon_plan_type *type,
+                   struct cordon_handle handle, uint64_t *ret_word, struct message *why)
+{
+    *ret_word = (uint64_t)handle.generation << 32 | handle.index;
+    bool none = *ret_word == 0 && handle.worker == 0;
+    return !none && hooks && hooks->handle_to_word
+               ? hooks->handle_to_word(hooks->context, type, handle, ret_word, why)
+               : 0;
+}
+
+int word_to_handle(const struct frame_hooks *hooks, const struct cordon_plan_type *type,
+                   uint64_t word, struct cordon_handle *ret_handle)
+{
+    *ret_handle = (struct cordon_handle){
+        .generation = (uint32_t)(word >> 32), .index = (uint32_t)word, .tag = word ? type->tag : 0};
+    return word != 0 && hooks && hooks->word_to_handle
+               ? hooks->word_to_handle(hooks->context, type, word, ret_handle)
+               : 0;
+}
