@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LANE_ERRAND_H
+#define LANE_ERRAND_H
+
+/*
+ * Errands: what a host asks of its keeper, one SOCK_SEQPACKET message each, no answers: all that the
+ * host must learn is written to H of the lane concerned (verdict, death, gone). When the socket ends,
+ * the keeper kills every worker and exits.
+ *
+ * message   fds                                 the keeper
+ * START     H, W[, event][, arena]              maps, seals, starts a worker; failures: verdict START_FAILED
+ * END       -                                   kills the worker, reaps, writes `gone`
+ * WATCH     -                                   looks at the lane's deadlines from now on
+ *
+ * A worker is named by a number that the host never uses twice. Every field is judged by the keeper.
+ */
+
+#include <stdint.h>
+
+#define ERRAND_MAGIC 0x44525245u
+#define ERRAND_VERSION 1u
+#define ERRAND_LIBRARY_BYTES 4096u
+
+enum errand_kind {
+    ERRAND_START = 1,
+    ERRAND_END = 2,
+    ERRAND_WATCH = 3,
+};
+
+enum errand_flags {
+    ERRAND_HAS_EVENT = 1u << 0, /* fd: the host's eventfd */
+    ERRAND_HAS_ARENA = 1u << 1, /* fd: the arena's memory */
+};
+
+/* Mechanisms, as bits: what a start must not use (switched off), and what isolation reports. */
+enum errand_mechanism {
+    ERRAND_USER_NAMESPACE = 1u << 0,
+    ERRAND_PID_NAMESPACE = 1u << 1,
+    ERRAND_LANDLOCK = 1u << 2,
+    ERRAND_SECCOMP = 1u << 3,
+    ERRAND_NO_NEW_PRIVILEGES = 1u << 4,
+    ERRAND_LIMITS = 1u << 5,
+    ERRAND_MADV_GUARD = 1u << 6,
+    ERRAND_UNPRIVILEGED_USER = 1u << 7,
+};
+
+enum errand_policy {
+    ERRAND_POLICY_STRICT = 0, /* reads what libraries need, no network, no processes, no writes */
+    ERRAND_POLICY_FILES = 1,  /* strict + reading and writing files */
+    ERRAND_POLICY_NETWORK = 2, /* strict + sockets */
+    ERRAND_POLICY_TRUSTED = 3, /* limits and namespaces only */
+};
+
+struct errand {
+    uint32_t magic;
+    uint16_t version;
+    uint16_t kind; /* enum errand_kind */
+    uint32_t worker;
+    uint32_t flags; /* enum errand_flags */
+    uint32_t policy; /* enum errand_policy */
+    uint32_t without; /* enum errand_mechanism: pretend that the kernel lacks these */
+    uint64_t arena_base;
+    uint64_t arena_bytes;
+    uint64_t memory_bytes; /* RLIMIT_AS headroom; 0: none */
+    uint64_t start_timeout_ns;
+    char library[ERRAND_LIBRARY_BYTES]; /* soname or path, NUL-terminated; empty: libc only */
+};
+
+/* In the keeper's first message to the host: it is there, and speaks this version. */
+struct errand_hello {
+    uint32_t magic;
+    uint32_t version;
+    uint32_t mechanisms; /* enum errand_mechanism that can be in force here */
+    uint32_t pid; /* in the host's namespace if known, else 0 */
+};
+
+#endif

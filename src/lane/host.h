@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LANE_HOST_H
+#define LANE_HOST_H
+
+/*
+ * The host's side of a lane: submit calls, wait for what comes back, decide how calls end.
+ *
+ * Life: open (memories made, sealed, mapped), use, verdict (once), close. Everything that the worker
+ * can write is read once into a lane_event and judged before it is returned.
+ *
+ * Threads: one at a time per lane; the caller locks. lane_condemn() may be called by any thread.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lane/layout.h"
+#include "lane/wait.h"
+
+struct lane;
+
+struct lane_options {
+    uint32_t h_bytes; /* 0: default; multiples of the page size */
+    uint32_t w_bytes;
+    enum lane_wake wake; /* of the host's side */
+    bool private_memory; /* level thread: anonymous memory of this process, no fds */
+};
+
+int lane_open(const struct lane_options *options, struct lane **ret_lane);
+
+/* Unmap and close. NULL is fine. Memory that a worker may still write is only unmapped here: never reused. */
+void lane_close(struct lane *lane);
+
+/* Borrowed fds for the worker's start; -1 with private memory. The keeper seals H. */
+int lane_peek_h_fd(const struct lane *lane);
+int lane_peek_w_fd(const struct lane *lane);
+/*
+ * EVENTFD wake only: readable when something came back. Borrowed; never blocks; -1 otherwise.
+ * A lane_await() that waits drains it as well: look with lane_any() before sleeping on it again.
+ */
+int lane_peek_event_fd(const struct lane *lane);
+/* Drain the eventfd without ever blocking, whatever the worker did to its flags. */
+void lane_drain_event(struct lane *lane);
+
+/* The memories as the worker's side wants them at level thread. */
+void *lane_peek_h(const struct lane *lane);
+void *lane_peek_w(const struct lane *lane);
+
+/* Places for one call's bytes. Offsets count from the memories' starts, aligned to 64. */
+struct lane_room {
+    uint32_t h_at;
+    uint32_t h_bytes;
+    uint32_t w_at;
+    uint32_t w_bytes;
+};
+
+/*
+ * Reserve up to @h_bytes in H and @w_bytes in W for a call that is about to be submitted (or for the
+ * answer of a callback). Rooms are given back in any order by lane_room_free(); with nothing in flight
+ * the same pages are used again. lane_room_shrink() gives back what the last reservation did not need.
+ *
+ * LANE_ROOM_ALL: the largest stretch there is.
+ *
+ * Returns 0; -EAGAIN when rooms in flight leave too little; -E2BIG when it can never fit.
+ */
+#define LANE_ROOM_ALL UINT32_MAX
+int lane_room_new(struct lane *lane, uint32_t h_bytes, uint32_t w_bytes,
+                  struct lane_room *ret_room);
+void lane_room_shrink(struct lane *lane, struct lane_room *room, uint32_t h_bytes,
+                      uint32_t w_bytes);
+void lane_room_free(struct lane *lane, const struct lane_room *room);
+uint8_t *lane_room_h(const struct lane *lane, const struct lane_room *room);
+const volatile uint8_t *lane_room_w(const struct lane *lane, const struct lane_room *room);
+
+/* A message that the host sends. */
+struct lane_message {
+    enum lane_verb verb; /* CALL, CALL_BYTES, CALLBACK_RETURN */
+    uint32_t tag;
+    uint32_t word_count; /* further words are not sent; CALLBACK_RETURN always sends word 5 */
+    uint64_t words[LANE_WORDS];
+    uint64_t status_bytes;
+};
+
+/*
+ * Start a call: takes the next slot, records it in H, publishes it.
+ *
+ * @deadline_ns  recorded for the keeper.
+ * @ring  wake a parked worker now; false: lane_ring() comes later (batches).
+ *
+ * Returns 0 and the call's sequence number; -EAGAIN with LANE_SLOTS calls in flight; -EPIPE after a verdict.
+ */
+int lane_submit(struct lane *lane, const struct lane_message *message, uint64_t deadline_ns,
+                bool ring, uint32_t *ret_seq);
+
+/* Continue the conversation of call @seq: an answer to its callback, or a call from inside it. */
+int lane_continue(struct lane *lane, uint32_t seq, const struct lane_message *message);
+
+void lane_ring(struct lane *lane);
+
+/* What came back; private copies. */
+struct lane_event {
+    enum lane_verb verb; /* RETURN or CALLBACK */
+    uint32_t tag;
+    int32_t status;
+    uint32_t reply_bytes;
+    uint64_t words[LANE_WORDS];
+};
+
+enum lane_wait {
+    LANE_CAME = 1,    /* ret_event is written */
+    LANE_VERDICT = 2, /* the lane has ended: lane_verdict() */
+    LANE_EXPIRED = 3, /* until_ns has passed */
+};
+
+/*
+ * Wait for call @seq's next message. Spins while that can help, then parks (futex on mail and verdict,
+ * or poll on the eventfd); parks in slices of at most LANE_PARK_SLICE_NS and calls @check between
+ * them: a non-zero result of it ends the wait as that result.
+ * @until_ns 0: look once. An answer published before the verdict wins over a verdict for a later call.
+ *
+ * Returns an enum lane_wait, -EBADMSG if the worker broke the protocol (verdict LANE_LIED is given).
+ */
+#define LANE_PARK_SLICE_NS 100000000ull
+int lane_await(struct lane *lane, uint32_t seq, uint64_t until_ns, int (*check)(void *context),
+               void *context, struct lane_event *ret_event);
+
+/*
+ * Oldest call in flight for which lane_await() has something: 0 and its number, or -EAGAIN. For "as they
+ * finish". After a verdict that is every call in flight.
+ */
+int lane_any(struct lane *lane, uint32_t *ret_seq);
+
+/* Forget call @seq: answered, or ended by the verdict. */
+void lane_collect(struct lane *lane, uint32_t seq);
+
+/*
+ * Give the verdict, if none was given. Wakes all waiters.
+ * Returns true if this verdict won.
+ */
+bool lane_condemn(struct lane *lane, enum lane_verdict verdict, uint32_t seq);
+
+/* The verdict (LANE_ALIVE: none), the blamed call and how the worker died (copied). */
+enum lane_verdict lane_verdict(const struct lane *lane, uint32_t *ret_seq,
+                               struct lane_death *ret_death);
+
+/* True once the keeper says that worker and children are gone. Waits until @until_ns. */
+bool lane_await_gone(struct lane *lane, uint64_t until_ns);
+
+/* How the host's waits on this lane went. */
+struct lane_counts lane_peek_counts(const struct lane *lane);
+
+/* True if the keeper must be told that call with this deadline is unattended (it looks later or not at all). */
+bool lane_needs_watch(const struct lane *lane, uint64_t deadline_ns);
+
+#endif

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lane/host.h"
+
+/*
+ * How it works. A call ends by the worker's answer or by the verdict, and lane_look() is where that is
+ * decided, once: the slot's state is private and final.
+ *
+ *   turn   has the worker written?  If so, its words are copied.
+ *   verdict  none stands: the answer, which came before any verdict, has won. One that is given after
+ *          this load comes too late for this call, whoever gives it.
+ *   turn   a verdict stands: look once more. Who gave it may have seen answers that came after the first
+ *          look, and counted these calls as done; seeing the verdict (acquire) we see them too. An answer
+ *          is valid if the verdict blames a later call; everything else has been ended by the verdict.
+ *
+ * Words are read once, into the event; the event is judged, and only then given out.
+ */
+
+#include "base/clock.h"
+#include "base/cpu.h"
+#include "base/futex.h"
+#include "base/probe.h"
+#include "lane/host_private.h"
+#include "lane/verdict.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <string.h>
+
+/* How long a verdict may stay without its blame: its giver was killed between two stores. */
+#define FINAL_WAIT_NS 50000000ull
+
+#define LOOK_NOTHING 0
+
+static uint32_t load_turn(const struct lane *lane, uint32_t index)
+{
+    /* Pairs with the release in the worker's publish(): words and bytes before turn. */
+    return atomic_load_explicit(&lane->w->mail[index].turn, memory_order_acquire);
+}
+
+static enum lane_verdict load_verdict(const struct lane *lane)
+{
+    return (enum lane_verdict)atomic_load_explicit(&lane->h->verdict, memory_order_acquire);
+}
+
+static void copy_event(const struct lane_mail *mail, uint32_t turn, struct lane_event *event)
+{
+    /* Relaxed: the acquire of the turn came before; a worker that writes on only spoils its own answer. */
+    event->verb = lane_turn_verb(turn);
+    event->tag = atomic_load_explicit(&mail->tag, memory_order_relaxed);
+    for (uint32_t i = 0; i < LANE_WORDS; i++) {
+        event->words[i] = atomic_load_explicit(&mail->words[i], memory_order_relaxed);
+    }
+    uint64_t status_bytes = atomic_load_explicit(&mail->status_bytes, memory_order_relaxed);
+    event->status = (int32_t)(status_bytes >> 32);
+    event->reply_bytes = (uint32_t)status_bytes;
+}
+
+static bool step_is_next(const struct lane_slot *slot, uint32_t turn)
+{
+    return lane_turn_step(turn) == lane_step_next(lane_turn_step(slot->turn));
+}
+
+static bool callback_is_sound(const struct lane *lane, const struct lane_slot *slot,
+                              const struct lane_event *event)
+{
+    uint32_t at = (uint32_t)event->words[0];
+    uint32_t bytes = (uint32_t)(event->words[0] >> 32);
+    uint32_t word_count = (uint32_t)(event->words[1] >> 32);
+    uint32_t reply_bytes = (uint32_t)event->words[1];
+    bool placed = bytes == 0 ? at == 0
+                             : at >= lane_callback_at(lane->w_bytes) && at < lane->w_bytes &&
+                                   bytes <= lane->w_bytes - at;
+    return placed && word_count <= LANE_WORDS - 2 && reply_bytes <= lane->h_bytes &&
+           slot->depth < LIMIT_DEPTH;
+}
+
+static bool event_is_sound(const struct lane *lane, const struct lane_slot *slot, uint32_t turn,
+                           const struct lane_event *event)
+{
+    if (!step_is_next(slot, turn)) {
+        return false;
+    }
+    switch (event->verb) {
+    case LANE_RETURN:
+        return event->reply_bytes <= slot->reply_max;
+    case LANE_CALLBACK:
+        return callback_is_sound(lane, slot, event);
+    default:
+        return false;
+    }
+}
+
+/* The event is good: the host has the word now. */
+static int accept(struct lane *lane, uint32_t seq, uint32_t turn, const struct lane_event *event)
+{
+    uint32_t index = lane_slot_of(seq);
+    struct lane_slot *slot = &lane->slots[index];
+    slot->turn = turn;
+    if (event->verb == LANE_CALLBACK) {
+        lane->outer_reply_max[index][slot->depth++] = slot->reply_max;
+        slot->state = LANE_SLOT_HELD;
+    } else {
+        slot->state = slot->depth == 0 ? LANE_SLOT_ANSWERED : LANE_SLOT_HELD;
+    }
+    PROBE1(reply, seq);
+    return LANE_CAME;
+}
+
+/* Only a verdict whose giver has written whom it blames can spare anyone. */
+static bool await_final(const struct lane *lane)
+{
+    uint64_t until_ns = clock_after_ns(FINAL_WAIT_NS);
+    const _Atomic uint32_t *final = &lane->h->verdict_final;
+    while (atomic_load_explicit(final, memory_order_acquire) == 0) {
+        if (futex_wait(final, 0, until_ns) == -ETIMEDOUT) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool spared(const struct lane *lane, uint32_t seq)
+{
+    /* Relaxed: verdict_final was acquired. */
+    return await_final(lane) &&
+           lane_verdict_spares(load_verdict(lane),
+                               atomic_load_explicit(&lane->h->verdict_seq, memory_order_relaxed),
+                               seq);
+}
+
+static int look_under_verdict(struct lane *lane, uint32_t seq, struct lane_event *ret_event)
+{
+    uint32_t index = lane_slot_of(seq);
+    struct lane_slot *slot = &lane->slots[index];
+    uint32_t turn = load_turn(lane, index);
+    if (turn != slot->turn && slot->depth == 0) {
+        struct lane_event event;
+        copy_event(&lane->w->mail[index], turn, &event);
+        if (event.verb == LANE_RETURN && event_is_sound(lane, slot, turn, &event) &&
+            spared(lane, seq)) {
+            *ret_event = event;
+            return accept(lane, seq, turn, ret_event);
+        }
+    }
+    slot->state = LANE_SLOT_ENDED;
+    return LANE_VERDICT;
+}
+
+/* Once: LOOK_NOTHING, LANE_CAME, LANE_VERDICT, -EBADMSG. */
+static int lane_look(struct lane *lane, uint32_t seq, struct lane_event *ret_event)
+{
+    uint32_t index = lane_slot_of(seq);
+    struct lane_slot *slot = &lane->slots[index];
+    uint32_t turn = load_turn(lane, index);
+    if (turn == slot->turn) {
+        return load_verdict(lane) == LANE_ALIVE ? LOOK_NOTHING
+                                                : look_under_verdict(lane, seq, ret_event);
+    }
+    struct lane_event event;
+    copy_event(&lane->w->mail[index], turn, &event);
+    if (load_verdict(lane) != LANE_ALIVE) {
+        return look_under_verdict(lane, seq, ret_event);
+    }
+    if (!event_is_sound(lane, slot, turn, &event)) {
+        slot->state = LANE_SLOT_ENDED;
+        return lane_condemn(lane, LANE_LIED, seq) ? -EBADMSG : LANE_VERDICT;
+    }
+    *ret_event = event;
+    return accept(lane, seq, turn, ret_event);
+}
+
+static bool may_spin(const struct lane *lane)
+{
+    /* Relaxed: hints. A lie costs one spin or one wake-up. */
+    uint32_t state = atomic_load_explicit(&lane->w->worker_state, memory_order_relaxed);
+    uint32_t cpu = atomic_load_explicit(&lane->w->worker_cpu, memory_order_relaxed);
+    return state == LANE_WORKER_RUNNING && cpu != lane->cpu;
+}
+
+static void park_on_futex(struct lane *lane, uint32_t index, uint64_t until_ns)
+{
+    struct lane_host_page *h = lane->h;
+    const struct lane_mail *mail = &lane->w->mail[index];
+    uint32_t seen = lane->slots[index].turn;
+    /* Dekker, with the worker's ring(): here host_parked, fence, turn; there turn, fence, host_parked. */
+    atomic_store_explicit(&h->host_parked, index + 1, memory_order_relaxed);
+    cpu_fence();
+    if (atomic_load_explicit(&mail->turn, memory_order_relaxed) == seen) {
+        lane->counts.parks++;
+        if (futex_wait_two(&mail->turn, seen, &h->verdict, LANE_ALIVE, until_ns) == -ETIMEDOUT) {
+            lane->counts.park_timeouts++;
+        }
+    }
+    /* Relaxed: a worker that sees it late makes one wake-up for nobody. */
+    atomic_store_explicit(&h->host_parked, 0, memory_order_relaxed);
+}
+
+static void park_on_event(struct lane *lane, uint64_t now_ns, uint64_t until_ns)
+{
+    struct timespec slice = clock_timespec(until_ns - now_ns);
+    struct pollfd readable = {.fd = lane->event_fd, .events = POLLIN};
+    lane->counts.parks++;
+    int r = ppoll(&readable, 1, &slice, NULL);
+    if (r == 1) {
+        lane_drain_event(lane);
+    } else if (r == 0) {
+        lane->counts.park_timeouts++;
+    }
+}
+
+static void park(struct lane *lane, uint32_t index, uint64_t now_ns, uint64_t until_ns)
+{
+    uint64_t slice_ns = now_ns + LANE_PARK_SLICE_NS;
+    uint64_t end_ns = until_ns < slice_ns ? until_ns : slice_ns;
+    if (lane->wake == LANE_WAKE_EVENTFD) {
+        park_on_event(lane, now_ns, end_ns);
+    } else {
+        park_on_futex(lane, index, end_ns);
+    }
+    lane_parked(now_ns, LANE_SPIN_HOST_NS, &lane->purse);
+}
+
+static int wait_parked(struct lane *lane, uint32_t seq, uint64_t until_ns,
+                       int (*check)(void *context), void *context, struct lane_event *ret_event)
+{
+    uint32_t index = lane_slot_of(seq);
+    for (;;) {
+        uint64_t now_ns = clock_now_ns();
+        if (now_ns >= until_ns) {
+            return LANE_EXPIRED;
+        }
+        park(lane, index, now_ns, until_ns);
+        int r = lane_look(lane, seq, ret_event);
+        if (r == LOOK_NOTHING && check != NULL) {
+            r = check(context);
+        }
+        if (r != LOOK_NOTHING) {
+            return r;
+        }
+    }
+}
+
+int lane_await(struct lane *lane, uint32_t seq, uint64_t until_ns, int (*check)(void *context),
+               void *context, struct lane_event *ret_event)
+{
+    assert(lane_in_flight(lane, seq));
+    uint32_t index = lane_slot_of(seq);
+    struct lane_slot *slot = &lane->slots[index];
+    if (slot->state == LANE_SLOT_ENDED) {
+        return LANE_VERDICT;
+    }
+    assert(slot->state == LANE_SLOT_SENT ||
+           (slot->state == LANE_SLOT_HELD && load_verdict(lane) != LANE_ALIVE));
+    int r = lane_look(lane, seq, ret_event);
+    if (r != LOOK_NOTHING) {
+        return r;
+    }
+    if (until_ns == 0) {
+        return LANE_EXPIRED;
+    }
+    if (may_spin(lane)) {
+        lane_spin(&lane->w->mail[index].turn, slot->turn, &lane->h->verdict, LANE_SPIN_HOST_NS,
+                  &lane->purse, &lane->counts);
+        r = lane_look(lane, seq, ret_event);
+        if (r != LOOK_NOTHING) {
+            return r;
+        }
+    }
+    return wait_parked(lane, seq, until_ns, check, context, ret_event);
+}
+
+enum lane_verdict lane_verdict(const struct lane *lane, uint32_t *ret_seq,
+                               struct lane_death *ret_death)
+{
+    const struct lane_host_page *h = lane->h;
+    enum lane_verdict verdict = load_verdict(lane);
+    if (verdict == LANE_ALIVE) {
+        return verdict;
+    }
+    uint32_t final =
+        await_final(lane) ? atomic_load_explicit(&h->verdict_final, memory_order_acquire) : 0;
+    bool gone = atomic_load_explicit(&h->gone, memory_order_acquire) != 0;
+    if (ret_seq != NULL) {
+        /* Relaxed: verdict_final was acquired; 0 if its giver died. */
+        *ret_seq = atomic_load_explicit(&h->verdict_seq, memory_order_relaxed);
+    }
+    if (ret_death != NULL) {
+        memset(ret_death, 0, sizeof *ret_death);
+        if (gone || (final & LANE_FINAL_DEATH) != 0) {
+            *ret_death = h->death;
+            ret_death->text[sizeof ret_death->text - 1] = '\0';
+        }
+    }
+    return verdict;
+}
+
+bool lane_await_gone(struct lane *lane, uint64_t until_ns)
+{
+    const _Atomic uint32_t *gone = &lane->h->gone;
+    /* Pairs with the release in lane_ward_gone(): death before gone. */
+    while (atomic_load_explicit(gone, memory_order_acquire) == 0) {
+        if (futex_wait(gone, 0, until_ns) == -ETIMEDOUT) {
+            return atomic_load_explicit(gone, memory_order_acquire) != 0;
+        }
+    }
+    return true;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LANE_HOST_PRIVATE_H
+#define LANE_HOST_PRIVATE_H
+
+/* What the files of the host's side share. Private memory: the truth about a lane. */
+
+#include "base/limits.h"
+#include "lane/host.h"
+#include "lane/layout.h"
+#include "lane/room.h"
+
+enum lane_slot_state {
+    LANE_SLOT_FREE, /* no call, or collected */
+    LANE_SLOT_SENT, /* the worker has the word */
+    LANE_SLOT_HELD, /* the host has the word: a callback, or a nested call's answer, was taken */
+    LANE_SLOT_ANSWERED, /* the outermost answer was taken */
+    LANE_SLOT_ENDED,    /* by the verdict: for ever */
+};
+
+struct lane_slot {
+    uint32_t turn;      /* the last one that was published, or accepted */
+    uint32_t reply_max; /* of the innermost call in progress */
+    uint8_t state;      /* enum lane_slot_state */
+    uint8_t depth;      /* callbacks in progress */
+};
+
+struct lane {
+    struct lane_host_page *h;
+    struct lane_worker_page *w;
+    uint32_t submitted; /* number of the newest call */
+    uint32_t collected; /* up to this call all are collected */
+    uint32_t unrung;    /* oldest call that the worker was not woken for; 0: none */
+    uint32_t cpu;       /* as H.host_cpu says */
+    uint32_t purse;     /* lane/wait.h */
+    enum lane_wake wake;
+    struct lane_counts counts;
+    struct lane_slot slots[LANE_SLOTS];
+
+    uint32_t h_bytes;
+    uint32_t w_bytes;
+    int h_fd;
+    int w_fd;
+    int event_fd;
+    struct lane_space h_space;
+    struct lane_space w_space;
+    /* reply_max of the calls around the innermost one. */
+    uint32_t outer_reply_max[LANE_SLOTS][LIMIT_DEPTH];
+};
+
+static inline bool lane_in_flight(const struct lane *lane, uint32_t seq)
+{
+    return seq - lane->collected - 1u < lane->submitted - lane->collected &&
+           lane->slots[lane_slot_of(seq)].state != LANE_SLOT_FREE;
+}
+
+#endif

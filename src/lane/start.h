@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LANE_START_H
+#define LANE_START_H
+
+/*
+ * Start: what a keeper tells a worker that it is about to become, and what the worker answers.
+ *
+ * Both are one message each on the start socket (SOCK_SEQPACKET), which is closed as soon as the
+ * answer is sent. The keeper believes the worker's answer no further than "it answered": a library's
+ * constructor could have sent it.
+ */
+
+#include <stdint.h>
+
+#include "lane/errand.h"
+
+#define START_MAGIC   0x54525453u
+#define START_VERSION 1u
+
+/* Numbers that the keeper's fds have after exec. 0: /dev/null, 1 and 2: the host's standard error. */
+enum keeper_fd {
+    KEEPER_FD_SOCKET = 3,  /* errands */
+    KEEPER_FD_PROGRAM = 4, /* of the worker, to be executed */
+    KEEPER_FD_HOST = 5,    /* pidfd of the host; may be missing */
+    KEEPER_FD_END = 6,
+};
+
+/* Its arguments: in which namespaces it was made, and what it has to do without; both in hexadecimal. */
+enum keeper_argument {
+    KEEPER_ARGUMENT_NAMESPACES = 1,
+    KEEPER_ARGUMENT_WITHOUT = 2,
+    KEEPER_ARGUMENT_COUNT = 3,
+};
+
+/* Numbers that the worker's fds have after exec. 0: /dev/null, 1 and 2: the host's standard error. */
+enum start_fd {
+    START_FD_H = 3,
+    START_FD_W = 4,
+    START_FD_SOCKET = 5,
+    START_FD_EVENT = 6, /* ERRAND_HAS_EVENT */
+    START_FD_ARENA = 7, /* ERRAND_HAS_ARENA */
+    START_FD_END = 8,
+};
+
+struct start_order {
+    uint32_t magic;
+    uint32_t version;
+    uint32_t flags;      /* enum errand_flags */
+    uint32_t policy;     /* enum errand_policy */
+    uint32_t mechanisms; /* enum errand_mechanism: all of these, or the start fails */
+    uint32_t keeper_pid; /* as getppid() has to say it */
+    uint32_t h_bytes;
+    uint32_t w_bytes;
+    uint64_t arena_base;
+    uint64_t arena_bytes;
+    uint64_t memory_bytes; /* address space beyond what is mapped before loading; 0: no limit */
+    char library[ERRAND_LIBRARY_BYTES]; /* sent up to its NUL */
+};
+
+/* The answer: one byte, and after START_REFUSED a sentence without NUL. */
+enum start_answer {
+    START_LOADED = 'L',
+    START_REFUSED = 'R',
+};
+#define START_ANSWER_BYTES 512u
+
+/* Exit status of a worker that could not start, or whose host broke the lane's protocol. */
+#define START_EXIT_REFUSED     120
+#define START_EXIT_BROKEN_LANE 121
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LANE_VERDICT_H
+#define LANE_VERDICT_H
+
+/*
+ * The verdict: how a lane ends, once. Host and keeper give it by compare-and-swap in H, where the
+ * worker cannot write; who loses changes nothing. Also: how a host is woken.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lane/layout.h"
+
+/*
+ * Give the verdict and wake whoever waits for it. @death may be NULL; only the keeper has one.
+ * @event_fd  the host's eventfd, or -1.
+ * Returns true if this verdict won.
+ * Threads: any.
+ */
+bool lane_verdict_give(struct lane_host_page *h, int event_fd, enum lane_verdict verdict,
+                       uint32_t seq, const struct lane_death *death);
+
+/*
+ * True if the answer to call @seq, once published, is valid although @verdict (blaming @blamed) stands.
+ * The call that a verdict blames is never done afterwards, later ones are not either; what was answered
+ * before it stays answered. A lane that ended for reasons of its own (@blamed 0) keeps all answers.
+ */
+bool lane_verdict_spares(enum lane_verdict verdict, uint32_t blamed, uint32_t seq);
+
+/*
+ * Ring an eventfd that untrusted processes hold as well. A full counter needs no ring: it is readable.
+ */
+void lane_ring_event(int event_fd);
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LANE_WORKER_H
+#define LANE_WORKER_H
+
+/*
+ * The worker's side of a lane: take the next message, answer it, ask the host from inside a call.
+ * Runs in the worker program, and in a thread of ours at level thread. It trusts the host, and checks
+ * what it gets all the same: a replayed lane is input too.
+ *
+ * Threads: the one that serves the lane.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lane/layout.h"
+#include "lane/wait.h"
+
+struct lane_end {
+    const struct lane_host_page *h;
+    struct lane_worker_page *w;
+    uint32_t h_bytes;
+    uint32_t w_bytes;
+    int event_fd;               /* to wake the host; -1: futex */
+    uint32_t slot;              /* where the next call comes */
+    uint32_t turns[LANE_SLOTS]; /* the last one of each slot, written or taken */
+    uint32_t callback_used;     /* bytes of the callback share in use: a stack */
+    uint32_t spin_limit;        /* adapts to success: the purse of lane/wait.h, in nanoseconds */
+    uint32_t cpu;               /* as W.worker_cpu says */
+    struct lane_counts counts;
+};
+
+/* A message from the host; words copied. */
+struct lane_order {
+    enum lane_verb verb; /* CALL, CALL_BYTES, CALLBACK_RETURN */
+    uint32_t tag;
+    uint64_t words[LANE_WORDS];
+    const uint8_t *bytes; /* in H; NULL: none. Judged: lies inside H */
+    uint32_t byte_count;
+    uint8_t *reply; /* in W; NULL: none. Judged: lies inside W */
+    uint32_t reply_bytes_max;
+    int32_t status; /* CALLBACK_RETURN */
+};
+
+/* Judge the mapped memories and prepare. -EBADMSG if they are no lane of this version. */
+int lane_end_init(struct lane_end *end, void *h, uint32_t h_bytes, void *w, uint32_t w_bytes,
+                  int event_fd);
+
+/*
+ * Wait for the next message of the conversation in progress (@nested), or for the next call.
+ * Returns 0; -ESHUTDOWN once a verdict stands in H; -EBADMSG if the message is broken.
+ */
+int lane_end_take(struct lane_end *end, bool nested, struct lane_order *ret_order);
+
+/* Answer the call in progress; @outermost: then the next slot's turn has come. */
+void lane_end_return(struct lane_end *end, bool outermost, int32_t error_number, int32_t status,
+                     const uint64_t *words, uint32_t word_count, uint32_t reply_bytes);
+
+/* Room for a callback frame in W's callback share; a stack. NULL: full. */
+uint8_t *lane_end_callback_push(struct lane_end *end, uint32_t bytes);
+void lane_end_callback_pop(struct lane_end *end, uint32_t bytes);
+
+/* Ask the host. @frame from callback_push, or NULL with at most 4 words. The answer comes by lane_end_take(nested). */
+void lane_end_callback(struct lane_end *end, uint32_t callback_id, const uint8_t *frame,
+                       uint32_t frame_bytes, const uint64_t *words, uint32_t word_count,
+                       uint32_t reply_bytes_max);
+
+#endif
