@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "library/library.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <gnu/lib-names.h>
+#include <link.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "library/elf.h"
+#include "library/near.h"
+
+static bool is_path(const char *name)
+{
+    return strchr(name, '/') != NULL;
+}
+
+int library_prepare(struct library *library, const char *name, struct message *why)
+{
+    *library = (struct library){.name = name, .file = -1};
+    if (!is_path(name)) {
+        return 0;
+    }
+    /* Not blocking: a FIFO is no library, and must not hold us up. */
+    OWN_FD fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0) {
+        int error = errno;
+        return message_set(why, -error, "%s: cannot be opened: %s", name, strerror(error));
+    }
+    struct stat stat;
+    if (fstat(fd, &stat) == 0 && !S_ISREG(stat.st_mode)) {
+        return message_set(why, -ENOEXEC, "%s: not a regular file", name);
+    }
+    int r = elf_check(fd, name, why);
+    if (r < 0) {
+        return r;
+    }
+    library->file = take_fd(&fd);
+    return 0;
+}
+
+/* A copy in memory, which whoever may not open the file can still load. */
+static int copy_file(int file, struct message *why)
+{
+    OWN_FD copy = memfd_create("cordon-library", MFD_CLOEXEC);
+    off_t at = 0;
+    ssize_t count = copy < 0 ? -1 : 1;
+    while (count > 0) {
+        count = sendfile(copy, file, &at, 1u << 30);
+    }
+    if (count < 0) {
+        int error = errno;
+        return message_set(why, -error, "the library cannot be copied: %s", strerror(error));
+    }
+    return take_fd(&copy);
+}
+
+static int open_copy(struct library *library, int file, struct message *why)
+{
+    OWN_FD copy = copy_file(file, why);
+    if (copy < 0) {
+        return copy;
+    }
+    char path[32];
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", copy);
+    library->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    return library->handle ? 0 : message_set(why, -ENOEXEC, "%s: %s", library->name, dlerror());
+}
+
+int library_open(struct library *library, struct message *why)
+{
+    OWN_FD file = take_fd(&library->file);
+    const char *name = library->name[0] ? library->name : LIBC_SO;
+    int r = 0;
+    if (file >= 0 && access(name, R_OK) != 0) {
+        r = open_copy(library, file, why);
+    } else {
+        library->handle = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+        r = library->handle ? 0 : message_set(why, -ENOENT, "%s", dlerror());
+    }
+    return r;
+}
+
+void *library_find(const struct library *library, const char *symbol)
+{
+    return library->handle ? dlsym(library->handle, symbol) : NULL;
+}
+
+void library_explain(const struct library *library, const char *symbol, struct message *why)
+{
+    const char *name = library->name[0] ? library->name : "the C library";
+    (void)message_set(why, 0, "%s has no function '%s'", name, symbol);
+    struct link_map *map = NULL;
+    if (!library->handle || dlinfo(library->handle, RTLD_DI_LINKMAP, &map) != 0) {
+        return;
+    }
+    OWN_FD fd = open(map->l_name, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        near_suggest(fd, symbol, why);
+    }
+}
+
+void library_deinit(struct library *library)
+{
+    if (library) {
+        fd_release(&library->file);
+    }
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIBRARY_NEAR_H
+#define LIBRARY_NEAR_H
+
+/*
+ * Near names: what a person may have meant who wrote a function's name a little wrong.
+ *
+ * Threads: any.
+ */
+
+#include "base/message.h"
+
+#define NEAR_NAMES_MAX 3u
+
+/* Letters to insert, remove, replace or swap with the next to make @b of @a; @most + 1 if more. */
+unsigned near_distance(const char *a, const char *b, unsigned most);
+
+/* Add "; did you mean 'x' or 'y'?" if functions of the ELF file come near @symbol. */
+void near_suggest(int fd, const char *symbol, struct message *why);
+
+#endif
