@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CELL_PROGRAMS_H
+#define CELL_PROGRAMS_H
+
+/*
+ * Programs: where the keeper and the worker come from. In this order: the path that the caller names;
+ * the copy embedded in this library, run from a sealed memory (or, where the kernel forbids to
+ * execute memory, from a private file that is deleted at once); the path compiled in. Never PATH.
+ *
+ * Threads: any.
+ */
+
+#include "base/message.h"
+
+enum program {
+    PROGRAM_KEEPER = 0,
+    PROGRAM_WORKER = 1,
+    PROGRAM_COUNT,
+};
+
+/*
+ * Open a program for execveat(fd, "", ..., AT_EMPTY_PATH).
+ *
+ * @path  the caller's choice; NULL: see above.
+ * Returns a CLOEXEC fd above 2, or a negative errno with the path or step in @why.
+ */
+int program_open(enum program program, const char *path, struct message *why);
+
+#endif

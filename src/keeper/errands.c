@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "keeper/errands.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/fd.h"
+#include "base/limits.h"
+#include "lane/layout.h"
+
+#define FIXED_BYTES offsetof(struct errand, library)
+
+static uint32_t fds_wanted(const struct errand *errand)
+{
+    return 2u + (errand->flags & ERRAND_HAS_EVENT ? 1u : 0u) +
+           (errand->flags & ERRAND_HAS_ARENA ? 1u : 0u);
+}
+
+static bool arena_fits(const struct errand *errand)
+{
+    if (!(errand->flags & ERRAND_HAS_ARENA)) {
+        return errand->arena_base == 0 && errand->arena_bytes == 0;
+    }
+    return errand->arena_base != 0 && errand->arena_bytes != 0 &&
+           errand->arena_base % LANE_PAGE == 0 && errand->arena_bytes % LANE_PAGE == 0 &&
+           errand->arena_bytes <= LIMIT_ARENA_BYTES &&
+           errand->arena_base <= UINT64_MAX - errand->arena_bytes;
+}
+
+static bool start_fits(const struct errand_letter *letter)
+{
+    const struct errand *errand = &letter->errand;
+    return (errand->flags & ~(uint32_t)(ERRAND_HAS_EVENT | ERRAND_HAS_ARENA)) == 0 &&
+           errand->policy <= ERRAND_POLICY_TRUSTED && arena_fits(errand) &&
+           letter->fd_count == fds_wanted(errand);
+}
+
+static bool fits(const struct errand_letter *letter, size_t bytes)
+{
+    const struct errand *errand = &letter->errand;
+    if (bytes <= FIXED_BYTES || errand->magic != ERRAND_MAGIC ||
+        errand->version != ERRAND_VERSION || !memchr(errand->library, '\0', bytes - FIXED_BYTES)) {
+        return false;
+    }
+    switch (errand->kind) {
+    case ERRAND_START:
+        return start_fits(letter);
+    case ERRAND_END:
+    case ERRAND_WATCH:
+        return letter->fd_count == 0;
+    default:
+        return false;
+    }
+}
+
+/* All that came are ours to close, also those that are too many. */
+static bool take_fds(struct errand_letter *letter, struct msghdr *message)
+{
+    bool too_many = (message->msg_flags & MSG_CTRUNC) != 0;
+    for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part; part = CMSG_NXTHDR(message, part)) {
+        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) {
+            continue;
+        }
+        size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < count; i++) {
+            int fd;
+            memcpy(&fd, CMSG_DATA(part) + i * sizeof fd, sizeof fd);
+            if (letter->fd_count < ERRAND_FDS_MAX) {
+                letter->fds[letter->fd_count++] = fd;
+            } else {
+                fd_release(&fd);
+                too_many = true;
+            }
+        }
+    }
+    return !too_many;
+}
+
+int errand_letter_receive(struct errand_letter *letter, int socket)
+{
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(ERRAND_FDS_MAX * sizeof(int))];
+    struct iovec bytes = {.iov_base = &letter->errand, .iov_len = sizeof letter->errand};
+    struct msghdr message = {.msg_iov = &bytes,
+                             .msg_iovlen = 1,
+                             .msg_control = control,
+                             .msg_controllen = sizeof control};
+    letter->fd_count = 0;
+    ssize_t length = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (length <= 0) {
+        return length == 0 ? -EPIPE : errno == EINTR ? -EAGAIN : -errno;
+    }
+    bool complete = take_fds(letter, &message) && !(message.msg_flags & MSG_TRUNC);
+    if (!complete || !fits(letter, (size_t)length)) {
+        errand_letter_deinit(letter);
+        return -EBADMSG;
+    }
+    return 0;
+}
+
+void errand_letter_deinit(struct errand_letter *letter)
+{
+    for (uint32_t i = 0; i < letter->fd_count; i++) {
+        fd_release(&letter->fds[i]);
+    }
+    letter->fd_count = 0;
+}
+
+struct ward_fds errand_letter_fds(const struct errand_letter *letter)
+{
+    struct ward_fds fds = {.h = letter->fds[0], .w = letter->fds[1], .event = -1, .arena = -1};
+    uint32_t next = 2;
+    if (letter->errand.flags & ERRAND_HAS_EVENT) {
+        fds.event = letter->fds[next++];
+    }
+    if (letter->errand.flags & ERRAND_HAS_ARENA) {
+        fds.arena = letter->fds[next];
+    }
+    return fds;
+}
+
+void errand_letter_return_fds(struct errand_letter *letter, const struct ward_fds *fds)
+{
+    if (letter->errand.flags & ERRAND_HAS_EVENT) {
+        letter->fds[2] = fds->event;
+    }
+}

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cordon-keeper: starts, watches, times, reaps and kills the workers of one host process.
+ *
+ * How it works. One thread waits for four kinds of events: errands from the host, the end of the
+ * host, the end of a child, an answer of a starting worker; and for the earliest time that a ward
+ * waits for. There is no tick: an idle keeper sleeps. What an event means for a worker is decided by
+ * the table in ward.c.
+ */
+#include <errno.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "keeper/errands.h"
+#include "keeper/strays.h"
+#include "keeper/wards.h"
+#include "lane/start.h"
+#include "sandbox/probe.h"
+
+#define EVENTS_AT_ONCE 16
+#define FAREWELL_NS    (2 * CLOCK_SECOND_NS) /* for children that SIGKILL does not end at once */
+
+/* What an epoll event is about: one of these, or a ward's index. */
+enum source {
+    SOURCE_ERRANDS = WARDS_MAX,
+    SOURCE_HOST,
+    SOURCE_CHILDREN,
+};
+
+struct keeper {
+    int epoll;
+    int children; /* signalfd: SIGCHLD */
+    struct wards wards;
+};
+
+static int listen_to(struct keeper *keeper, int fd, uint32_t source)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.u32 = source};
+    return epoll_ctl(keeper->epoll, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -errno;
+}
+
+/* ---- Children ---------------------------------------------------------------------------------- */
+
+/* Workers are reaped by their wards, which want to know how they died; strays here. */
+static void reap_children(struct keeper *keeper)
+{
+    struct signalfd_siginfo ignored;
+    while (read(keeper->children, &ignored, sizeof ignored) > 0) {
+    }
+    siginfo_t info = {0};
+    while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 && info.si_pid != 0) {
+        struct ward *ward = wards_find_pid(&keeper->wards, info.si_pid);
+        if (ward) {
+            ward_step(ward, WARD_EXIT);
+        } else {
+            (void)waitid(P_PID, (id_t)info.si_pid, NULL, WEXITED | WNOHANG | __WALL);
+        }
+        info.si_pid = 0;
+    }
+    wards_sweep(&keeper->wards);
+}
+
+/* ---- Errands ----------------------------------------------------------------------------------- */
+
+static void run_start(struct keeper *keeper, struct errand_letter *letter)
+{
+    struct ward_fds fds = errand_letter_fds(letter);
+    struct ward *ward = wards_start(&keeper->wards, &letter->errand, &fds);
+    if (ward && listen_to(keeper, ward->start_socket, wards_index(&keeper->wards, ward)) < 0) {
+        ward_step(ward, WARD_END);
+    }
+    errand_letter_return_fds(letter, &fds);
+}
+
+static void run_errand(struct keeper *keeper, struct errand_letter *letter)
+{
+    if (letter->errand.kind == ERRAND_START) {
+        run_start(keeper, letter);
+        return;
+    }
+    struct ward *ward = wards_find(&keeper->wards, letter->errand.worker);
+    /* It may be gone already: the host learns that from the lane. */
+    if (ward) {
+        ward_step(ward, letter->errand.kind == ERRAND_END ? WARD_END : WARD_WATCH);
+    }
+}
+
+/* False: the host has closed its end. */
+static bool run_errands(struct keeper *keeper)
+{
+    for (;;) {
+        struct errand_letter letter;
+        int r = errand_letter_receive(&letter, KEEPER_FD_SOCKET);
+        if (r == 0) {
+            run_errand(keeper, &letter);
+            errand_letter_deinit(&letter);
+        } else if (r == -EAGAIN) {
+            return true;
+        } else if (r != -EBADMSG) {
+            return false; /* -EBADMSG: no errand; it is dropped */
+        }
+    }
+}
+
+/* ---- The loop ---------------------------------------------------------------------------------- */
+
+/* False: the host is gone. */
+static bool handle(struct keeper *keeper, uint32_t source)
+{
+    switch (source) {
+    case SOURCE_ERRANDS:
+        return run_errands(keeper);
+    case SOURCE_HOST:
+        return false;
+    case SOURCE_CHILDREN:
+        reap_children(keeper);
+        return true;
+    default:
+        wards_answer(&keeper->wards, source);
+        return true;
+    }
+}
+
+static int wait_for_events(struct keeper *keeper, struct epoll_event *events)
+{
+    uint64_t due = wards_due_ns(&keeper->wards);
+    uint64_t now = due == CLOCK_NEVER ? 0 : clock_now_ns();
+    struct timespec timeout = clock_timespec(due > now ? due - now : 0);
+    return epoll_pwait2(keeper->epoll, events, EVENTS_AT_ONCE, due == CLOCK_NEVER ? NULL : &timeout,
+                        NULL);
+}
+
+static void run(struct keeper *keeper)
+{
+    for (;;) {
+        struct epoll_event events[EVENTS_AT_ONCE];
+        int count = wait_for_events(keeper, events);
+        if (count < 0 && errno != EINTR) {
+            return;
+        }
+        for (int i = 0; i < count; i++) {
+            if (!handle(keeper, events[i].data.u32)) {
+                return;
+            }
+        }
+        wards_time(&keeper->wards);
+    }
+}
+
+/* Take every worker along, and what they made. */
+static void farewell(struct keeper *keeper)
+{
+    uint64_t until = clock_after_ns(FAREWELL_NS);
+    wards_end(&keeper->wards);
+    for (;;) {
+        reap_children(keeper);
+        uint64_t now = clock_now_ns();
+        siginfo_t info = {0};
+        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) != 0 || now >= until) {
+            return;
+        }
+        (void)strays_kill(wards_has_pid, &keeper->wards);
+        struct epoll_event event;
+        struct timespec timeout = clock_timespec(until - now);
+        (void)epoll_pwait2(keeper->epoll, &event, 1, &timeout, NULL);
+    }
+}
+
+/* ---- Start ------------------------------------------------------------------------------------- */
+
+/*
+ * The host's terminal, debugger and orphan handling are not this process's. The keeper adopts what
+ * workers leave behind, and nobody of its user may look into it.
+ */
+static int settle(void)
+{
+    (void)setsid();
+    if (prctl(PR_SET_NAME, "cordon-keeper", 0, 0, 0) != 0 ||
+        prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
+        return -errno;
+    }
+    return close_range(KEEPER_FD_END, ~0u, 0) == 0 ? 0 : -errno;
+}
+
+static int open_children(void)
+{
+    sigset_t signals;
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGCHLD);
+    if (sigprocmask(SIG_SETMASK, &signals, NULL) != 0) {
+        return -errno;
+    }
+    int fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    return fd < 0 ? -errno : fd;
+}
+
+static int open_events(struct keeper *keeper)
+{
+    keeper->epoll = epoll_create1(EPOLL_CLOEXEC);
+    keeper->children = open_children();
+    if (keeper->epoll < 0 || keeper->children < 0) {
+        return -errno;
+    }
+    int r = listen_to(keeper, KEEPER_FD_SOCKET, SOURCE_ERRANDS);
+    r = r < 0 ? r : listen_to(keeper, keeper->children, SOURCE_CHILDREN);
+    if (r < 0) {
+        return r;
+    }
+    r = listen_to(keeper, KEEPER_FD_HOST, SOURCE_HOST);
+    return r == -EBADF ? 0 : r;
+}
+
+static int say_hello(uint32_t mechanisms)
+{
+    struct errand_hello hello = {
+        .magic = ERRAND_MAGIC,
+        .version = ERRAND_VERSION,
+        .mechanisms = mechanisms,
+        .pid = mechanisms & ERRAND_PID_NAMESPACE ? 0 : (uint32_t)getpid(),
+    };
+    ssize_t sent = send(KEEPER_FD_SOCKET, &hello, sizeof hello, MSG_NOSIGNAL);
+    return sent == (ssize_t)sizeof hello ? 0 : -errno;
+}
+
+int main(int argc, char **argv)
+{
+    static struct keeper keeper; /* too large for a stack */
+    if (argc != KEEPER_ARGUMENT_COUNT) {
+        static const char text[] = "cordon-keeper is started by Cordon, not by hand\n";
+        (void)!write(STDERR_FILENO, text, sizeof text - 1);
+        return 2;
+    }
+    uint32_t namespaces = (uint32_t)strtoul(argv[KEEPER_ARGUMENT_NAMESPACES], NULL, 16);
+    uint32_t without = (uint32_t)strtoul(argv[KEEPER_ARGUMENT_WITHOUT], NULL, 16);
+    if (settle() < 0 || open_events(&keeper) < 0) {
+        return 1;
+    }
+    uint32_t mechanisms = (namespaces | probe_mechanisms()) & ~without;
+    wards_init(&keeper.wards, KEEPER_FD_PROGRAM, mechanisms);
+    if (say_hello(mechanisms) < 0) {
+        return 1;
+    }
+    run(&keeper);
+    farewell(&keeper);
+    return 0;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KEEPER_WARD_H
+#define KEEPER_WARD_H
+
+/*
+ * Ward: one worker in the care of the keeper, from the errand that asked for it until it is gone.
+ *
+ *           START            answer          EXIT, or the last stray's end
+ *   NOTHING -----> STARTING -------> SERVING ------------------------------> NOTHING
+ *                     |  refused, late  |  late                    ^
+ *                     +---------------> ENDING ---> SWEEPING ------+
+ *
+ * The host learns everything from its lane: the verdict as soon as it is known, `gone` when nobody is
+ * left who could write the lane.
+ *
+ * Threads: the keeper's only one.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lane/errand.h"
+#include "lane/keeper.h"
+
+enum ward_state {
+    WARD_NOTHING = 0,
+    WARD_STARTING, /* the process is there, the library is being loaded */
+    WARD_SERVING,
+    WARD_ENDING,   /* killed, not yet dead */
+    WARD_SWEEPING, /* dead, but processes that it made are not */
+    WARD_STATE_COUNT,
+};
+
+enum ward_event {
+    WARD_ANSWER, /* something came on the start socket, or its end */
+    WARD_END,    /* the host wants it ended */
+    WARD_WATCH,  /* the host wants its deadlines watched */
+    WARD_TIME,   /* what it waited for is due */
+    WARD_EXIT,   /* the process is dead */
+    WARD_SWEPT,  /* no stray is left */
+    WARD_EVENT_COUNT,
+};
+
+struct ward {
+    enum ward_state state;
+    uint32_t worker; /* its name, given by the host */
+    struct lane_ward lane;
+    int event_fd;     /* owned; -1: none */
+    int start_socket; /* owned; -1: answered */
+    int pidfd;        /* owned */
+    pid_t pid;
+    bool may_make_processes;
+    uint64_t start_ns;       /* when it was started */
+    uint64_t start_until_ns; /* when it has to be serving */
+    uint64_t look_ns;        /* when its calls' deadlines are to be looked at */
+    struct lane_death death; /* as far as it is known */
+};
+
+/* Descriptors of a START errand; -1 where there is none. Those that a ward keeps are taken. */
+struct ward_fds {
+    int h;
+    int w;
+    int event;
+    int arena;
+};
+
+/* What all wards have in common. */
+struct ward_house {
+    int program;         /* of the worker */
+    uint32_t mechanisms; /* enum errand_mechanism that can be in force */
+};
+
+/*
+ * Start a worker as @errand (judged) says. A start that fails is told to the host through its lane.
+ * Returns 0: @ward is STARTING, or the failure was told and it is NOTHING; -EBADMSG: the memories are
+ * no lane, nobody could be told.
+ */
+int ward_start(struct ward *ward, const struct ward_house *house, const struct errand *errand,
+               struct ward_fds *fds);
+
+/* Tell the host of @fds' lane that its worker cannot be started. -EBADMSG as above. */
+int ward_refuse(const struct ward_fds *fds, const char *text);
+
+void ward_step(struct ward *ward, enum ward_event event);
+
+/* When ward_step(ward, WARD_TIME) is due; CLOCK_NEVER: no need. */
+uint64_t ward_due_ns(const struct ward *ward);
+
+#endif

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cordon-worker: one library, one lane, one engine, in a process that may do little else.
+ *
+ * How it works. The keeper has placed descriptors at fixed numbers and a start order in the start
+ * socket. Memories are mapped first (the arena at its address, before foreign code could take it),
+ * then privileges are given up, then the library is loaded: its constructors are foreign code and run
+ * inside the finished sandbox. The start socket hears how that went. From then on the process serves
+ * its lane until a verdict stands there, or the keeper kills it.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "base/message.h"
+#include "invoke/engine.h"
+#include "lane/start.h"
+#include "lane/worker.h"
+#include "library/library.h"
+#include "sandbox/sandbox.h"
+#include "serve/serve.h"
+
+struct worker {
+    struct start_order order;
+    struct lane_end end;
+    struct library library;
+    struct serve serve;
+    struct engine *engine;
+};
+
+/* ---- Orders and answers ------------------------------------------------------------------------ */
+
+static int read_order(struct start_order *order)
+{
+    ssize_t length = read(START_FD_SOCKET, order, sizeof *order);
+    size_t fixed = offsetof(struct start_order, library);
+    if (length < 0 || (size_t)length <= fixed || order->magic != START_MAGIC ||
+        order->version != START_VERSION || !memchr(order->library, '\0', (size_t)length - fixed)) {
+        return -EBADMSG;
+    }
+    return 0;
+}
+
+static _Noreturn void refuse(const struct message *why)
+{
+    char answer[START_ANSWER_BYTES];
+    size_t length = strnlen(why->text, sizeof answer - 1);
+    answer[0] = START_REFUSED;
+    memcpy(answer + 1, why->text, length);
+    (void)!write(START_FD_SOCKET, answer, length + 1);
+    _exit(START_EXIT_REFUSED);
+}
+
+static void say_loaded(void)
+{
+    char answer = START_LOADED;
+    (void)!write(START_FD_SOCKET, &answer, 1);
+    (void)close(START_FD_SOCKET);
+}
+
+/* ---- Before foreign code ----------------------------------------------------------------------- */
+
+static int map_lane(struct worker *worker, struct message *why)
+{
+    const struct start_order *order = &worker->order;
+    void *h = mmap(NULL, order->h_bytes, PROT_READ, MAP_SHARED, START_FD_H, 0);
+    void *w = mmap(NULL, order->w_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, START_FD_W, 0);
+    if (h == MAP_FAILED || w == MAP_FAILED) {
+        return message_set(why, -errno, "the lane cannot be mapped: %s", strerror(errno));
+    }
+    (void)close(START_FD_H);
+    (void)close(START_FD_W);
+    int event = order->flags & ERRAND_HAS_EVENT ? START_FD_EVENT : -1;
+    int r = lane_end_init(&worker->end, h, order->h_bytes, w, order->w_bytes, event);
+    return r < 0 ? message_set(why, r, "the lane is not of this version") : 0;
+}
+
+static int map_arena(const struct start_order *order, struct message *why)
+{
+    if (!(order->flags & ERRAND_HAS_ARENA)) {
+        return 0;
+    }
+    void *wanted = (void *)(uintptr_t)order->arena_base;
+    void *got = mmap(wanted, order->arena_bytes, PROT_READ | PROT_WRITE,
+                     MAP_SHARED | MAP_FIXED_NOREPLACE, START_FD_ARENA, 0);
+    if (got != wanted) {
+        return message_set(why, -EADDRINUSE, "the arena cannot be mapped at %p: %s", wanted,
+                           got == MAP_FAILED ? strerror(errno) : "the address is taken");
+    }
+    (void)close(START_FD_ARENA);
+    return 0;
+}
+
+/*
+ * Changing the user clears PDEATHSIG, so it comes behind. Between a keeper's death and the call here
+ * no signal would come: the parent is looked at afterwards.
+ */
+static int die_with_keeper(const struct start_order *order, struct message *why)
+{
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) {
+        return message_set(why, -errno, "PDEATHSIG cannot be set: %s", strerror(errno));
+    }
+    return (uint32_t)getppid() == order->keeper_pid
+               ? 0
+               : message_set(why, -ESRCH, "the keeper is not there any more");
+}
+
+/* ---- Serving ----------------------------------------------------------------------------------- */
+
+static void *resolve(void *context, const char *symbol)
+{
+    return library_find(context, symbol);
+}
+
+static void explain(void *context, const char *symbol, struct message *why)
+{
+    library_explain(context, symbol, why);
+}
+
+/* Native frames lie on the stack: there is no way back through them. */
+static _Noreturn void leave(void *context, enum serve_leave why)
+{
+    (void)context;
+    _exit(why == SERVE_BROKEN ? START_EXIT_BROKEN_LANE : 0);
+}
+
+static int make_engine(struct worker *worker, struct message *why)
+{
+    struct serve_options options = {
+        .end = &worker->end, .read_only_bytes = true, .leave = leave, .leave_context = worker};
+    serve_init(&worker->serve, &options);
+    struct engine_config config = {
+        .arena = {.base = worker->order.arena_base, .bytes = worker->order.arena_bytes},
+        .resolve_context = &worker->library,
+        .resolve = resolve,
+        .explain = explain,
+        .transport = serve_transport(&worker->serve),
+        .closures_max = LIMIT_CLOSURES,
+        .handles_max = LIMIT_HANDLES,
+        .kept_bytes_max = LIMIT_KEPT_BYTES,
+    };
+    return engine_new(&config, &worker->engine, why);
+}
+
+/* ---- Start ------------------------------------------------------------------------------------- */
+
+static int prepare(struct worker *worker, struct message *why)
+{
+    int r = map_lane(worker, why);
+    r = r < 0 ? r : map_arena(&worker->order, why);
+    /* The file is opened as whoever started us, who may read more than we shall. */
+    r = r < 0 ? r : library_prepare(&worker->library, worker->order.library, why);
+    return r < 0 ? r : make_engine(worker, why);
+}
+
+static int load(struct worker *worker, struct message *why)
+{
+    struct sandbox_wish wish = {.policy = (enum errand_policy)worker->order.policy,
+                                .mechanisms = worker->order.mechanisms,
+                                .memory_bytes = worker->order.memory_bytes,
+                                .library = worker->order.library};
+    int r = sandbox_leave_root(&wish, why);
+    r = r < 0 ? r : die_with_keeper(&worker->order, why);
+    r = r < 0 ? r : sandbox_enter(&wish, why);
+    r = r < 0 ? r : library_open(&worker->library, why);
+    return r < 0 ? r : sandbox_seal(&wish, why);
+}
+
+int main(void)
+{
+    static struct worker worker;
+    struct message why = {.text = ""};
+    (void)setsid();
+    if (read_order(&worker.order) < 0) {
+        return START_EXIT_REFUSED;
+    }
+    if (prepare(&worker, &why) < 0 || load(&worker, &why) < 0) {
+        refuse(&why);
+    }
+    say_loaded();
+    /* Destructors and atexit handlers are the library's: they get no turn. */
+    _exit(serve_run(&worker.serve, worker.engine) == -ESHUTDOWN ? 0 : START_EXIT_BROKEN_LANE);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Only in builds with sanitizers: a fault in a worker must end it by its signal, as it does without
+ * them, and a worker that the sandbox holds cannot search for leaks at its end.
+ */
+#define OPTIONS                                                                                    \
+    "handle_segv=0:handle_sigbus=0:handle_abort=0:handle_sigill=0:handle_sigfpe=0:"               \
+    "detect_leaks=0:use_sigaltstack=0"
+
+const char *__asan_default_options(void);
+const char *__tsan_default_options(void);
+
+__attribute__((visibility("default"))) const char *__asan_default_options(void)
+{
+    return OPTIONS;
+}
+
+__attribute__((visibility("default"))) const char *__tsan_default_options(void)
+{
+    return OPTIONS;
+}
