@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cell/batch.h"
+
+#include <errno.h>
+
+#include "api/text.h"
+#include "base/clock.h"
+#include "cell/cell.h"
+
+int cordon_submit(struct cordon_session *session, struct cordon_function *function,
+                  const struct cordon_value *args, size_t count, uint64_t deadline_ns,
+                  struct cordon_pending **ret_pending, struct cordon_error *ret_error)
+{
+    int r = cell_usable(session->cell, text_of(ret_error));
+    if (r != 0) {
+        return r;
+    }
+    if (function->cell != session->cell) {
+        return message_set(text_of(ret_error), -EINVAL,
+                           "the function is bound in another cell than the session's");
+    }
+    if (deadline_ns == CORDON_DEFAULT) {
+        deadline_ns = cordon_after_ms(session->cell->options.deadline_ms);
+    }
+    if (session_enter(session, deadline_ns) < 0) {
+        return message_set(text_of(ret_error), CORDON_BUSY,
+                           "no worker became free before the deadline");
+    }
+    r = batch_submit(session, function, args, count, deadline_ns, ret_pending, text_of(ret_error));
+    session_leave(session);
+    return r;
+}
+
+void cordon_flush(struct cordon_session *session)
+{
+    if (cell_usable(session->cell, NULL) != 0 || session_enter(session, CLOCK_NEVER) < 0) {
+        return;
+    }
+    if (session->station) {
+        station_ring(session->station);
+    }
+    session_leave(session);
+}
+
+int cordon_collect(struct cordon_pending *pending, uint64_t until_ns,
+                   struct cordon_result *ret_result)
+{
+    struct cordon_session *session = batch_session(pending);
+    if (cell_usable(session->cell, NULL) == -ECHILD) {
+        return message_set(ret_result ? text_of(&ret_result->error) : NULL, -ECHILD,
+                           "calls do not survive fork()");
+    }
+    if (session_enter(session, CLOCK_NEVER) < 0) {
+        return -ETIME;
+    }
+    int r = batch_collect(pending, until_ns, ret_result);
+    session_leave(session);
+    return r;
+}
+
+int cordon_collect_any(struct cordon_session *session, uint64_t until_ns,
+                       struct cordon_pending **ret_pending)
+{
+    if (cell_usable(session->cell, NULL) == -ECHILD) {
+        return -ECHILD;
+    }
+    if (session_enter(session, CLOCK_NEVER) < 0) {
+        return -ETIME;
+    }
+    int r = batch_collect_any(session, until_ns, ret_pending);
+    session_leave(session);
+    return r;
+}
+
+int cordon_session_event_fd(struct cordon_session *session)
+{
+    return session->station ? station_event_fd(session->station) : -1;
+}

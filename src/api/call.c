@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cell/call.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "api/text.h"
+#include "base/clock.h"
+#include "cell/cell.h"
+
+uint64_t cordon_after_ms(uint64_t timeout_ms)
+{
+    return timeout_ms >= UINT64_MAX / CLOCK_MS_NS ? CORDON_NEVER
+                                                  : clock_after_ns(timeout_ms * CLOCK_MS_NS);
+}
+
+static uint64_t resolve_deadline(const struct cordon_cell *cell, uint64_t deadline_ns)
+{
+    return deadline_ns == CORDON_DEFAULT ? cordon_after_ms(cell->options.deadline_ms) : deadline_ns;
+}
+
+/* The worker that an argument's object lives in, or 0. */
+static uint32_t worker_of(const struct cordon_value *args, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (args[i].kind == CORDON_VALUE_HANDLE && args[i].handle.worker != 0) {
+            return args[i].handle.worker;
+        }
+    }
+    return 0;
+}
+
+int cordon_call(struct cordon_function *function, const struct cordon_value *args, size_t count,
+                uint64_t deadline_ns, struct cordon_result *ret_result)
+{
+    struct cordon_cell *cell = function->cell;
+    int r = cell_usable(cell, text_of(&ret_result->error));
+    if (r != 0) {
+        return r;
+    }
+    struct cordon_session *session = NULL;
+    uint32_t worker = function->has_handles ? worker_of(args, count) : 0;
+    if (worker != 0) {
+        session = cell_session_of_worker(cell, worker);
+        if (!session) {
+            return message_set(text_of(&ret_result->error), CORDON_STALE,
+                               "the worker that a handle names is gone");
+        }
+    } else {
+        r = cell_session(cell, &session, text_of(&ret_result->error));
+    }
+    return r != 0 ? r
+                  : call_perform(session, function, args, count, resolve_deadline(cell, deadline_ns),
+                                 ret_result);
+}
+
+int cordon_session_call(struct cordon_session *session, struct cordon_function *function,
+                        const struct cordon_value *args, size_t count, uint64_t deadline_ns,
+                        struct cordon_result *ret_result)
+{
+    int r = cell_usable(session->cell, text_of(&ret_result->error));
+    if (r != 0) {
+        return r;
+    }
+    if (function->cell != session->cell) {
+        return message_set(text_of(&ret_result->error), -EINVAL,
+                           "the function is bound in another cell than the session's");
+    }
+    return call_perform(session, function, args, count,
+                        resolve_deadline(session->cell, deadline_ns), ret_result);
+}
+
+void cordon_result_release(struct cordon_result *result)
+{
+    free(result->owned);
+    result->owned = NULL;
+}

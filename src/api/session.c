@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cell/session.h"
+
+#include <errno.h>
+
+#include "api/text.h"
+#include "base/clock.h"
+#include "cell/cell.h"
+#include "cell/fork_mark.h"
+#include "cell/worker_pid.h"
+#include "cordon/arena.h"
+
+int cordon_session_open(struct cordon_cell *cell, struct cordon_session **ret_session,
+                        struct cordon_error *ret_error)
+{
+    if (!cell || !ret_session) {
+        return message_set(text_of(ret_error), -EINVAL, "cell and ret_session must not be NULL");
+    }
+    return cell_session_open(cell, ret_session, text_of(ret_error));
+}
+
+void cordon_session_close(struct cordon_session *session)
+{
+    if (session && session->is_explicit && fork_mark_intact()) {
+        cell_session_close(session);
+    }
+}
+
+struct cordon_session *cordon_session_current(struct cordon_cell *cell)
+{
+    struct cordon_session *session;
+    return cell_usable(cell, NULL) == 0 && cell_session(cell, &session, NULL) == 0 ? session : NULL;
+}
+
+int cordon_session_worker_pid(struct cordon_session *session)
+{
+    if (!fork_mark_intact() || session_enter(session, CLOCK_NEVER) < 0) {
+        return 0;
+    }
+    int pid = session->station && !station_broken(session->station)
+                  ? worker_pid(session->station)
+                  : 0;
+    session_leave(session);
+    return pid;
+}
+
+void *cordon_arena_alloc(struct cordon_session *session, size_t bytes)
+{
+    return session->arena ? arena_alloc(session->arena, bytes) : NULL;
+}
+
+void cordon_arena_free(struct cordon_session *session, void *memory)
+{
+    if (session->arena) {
+        arena_free(session->arena, memory);
+    }
+}
+
+bool cordon_arena_check(const struct cordon_session *session, const void *pointer, size_t bytes)
+{
+    return session->arena && arena_check(session->arena, pointer, bytes);
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cell/batch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "cell/cell.h"
+
+#define ARGS_INLINE 8u
+
+struct cordon_pending {
+    struct cordon_pending *previous;
+    struct cordon_pending *next;
+    bool settled;
+    int outcome;
+    struct call call;
+    struct cordon_value args_small[ARGS_INLINE];
+    struct cordon_value *args; /* args_small, or allocated */
+    struct cordon_result result;
+};
+
+struct cordon_session *batch_session(const struct cordon_pending *pending)
+{
+    return pending->call.session;
+}
+
+static struct cordon_pending *pending_take(struct cordon_session *session)
+{
+    struct cordon_pending *pending = session->pending_free;
+    if (pending) {
+        session->pending_free = pending->next;
+    } else {
+        pending = malloc(sizeof *pending);
+    }
+    return pending;
+}
+
+static void pending_give(struct cordon_session *session, struct cordon_pending *pending)
+{
+    if (pending->args != pending->args_small) {
+        free(pending->args);
+    }
+    pending->next = session->pending_free;
+    session->pending_free = pending;
+}
+
+static int copy_args(struct cordon_pending *pending, const struct cordon_value *args, size_t count)
+{
+    pending->args = pending->args_small;
+    if (count > ARGS_INLINE) {
+        pending->args = malloc(count * sizeof *args);
+        if (!pending->args) {
+            pending->args = pending->args_small;
+            return -ENOMEM;
+        }
+    }
+    if (count > 0) {
+        memcpy(pending->args, args, count * sizeof *args);
+    }
+    return 0;
+}
+
+static void append(struct cordon_session *session, struct cordon_pending *pending)
+{
+    pending->settled = false;
+    pending->next = NULL;
+    pending->previous = session->pending_last;
+    if (session->pending_last) {
+        session->pending_last->next = pending;
+    } else {
+        session->pending = pending;
+    }
+    session->pending_last = pending;
+    session->pending_count++;
+}
+
+static void detach(struct cordon_session *session, struct cordon_pending *pending)
+{
+    if (pending->previous) {
+        pending->previous->next = pending->next;
+    } else {
+        session->pending = pending->next;
+    }
+    if (pending->next) {
+        pending->next->previous = pending->previous;
+    } else {
+        session->pending_last = pending->previous;
+    }
+    session->pending_count--;
+}
+
+int batch_submit(struct cordon_session *session, const struct cordon_function *function,
+                 const struct cordon_value *args, size_t count, uint64_t deadline_ns,
+                 struct cordon_pending **ret_pending, struct message *why)
+{
+    if (session->pending_count >= CORDON_BATCH_MAX) {
+        return message_set(why, -EAGAIN, "%d calls are in flight, the most of one session",
+                           CORDON_BATCH_MAX);
+    }
+    if (session->depth > 0) {
+        return message_set(why, -EDEADLK, "a batch cannot be submitted from inside a callback");
+    }
+    struct cordon_pending *pending = pending_take(session);
+    if (!pending) {
+        return message_set(why, -ENOMEM, "not enough memory for a call");
+    }
+    struct call *call = &pending->call;
+    call->session = session;
+    call->function = function;
+    call->count = count;
+    call->deadline_ns = deadline_ns;
+    call->outer = NULL;
+    int r = copy_args(pending, args, count);
+    call->args = pending->args;
+    if (r == 0) {
+        r = call_begin(call, false, why);
+    }
+    if (r != 0) {
+        pending_give(session, pending);
+        return r;
+    }
+    append(session, pending);
+    station_watch(session->station, deadline_ns);
+    *ret_pending = pending;
+    return 0;
+}
+
+/* A worker's death is blamed on the call that it was executing; what came later was not begun. */
+static void settle_by_death(struct cordon_session *session, const struct cordon_pending *blamed)
+{
+    for (struct cordon_pending *later = blamed->next; later; later = later->next) {
+        if (later->settled) {
+            continue;
+        }
+        later->outcome = call_end(&later->call, CLOCK_NEVER, &later->result);
+        later->settled = true;
+        if (later->outcome == CORDON_CRASHED) {
+            later->outcome = CORDON_ABORTED;
+            later->result.signal = 0;
+            later->result.exit_status = 0;
+            (void)message_set((struct message *)(void *)&later->result.error, 0,
+                              "an earlier call of the same worker ended it");
+        }
+    }
+    (void)session;
+}
+
+static int settle(struct cordon_session *session, struct cordon_pending *pending, uint64_t until_ns)
+{
+    if (pending->settled) {
+        return 0;
+    }
+    int outcome = call_end(&pending->call, until_ns, &pending->result);
+    if (outcome == -ETIME) {
+        return -ETIME;
+    }
+    pending->outcome = outcome;
+    pending->settled = true;
+    if (outcome == CORDON_CRASHED && session->station && station_broken(session->station)) {
+        settle_by_death(session, pending);
+    }
+    return 0;
+}
+
+int batch_settle_all(struct cordon_session *session, uint64_t until_ns)
+{
+    for (struct cordon_pending *p = session->pending; p; p = p->next) {
+        int r = settle(session, p, until_ns);
+        if (r != 0) {
+            return r;
+        }
+    }
+    return 0;
+}
+
+/* Hand a settled call's result over; the text only where there is one. */
+static int hand_over(struct cordon_session *session, struct cordon_pending *pending,
+                     struct cordon_result *ret_result)
+{
+    struct cordon_result *from = &pending->result;
+    int outcome = pending->outcome;
+    detach(session, pending);
+    if (!ret_result) {
+        if (outcome == CORDON_DONE) {
+            cordon_result_release(from);
+        }
+    } else if (outcome == CORDON_DONE) {
+        ret_result->value = from->value;
+        ret_result->error_number = from->error_number;
+        ret_result->signal = 0;
+        ret_result->exit_status = 0;
+        ret_result->owned = from->owned;
+        if (from->value.kind == CORDON_VALUE_MEMORY && from->value.memory == from->small) {
+            memcpy(ret_result->small, from->small, sizeof from->small);
+            ret_result->value.memory = ret_result->small;
+        }
+    } else {
+        *ret_result = *from;
+    }
+    pending_give(session, pending);
+    return outcome;
+}
+
+int batch_collect(struct cordon_pending *pending, uint64_t until_ns,
+                  struct cordon_result *ret_result)
+{
+    struct cordon_session *session = pending->call.session;
+    for (struct cordon_pending *p = session->pending; !pending->settled; p = p->next) {
+        if (settle(session, p, until_ns) != 0) {
+            return -ETIME;
+        }
+    }
+    return hand_over(session, pending, ret_result);
+}
+
+int batch_collect_any(struct cordon_session *session, uint64_t until_ns,
+                      struct cordon_pending **ret_pending)
+{
+    struct cordon_pending *oldest = session->pending;
+    if (!oldest) {
+        return -ENOENT;
+    }
+    if (session->station) {
+        station_drain_event(session->station);
+    }
+    if (settle(session, oldest, until_ns) != 0) {
+        return -ETIME;
+    }
+    *ret_pending = oldest;
+    return 0;
+}
+
+void batch_free(struct cordon_session *session)
+{
+    while (session->pending) {
+        struct cordon_pending *pending = session->pending;
+        if (pending->settled && pending->outcome == CORDON_DONE) {
+            cordon_result_release(&pending->result);
+        }
+        detach(session, pending);
+        pending_give(session, pending);
+    }
+    while (session->pending_free) {
+        struct cordon_pending *next = session->pending_free->next;
+        free(session->pending_free);
+        session->pending_free = next;
+    }
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CELL_CALL_H
+#define CELL_CALL_H
+
+/*
+ * Call: one call from its arguments to its outcome, as its session's holder drives it.
+ *
+ *   call_begin    encode, submit
+ *   call_end      await (answering callbacks), decode, give everything back
+ *
+ * A pending call of a batch is the same thing with time in between.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cell/session.h"
+#include "cell/station.h"
+#include "cordon/function.h"
+#include "frame/frame.h"
+
+#define CALL_CALLBACKS_MAX 8u
+
+struct call {
+    struct cordon_session *session;
+    const struct cordon_function *function;
+    const struct cordon_value *args;
+    size_t count;
+    uint64_t deadline_ns;
+    struct call *outer; /* the call from whose callback this one is made */
+    bool has_room;
+    uint32_t callback_count;
+    uint32_t callback_ids[CALL_CALLBACKS_MAX];
+    struct station_room room;
+    struct station_ticket ticket;
+    struct frame_space space;
+    struct frame_request request;
+    struct engine_reply done; /* level inline */
+};
+
+/* Encode and submit. Returns 0, an outcome, or a negative errno; then the call is over. */
+int call_begin(struct call *call, bool ring, struct message *why);
+
+/*
+ * Wait until @until_ns. Returns an outcome or a negative errno (the call is over, @ret_result written
+ * by it), or -ETIME: not yet.
+ */
+int call_end(struct call *call, uint64_t until_ns, struct cordon_result *ret_result);
+
+/* Host's side of callbacks: station_options.answer, context is the session. */
+int call_answer(void *context, struct station_callback *callback);
+
+/* The hooks of a session's frames. */
+void call_hooks(struct cordon_session *session, struct frame_hooks *ret_hooks);
+
+/* The whole of cordon_session_call(). */
+int call_perform(struct cordon_session *session, const struct cordon_function *function,
+                 const struct cordon_value *args, size_t count, uint64_t deadline_ns,
+                 struct cordon_result *ret_result);
+
+#endif

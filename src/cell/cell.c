@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cell/cell.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "cell/fork_mark.h"
+#include "cell/local_worker.h"
+#include "cell/session.h"
+#include "cell/station.h"
+#include "library/library.h"
+
+#define CALL_BYTES_MIN (64u * 1024u)
+#define CALL_BYTES_MAX (1u << 30)
+
+static _Atomic uint32_t thread_numbers;
+static _Thread_local uint32_t thread_number; /* 0: none yet */
+
+static uint32_t this_thread(void)
+{
+    if (thread_number == 0) {
+        thread_number = 1 + atomic_fetch_add_explicit(&thread_numbers, 1, memory_order_relaxed);
+    }
+    return thread_number;
+}
+
+static int limit_options(struct cordon_cell_options *options, struct message *why)
+{
+    options->workers = options->workers ? options->workers : LIMIT_WORKERS;
+    options->sessions = options->sessions ? options->sessions : LIMIT_SESSIONS;
+    options->deadline_ms = options->deadline_ms ? options->deadline_ms : LIMIT_DEADLINE_MS;
+    options->start_ms = options->start_ms ? options->start_ms : LIMIT_START_MS;
+    options->memory_bytes = options->memory_bytes ? options->memory_bytes : LIMIT_MEMORY_BYTES;
+    options->call_bytes = options->call_bytes ? options->call_bytes : LIMIT_FRAME_BYTES;
+    if (options->workers > LIMIT_WORKERS_MAX) {
+        return message_set(why, -E2BIG, "workers is %u, the limit is %u", options->workers,
+                           LIMIT_WORKERS_MAX);
+    }
+    if (options->call_bytes < CALL_BYTES_MIN || options->call_bytes > CALL_BYTES_MAX) {
+        return message_set(why, -EINVAL, "call_bytes is %u, it may be %u to %u",
+                           options->call_bytes, CALL_BYTES_MIN, CALL_BYTES_MAX);
+    }
+    if (options->arena_bytes > LIMIT_ARENA_BYTES) {
+        return message_set(why, -E2BIG, "arena_bytes is %llu, the limit is %llu",
+                           (unsigned long long)options->arena_bytes,
+                           (unsigned long long)LIMIT_ARENA_BYTES);
+    }
+    if (options->level > CORDON_LEVEL_INLINE || options->policy > CORDON_POLICY_TRUSTED) {
+        return message_set(why, -EINVAL, "no such level or policy");
+    }
+    return 0;
+}
+
+static int copy_string(const char **string)
+{
+    if (*string) {
+        *string = strdup(*string);
+    }
+    return *string ? 0 : -ENOMEM;
+}
+
+static int own_options(struct cordon_cell *cell, const struct cordon_cell_options *options,
+                       struct message *why)
+{
+    if (options->size > sizeof *options || options->size < sizeof(size_t)) {
+        return message_set(why, -EINVAL, "options are of another version: size is %zu, not %zu",
+                           options->size, sizeof *options);
+    }
+    memcpy(&cell->options, options, options->size);
+    const char *library = cell->options.library;
+    const char *keeper_path = cell->options.keeper_path;
+    const char *worker_path = cell->options.worker_path;
+    const char *text = cell->options.interface_text;
+    cell->options.library = cell->options.keeper_path = cell->options.worker_path = NULL;
+    cell->options.interface_text = NULL;
+    int r = limit_options(&cell->options, why);
+    if (r == 0 && text) {
+        const char *name = cell->options.interface_name ? cell->options.interface_name : "interface";
+        r = interface_parse(name, text, strlen(text), &cell->interface, why);
+    }
+    cell->options.interface_name = NULL;
+    if (r != 0) {
+        return r;
+    }
+    if (!library && cell->interface) {
+        library = interface_library(cell->interface);
+    }
+    if (!library) {
+        return message_set(why, -EINVAL, "no library is named, neither in the options nor on top of "
+                                         "the interface: library \"libname.so.1\";");
+    }
+    cell->options.library = library;
+    cell->options.keeper_path = keeper_path;
+    cell->options.worker_path = worker_path;
+    if (copy_string(&cell->options.library) != 0 ||
+        (keeper_path && copy_string(&cell->options.keeper_path) != 0) ||
+        (worker_path && copy_string(&cell->options.worker_path) != 0)) {
+        return message_set(why, -ENOMEM, "not enough memory for a cell");
+    }
+    return 0;
+}
+
+/* Level thread and inline: the library comes into this process, and faults are guarded. */
+static int open_here(struct cordon_cell *cell, struct message *why)
+{
+    int r = fault_install();
+    if (r != 0) {
+        return message_set(why, r, "cannot take the fault signals: %s", strerror(-r));
+    }
+    cell->library = calloc(1, sizeof *cell->library);
+    if (!cell->library) {
+        return message_set(why, -ENOMEM, "not enough memory for a cell");
+    }
+    r = library_prepare(cell->library, cell->options.library, why);
+    return r == 0 ? library_open(cell->library, why) : r;
+}
+
+static int open_processes(struct cordon_cell *cell, uint32_t *ret_mechanisms, struct message *why)
+{
+    struct keeper_options options = {.keeper_path = cell->options.keeper_path,
+                                     .worker_path = cell->options.worker_path,
+                                     .without = cell->options.without};
+    int r = keeper_share_join(&options, &cell->keeper, why);
+    struct keeper_client *client;
+    if (r == 0) {
+        r = keeper_share_client(cell->keeper, &client, why);
+    }
+    if (r == 0) {
+        *ret_mechanisms = keeper_client_mechanisms(client) & ~cell->options.without;
+    }
+    return r;
+}
+
+/* The library loads, or the caller learns why not. */
+static int first_worker(struct cordon_cell *cell, struct message *why)
+{
+    struct cordon_session *session;
+    int r = cell_session(cell, &session, why);
+    if (r != 0) {
+        return r;
+    }
+    (void)session_enter(session, CLOCK_NEVER);
+    r = session_station(session, why);
+    session_leave(session);
+    if (r > 0) {
+        return r == CORDON_BUSY ? -EAGAIN : -EIO;
+    }
+    return r;
+}
+
+int cell_open(const struct cordon_cell_options *options, struct cordon_cell **ret_cell,
+              struct message *why)
+{
+    int r = fork_mark_make();
+    struct cordon_cell *cell = r == 0 ? calloc(1, sizeof *cell) : NULL;
+    if (!cell) {
+        return message_set(why, r ? r : -ENOMEM, "cannot make a cell: %s",
+                           strerror(r ? -r : ENOMEM));
+    }
+    (void)pthread_mutex_init(&cell->lock, NULL);
+    cell->thread_base = this_thread();
+    uint32_t mechanisms = 0;
+    r = own_options(cell, options, why);
+    if (r == 0) {
+        r = cell->options.level == CORDON_LEVEL_PROCESS ? open_processes(cell, &mechanisms, why)
+                                                        : open_here(cell, why);
+    }
+    if (r == 0) {
+        cell->isolation = isolation_of(cell->options.level, cell->options.policy, mechanisms);
+        r = isolation_require(cell->isolation, cell->options.require, why);
+    }
+    if (r == 0) {
+        r = first_worker(cell, why);
+    }
+    if (r != 0) {
+        cell_close(cell);
+        return r;
+    }
+    *ret_cell = cell;
+    return 0;
+}
+
+/* End the session's worker from outside, whatever it does now. */
+static void condemn(struct cordon_session *session)
+{
+    if (session && session->station) {
+        station_condemn(session->station, LANE_CLOSED);
+    }
+}
+
+static void condemn_all(struct cordon_cell *cell)
+{
+    (void)pthread_mutex_lock(&cell->lock);
+    for (uint32_t i = 0; i < LIMIT_WORKERS_MAX; i++) {
+        condemn(atomic_load_explicit(&cell->pool[i], memory_order_relaxed));
+    }
+    for (struct cordon_session *session = cell->sessions; session; session = session->next) {
+        condemn(session);
+    }
+    (void)pthread_mutex_unlock(&cell->lock);
+}
+
+/* Wait until nobody holds the session: its call has ended by the verdict. */
+static void close_session(struct cordon_session *session)
+{
+    if (!session) {
+        return;
+    }
+    (void)session_enter(session, CLOCK_NEVER);
+    session_leave(session);
+    session_free(session);
+}
+
+void cell_close(struct cordon_cell *cell)
+{
+    if (!cell) {
+        return;
+    }
+    atomic_store_explicit(&cell->state, CELL_CLOSED, memory_order_release);
+    if (fork_mark_intact()) {
+        condemn_all(cell);
+        for (uint32_t i = 0; i < LIMIT_WORKERS_MAX; i++) {
+            close_session(atomic_load_explicit(&cell->pool[i], memory_order_relaxed));
+        }
+        while (cell->sessions) {
+            struct cordon_session *session = cell->sessions;
+            cell->sessions = session->next;
+            close_session(session);
+        }
+    }
+    keeper_share_leave(cell->keeper);
+    if (cell->library) {
+        library_deinit(cell->library);
+        free(cell->library);
+    }
+    for (uint32_t i = 0; i < cell->function_count; i++) {
+        free((void *)(uintptr_t)cell->functions[i]->plan);
+        free(cell->functions[i]);
+    }
+    interface_free(cell->interface);
+    free((void *)(uintptr_t)cell->options.library);
+    free((void *)(uintptr_t)cell->options.keeper_path);
+    free((void *)(uintptr_t)cell->options.worker_path);
+    (void)pthread_mutex_destroy(&cell->lock);
+    free(cell);
+}
+
+int cell_usable(const struct cordon_cell *cell, struct message *why)
+{
+    if (!fork_mark_intact()) {
+        return message_set(why, -ECHILD,
+                           "cells do not survive fork(): open one in the child instead");
+    }
+    switch (atomic_load_explicit(&cell->state, memory_order_acquire)) {
+    case CELL_OPEN:
+        return 0;
+    case CELL_POISONED:
+        return message_set(why, CORDON_OPEN,
+                           "the library has faulted in this process: the cell is poisoned and must be "
+                           "opened anew");
+    default:
+        return message_set(why, -ESHUTDOWN, "the cell is closed");
+    }
+}
+
+int cell_session(struct cordon_cell *cell, struct cordon_session **ret_session,
+                 struct message *why)
+{
+    uint32_t slot = (this_thread() - cell->thread_base) % cell->options.workers;
+    struct cordon_session *session =
+        atomic_load_explicit(&cell->pool[slot], memory_order_acquire);
+    if (session) {
+        *ret_session = session;
+        return 0;
+    }
+    int r = 0;
+    (void)pthread_mutex_lock(&cell->lock);
+    session = atomic_load_explicit(&cell->pool[slot], memory_order_relaxed);
+    if (!session) {
+        r = session_new(cell, false, &session, why);
+        if (r == 0) {
+            /* Pairs with the acquire above: the session before its address. */
+            atomic_store_explicit(&cell->pool[slot], session, memory_order_release);
+        }
+    }
+    (void)pthread_mutex_unlock(&cell->lock);
+    *ret_session = session;
+    return r;
+}
+
+static bool serves(const struct cordon_session *session, uint32_t number)
+{
+    return session && atomic_load_explicit(&session->number, memory_order_relaxed) == number;
+}
+
+struct cordon_session *cell_session_of_worker(struct cordon_cell *cell, uint32_t number)
+{
+    for (uint32_t i = 0; i < cell->options.workers; i++) {
+        struct cordon_session *session = atomic_load_explicit(&cell->pool[i], memory_order_acquire);
+        if (serves(session, number)) {
+            return session;
+        }
+    }
+    (void)pthread_mutex_lock(&cell->lock);
+    struct cordon_session *session = cell->sessions;
+    while (session && !serves(session, number)) {
+        session = session->next;
+    }
+    (void)pthread_mutex_unlock(&cell->lock);
+    return session;
+}
+
+int cell_session_open(struct cordon_cell *cell, struct cordon_session **ret_session,
+                      struct message *why)
+{
+    int r = cell_usable(cell, why);
+    if (r != 0) {
+        return r > 0 ? -EIO : r;
+    }
+    struct cordon_session *session = NULL;
+    (void)pthread_mutex_lock(&cell->lock);
+    r = cell->session_count < cell->options.sessions
+            ? session_new(cell, true, &session, why)
+            : message_set(why, -EAGAIN, "%u sessions are open, the most of this cell (sessions)",
+                          cell->options.sessions);
+    if (r == 0) {
+        session->next = cell->sessions;
+        cell->sessions = session;
+        cell->session_count++;
+    }
+    (void)pthread_mutex_unlock(&cell->lock);
+    if (r != 0) {
+        return r;
+    }
+    (void)session_enter(session, CLOCK_NEVER);
+    r = session_station(session, why);
+    session_leave(session);
+    if (r != 0) {
+        cell_session_close(session);
+        return r > 0 ? -EAGAIN : r;
+    }
+    *ret_session = session;
+    return 0;
+}
+
+/* What the session counted stays with the cell. */
+static void keep_counts(struct cordon_cell *cell, const struct cordon_session *session)
+{
+    cell->gone.calls += atomic_load_explicit(&session->counts.calls, memory_order_relaxed);
+    cell->gone.refused += atomic_load_explicit(&session->counts.refused, memory_order_relaxed);
+    for (int i = 0; i < 8; i++) {
+        cell->gone.ended[i] +=
+            atomic_load_explicit(&session->counts.ended[i], memory_order_relaxed);
+    }
+}
+
+void cell_session_close(struct cordon_session *session)
+{
+    struct cordon_cell *cell = session->cell;
+    (void)pthread_mutex_lock(&cell->lock);
+    struct cordon_session **link = &cell->sessions;
+    while (*link != session) {
+        link = &(*link)->next;
+    }
+    *link = session->next;
+    cell->session_count--;
+    condemn(session);
+    keep_counts(cell, session);
+    (void)pthread_mutex_unlock(&cell->lock);
+    close_session(session);
+}
+
+static void add_counts(const struct cordon_session *session, struct cordon_cell_stats *stats)
+{
+    if (!session) {
+        return;
+    }
+    stats->calls += atomic_load_explicit(&session->counts.calls, memory_order_relaxed);
+    stats->refused += atomic_load_explicit(&session->counts.refused, memory_order_relaxed);
+    for (int i = 0; i < 8; i++) {
+        stats->ended[i] += atomic_load_explicit(&session->counts.ended[i], memory_order_relaxed);
+    }
+    stats->workers += session->station && !station_broken(session->station);
+}
+
+void cell_stats(const struct cordon_cell *cell, struct cordon_cell_stats *ret_stats)
+{
+    struct cordon_cell *locked = (struct cordon_cell *)(uintptr_t)cell;
+    *ret_stats = (struct cordon_cell_stats){0};
+    (void)pthread_mutex_lock(&locked->lock);
+    ret_stats->calls = cell->gone.calls;
+    ret_stats->refused = cell->gone.refused;
+    memcpy(ret_stats->ended, cell->gone.ended, sizeof ret_stats->ended);
+    for (uint32_t i = 0; i < cell->options.workers; i++) {
+        add_counts(atomic_load_explicit(&cell->pool[i], memory_order_acquire), ret_stats);
+    }
+    for (const struct cordon_session *s = cell->sessions; s; s = s->next) {
+        add_counts(s, ret_stats);
+    }
+    (void)pthread_mutex_unlock(&locked->lock);
+    ret_stats->started = atomic_load_explicit(&cell->started, memory_order_relaxed);
+    ret_stats->quarantined =
+        cell->options.level == CORDON_LEVEL_THREAD ? local_worker_quarantined() : 0;
+}

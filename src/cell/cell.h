@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CELL_CELL_H
+#define CELL_CELL_H
+
+/*
+ * Cell: options, interface, functions and sessions of one isolated library.
+ *
+ * Threads: any; `lock` guards what is marked so, the rest is constant after cell_open().
+ */
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/limits.h"
+#include "base/message.h"
+#include "cell/keeper_share.h"
+#include "cordon/cell.h"
+#include "cordon/function.h"
+#include "cordon/session.h"
+#include "prototype/plan.h"
+#include "prototype/prototype.h"
+
+struct library;
+
+enum cell_state {
+    CELL_OPEN = 0,
+    CELL_CLOSED = 1,
+    CELL_POISONED = 2, /* thread, inline: a fault in this process */
+};
+
+struct cordon_function {
+    struct cordon_cell *cell;
+    uint32_t id;
+    const struct plan *plan;
+    size_t plan_bytes;
+    const struct cordon_plan_function *record;
+    bool mailbox;
+    bool flat;    /* sizes are known from the arguments: no pointers inside, nothing DYNAMIC */
+    bool dynamic; /* replies of unknown length */
+    bool has_handles;
+};
+
+struct cordon_cell {
+    struct cordon_cell_options options; /* its strings are the cell's own */
+    struct interface *interface;        /* NULL: none given */
+    struct keeper_share *keeper;        /* process */
+    struct library *library;            /* thread, inline: loaded in this process */
+    uint32_t isolation;
+    uint32_t thread_base;
+    _Atomic uint32_t state;   /* enum cell_state */
+    _Atomic uint32_t started; /* workers ever */
+
+    pthread_mutex_t lock;
+    _Atomic(struct cordon_session *) pool[LIMIT_WORKERS_MAX]; /* written under lock */
+    struct cordon_session *sessions; /* explicit; guarded by lock */
+    uint32_t session_count;          /* guarded by lock */
+    struct session_totals {
+        uint64_t calls;
+        uint64_t ended[8];
+        uint64_t refused;
+    } gone; /* of sessions that were closed; guarded by lock */
+    struct cordon_function *functions[LIMIT_FUNCTIONS]; /* guarded by lock */
+    uint32_t function_count;                            /* guarded by lock */
+};
+
+int cell_open(const struct cordon_cell_options *options, struct cordon_cell **ret_cell,
+              struct message *why);
+void cell_close(struct cordon_cell *cell);
+
+/* Not usable any more: an outcome (CORDON_OPEN), -ESHUTDOWN, -ECHILD; 0: go on. */
+int cell_usable(const struct cordon_cell *cell, struct message *why);
+
+int cell_bind(struct cordon_cell *cell, const char *prototype, uint32_t require,
+              struct cordon_function **ret_function, struct message *why);
+
+/* The session that calls of this thread use. */
+int cell_session(struct cordon_cell *cell, struct cordon_session **ret_session,
+                 struct message *why);
+
+/* The session whose worker has this number, or NULL. */
+struct cordon_session *cell_session_of_worker(struct cordon_cell *cell, uint32_t number);
+
+int cell_session_open(struct cordon_cell *cell, struct cordon_session **ret_session,
+                      struct message *why);
+void cell_session_close(struct cordon_session *session);
+
+void cell_stats(const struct cordon_cell *cell, struct cordon_cell_stats *ret_stats);
+
+/* What @level with these mechanisms (enum errand_mechanism) and policy promises. */
+uint32_t isolation_of(enum cordon_level level, enum cordon_policy policy, uint32_t mechanisms);
+
+/* "survives-crash"; NULL for what is no single known bit. */
+const char *isolation_name(uint32_t bit);
+
+/* Refuse what is required and not promised: -ENOTSUP, naming it. */
+int isolation_require(uint32_t promised, uint32_t required, struct message *why);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CELL_LOCAL_WORKER_H
+#define CELL_LOCAL_WORKER_H
+
+/*
+ * Local worker: a thread of ours that serves a lane with an engine in this process (level thread).
+ *
+ * Created with all signals blocked, named "cordon-worker", joinable, with a guarded stack and alternate
+ * stack. A fault in native code gives the lane the verdict LANE_DIED with the signal, and the thread
+ * ends. A thread that does not come back is quarantined: it keeps its lane and engine until it does.
+ *
+ * A callback on a thread that the library started ends the lane as LANE_FAILED, and stops that thread for
+ * ever. A fault inside the allocator can leave an arena's lock held: the thread may then hang in its exit
+ * (it stays counted as quarantined), and so may other threads that share the arena.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/message.h"
+#include "frame/frame.h"
+#include "lane/host.h"
+
+struct local_worker;
+
+struct local_worker_options {
+    struct lane *
+        lane; /* private memory; given to the worker when it is quarantined, else stays the caller's */
+    uint32_t h_bytes;
+    uint32_t w_bytes;
+    void *resolve_context;
+    void *(*resolve)(void *context, const char *symbol);
+    struct frame_arena arena;
+};
+
+int local_worker_start(const struct local_worker_options *options, struct local_worker **ret_worker,
+                       struct message *why);
+
+/*
+ * End it: the lane's verdict must stand. Waits up to @patience_ns for the thread, then joins it.
+ * Returns true when it is gone (the lane is the caller's to close); false when it was quarantined (it
+ * now owns the lane, and closes it when it comes back; counted by local_worker_quarantined()).
+ */
+bool local_worker_stop(struct local_worker *worker, uint64_t patience_ns);
+
+/* Threads that never came back, in this process. */
+uint32_t local_worker_quarantined(void);
+
+#endif

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cell/station.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/probe.h"
+#include "cell/station_internal.h"
+
+static _Atomic uint32_t station_numbers;
+
+uint8_t *station_buffer(struct station_buffer *buffer, uint32_t bytes)
+{
+    if (buffer->bytes >= bytes && buffer->memory) {
+        return buffer->memory;
+    }
+    uint32_t rounded = (bytes + 4095u) & ~4095u;
+    uint8_t *memory = rounded >= bytes ? aligned_alloc(64, rounded ? rounded : 4096u) : NULL;
+    if (!memory) {
+        return NULL;
+    }
+    free(buffer->memory);
+    buffer->memory = memory;
+    buffer->bytes = rounded;
+    return memory;
+}
+
+int station_open(const struct station_options *options, struct station **ret_station,
+                 struct message *why)
+{
+    struct station *station = calloc(1, sizeof *station);
+    if (!station) {
+        return message_set(why, -ENOMEM, "not enough memory for a worker");
+    }
+    station->options = *options;
+    /* Relaxed: only uniqueness matters. */
+    station->number = 1 + atomic_fetch_add_explicit(&station_numbers, 1, memory_order_relaxed);
+    int r = options->level == CORDON_LEVEL_INLINE ? station_inline_open(station, why)
+                                                  : station_lane_open(station, why);
+    if (r != 0) {
+        station_close(station, true);
+        return r;
+    }
+    PROBE2(worker_start, station->number, (int)options->level);
+    *ret_station = station;
+    return 0;
+}
+
+void station_close(struct station *station, bool wait)
+{
+    if (!station) {
+        return;
+    }
+    PROBE1(worker_end, station->number);
+    station_lane_close(station, wait);
+    station_inline_close(station);
+    for (uint32_t i = 0; i < LIMIT_DEPTH; i++) {
+        free(station->frames[i].memory);
+        free(station->answers[i].memory);
+    }
+    free(station);
+}
+
+uint32_t station_number(const struct station *station)
+{
+    return station->number;
+}
+
+bool station_broken(const struct station *station)
+{
+    return station->lane ? lane_verdict(station->lane, NULL, NULL) != LANE_ALIVE : station->broken;
+}
+
+void station_condemn(struct station *station, enum lane_verdict verdict)
+{
+    if (station->lane) {
+        station_lane_condemn(station, verdict, 0);
+    }
+}
+
+/* Inline rooms are a stack: the calls of one thread nest. */
+static int inline_room_new(struct station *station, uint32_t request_bytes, uint32_t reply_bytes,
+                           struct station_room *ret_room)
+{
+    uint32_t half = station->options.call_bytes;
+    uint32_t request_left = half - station->request_used;
+    uint32_t reply_left = half - station->reply_used;
+    if (request_bytes == UINT32_MAX) {
+        request_bytes = request_left;
+    }
+    if (reply_bytes == UINT32_MAX) {
+        reply_bytes = reply_left;
+    }
+    if (request_bytes > half || reply_bytes > half) {
+        return -E2BIG;
+    }
+    if (request_bytes > request_left || reply_bytes > reply_left) {
+        return -EAGAIN;
+    }
+    *ret_room = (struct station_room){
+        .request = station->memory + station->request_used,
+        .request_bytes = request_bytes,
+        .reply_bytes = reply_bytes,
+        .lane = {station->request_used, request_bytes, station->reply_used, reply_bytes}};
+    station->request_used += request_bytes;
+    station->reply_used += reply_bytes;
+    return 0;
+}
+
+int station_room_new(struct station *station, uint32_t request_bytes, uint32_t reply_bytes,
+                     struct station_room *ret_room)
+{
+    if (!station->lane) {
+        return inline_room_new(station, request_bytes, reply_bytes, ret_room);
+    }
+    struct lane_room room;
+    int r = lane_room_new(station->lane, request_bytes, reply_bytes, &room);
+    if (r != 0) {
+        return r;
+    }
+    *ret_room = (struct station_room){.request = lane_room_h(station->lane, &room),
+                                      .request_bytes = room.h_bytes,
+                                      .reply_bytes = room.w_bytes,
+                                      .lane = room};
+    return 0;
+}
+
+static uint32_t align64(uint32_t bytes)
+{
+    return (bytes + 63u) & ~63u;
+}
+
+void station_room_shrink(struct station *station, struct station_room *room, uint32_t request_bytes,
+                         uint32_t reply_bytes)
+{
+    if (station->lane) {
+        lane_room_shrink(station->lane, &room->lane, request_bytes, reply_bytes);
+        room->request_bytes = room->lane.h_bytes;
+        room->reply_bytes = room->lane.w_bytes;
+        return;
+    }
+    uint32_t request = align64(request_bytes);
+    uint32_t reply = align64(reply_bytes);
+    if (request <= room->request_bytes) {
+        station->request_used -= room->request_bytes - request;
+        room->request_bytes = request;
+    }
+    if (reply <= room->reply_bytes) {
+        station->reply_used -= room->reply_bytes - reply;
+        room->reply_bytes = reply;
+    }
+    room->lane.h_bytes = room->request_bytes;
+    room->lane.w_bytes = room->reply_bytes;
+}
+
+void station_room_free(struct station *station, const struct station_room *room)
+{
+    if (station->lane) {
+        lane_room_free(station->lane, &room->lane);
+        return;
+    }
+    /* Rooms of one depth end in any order (batches): the stack falls to the lowest one given back. */
+    if (room->lane.h_at < station->request_used) {
+        station->request_used = room->lane.h_at;
+    }
+    if (room->lane.w_at < station->reply_used) {
+        station->reply_used = room->lane.w_at;
+    }
+}
+
+int station_submit(struct station *station, const struct station_request *request, bool ring,
+                   struct station_ticket *ticket)
+{
+    if (!station->lane) {
+        return station_inline_execute(station, request, ticket);
+    }
+    return station_lane_submit(station, request, ring, false, 0, ticket);
+}
+
+int station_submit_nested(struct station *station, const struct station_request *request,
+                          uint32_t outer_seq, struct station_ticket *ticket)
+{
+    if (!station->lane) {
+        return station_inline_execute(station, request, ticket);
+    }
+    return station_lane_submit(station, request, true, true, outer_seq, ticket);
+}
+
+void station_ring(struct station *station)
+{
+    if (station->lane) {
+        lane_ring(station->lane);
+    }
+}
+
+int station_await(struct station *station, const struct station_ticket *ticket, uint32_t out_words,
+                  uint64_t until_ns, uint64_t deadline_ns, struct station_reply *ret_reply,
+                  struct station_end *ret_end)
+{
+    if (station->lane) {
+        return station_lane_await(station, ticket, out_words, until_ns, deadline_ns, ret_reply,
+                                  ret_end);
+    }
+    if (station->broken && !ticket->done) {
+        *ret_end = station->end;
+        return STATION_ENDED;
+    }
+    const struct engine_reply *done = ticket->done;
+    if (done->status == INT32_MIN) {
+        *ret_end = station->end;
+        return STATION_ENDED;
+    }
+    ret_reply->status = done->status;
+    ret_reply->error_number = done->error_number;
+    ret_reply->reply_bytes = done->reply_bytes;
+    ret_reply->reply =
+        ticket->room ? station->memory + station->options.call_bytes + ticket->room->lane.w_at : NULL;
+    for (uint32_t i = 0; i < out_words && i < CORDON_PLAN_WORDS_MAX; i++) {
+        ret_reply->words[i] = done->words[i];
+    }
+    return STATION_REPLIED;
+}
+
+void station_collect(struct station *station, const struct station_ticket *ticket)
+{
+    if (station->lane) {
+        lane_collect(station->lane, ticket->seq);
+    }
+}
+
+int station_any(struct station *station, uint32_t *ret_seq)
+{
+    return station->lane ? lane_any(station->lane, ret_seq) : -EAGAIN;
+}
+
+int station_event_fd(const struct station *station)
+{
+    return station->lane ? lane_peek_event_fd(station->lane) : -1;
+}
+
+void station_drain_event(struct station *station)
+{
+    if (station->lane) {
+        lane_drain_event(station->lane);
+    }
+}
+
+void station_set_pid(struct station *station, uint64_t pid)
+{
+    station->pid = pid <= INT32_MAX ? (int)pid : 0;
+}
+
+int station_pid(const struct station *station)
+{
+    return station->pid;
+}

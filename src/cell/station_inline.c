@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cell/station_internal.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "cordon/outcome.h"
+
+/* A callback arrives from the engine, on this thread: the session answers it. */
+static int inline_ask(void *context, struct engine_exchange *exchange)
+{
+    struct station *station = context;
+    if (station->depth >= LIMIT_DEPTH) {
+        return -ECANCELED;
+    }
+    uint32_t room = exchange->request.reply_bytes_max;
+    uint8_t *reply = room ? station_buffer(&station->answers[station->depth], room) : NULL;
+    if (room && !reply) {
+        return -ECANCELED;
+    }
+    struct station_callback callback = {
+        .id = exchange->callback_id,
+        .word_count = exchange->request.word_count,
+        .words = exchange->request.words,
+        .frame = exchange->request.frame_bytes ? exchange->frame : NULL,
+        .frame_bytes = exchange->request.frame_bytes,
+        .reply_bytes_max = room,
+        .reply = reply,
+    };
+    station->depth++;
+    int r = station->options.answer(station->options.answer_context, &callback);
+    station->depth--;
+    if (r != 0) {
+        return -ECANCELED;
+    }
+    memcpy(exchange->reply_words, callback.reply_words,
+           callback.reply_word_count * sizeof callback.reply_words[0]);
+    exchange->reply = callback.reply_bytes ? callback.reply : NULL;
+    exchange->reply_bytes = callback.reply_bytes;
+    return 0;
+}
+
+int station_inline_open(struct station *station, struct message *why)
+{
+    size_t bytes = 2 * (size_t)station->options.call_bytes;
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) {
+        return message_set(why, -errno, "no address space for calls of %u bytes",
+                           station->options.call_bytes);
+    }
+    station->memory = memory;
+    (void)madvise(memory, bytes, MADV_NOHUGEPAGE);
+    const struct arena *arena = station->options.arena;
+    struct inline_worker_options options = {
+        .resolve_context = station->options.resolve_context,
+        .resolve = station->options.resolve,
+        .arena = {arena ? arena_base(arena) : 0, arena ? arena_bytes(arena) : 0},
+        .ask = inline_ask,
+        .ask_context = station,
+    };
+    return inline_worker_new(&options, &station->engine, why);
+}
+
+void station_inline_close(struct station *station)
+{
+    inline_worker_free(station->engine);
+    if (station->memory) {
+        (void)munmap(station->memory, 2 * (size_t)station->options.call_bytes);
+    }
+}
+
+static void note_fault(struct station *station, int end, const struct fault *fault)
+{
+    station->broken = true;
+    station->end = (struct station_end){.outcome = CORDON_ABORTED};
+    if (end == INLINE_FAULTED) {
+        station->end.outcome = CORDON_CRASHED;
+        station->end.signal = fault->signal;
+        (void)message_set(&station->end.why, 0,
+                          "the library faulted in this process with %s%s at address %#lx; the cell is "
+                          "poisoned and must be opened anew",
+                          strsignal(fault->signal), fault->stack_overflow ? " (stack overflow)" : "",
+                          (unsigned long)fault->address);
+        return;
+    }
+    (void)message_set(&station->end.why, 0,
+                      "a callback failed and its prototype declares no failure value: fails(...)");
+}
+
+int station_inline_execute(struct station *station, const struct station_request *request,
+                           struct station_ticket *ticket)
+{
+    if (station->broken) {
+        return -EPIPE;
+    }
+    struct engine_request order = {
+        .function_id = request->function_id,
+        .word_count = request->word_count,
+        .words = request->words,
+        .bytes = request->request_bytes ? request->room->request : NULL,
+        .byte_count = request->request_bytes,
+        .reply = request->room
+                     ? station->memory + station->options.call_bytes + request->room->lane.w_at
+                     : NULL,
+        .reply_fixed = request->reply_fixed,
+        .reply_bytes_max = request->reply_bytes_max,
+    };
+    struct fault fault = {0};
+    ticket->seq = 0;
+    ticket->room = request->room;
+    ticket->reply_bytes_max = request->reply_bytes_max;
+    int end = inline_worker_execute(station->engine, &order, ticket->done, &fault);
+    if (end != INLINE_DONE) {
+        note_fault(station, end, &fault);
+        ticket->done->status = INT32_MIN; /* no reply: see station->end */
+    }
+    return 0;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CELL_STATION_INTERNAL_H
+#define CELL_STATION_INTERNAL_H
+
+/* What the files of a station share: station.c (any level), station_lane.c, station_inline.c. */
+
+#include "base/limits.h"
+#include "cell/inline_worker.h"
+#include "cell/local_worker.h"
+#include "cell/station.h"
+
+/* A private copy of a callback's frame, or its answer at level inline: one per depth, reused. */
+struct station_buffer {
+    uint8_t *memory;
+    uint32_t bytes;
+};
+
+struct station {
+    struct station_options options;
+    uint32_t number;
+    int pid;
+    bool broken; /* inline: faulted; lanes have their verdict */
+    uint32_t depth; /* callbacks being answered */
+    struct station_buffer frames[LIMIT_DEPTH];
+
+    /* process, thread */
+    struct lane *lane;
+    struct keeper_client *keeper; /* process; borrowed from the share */
+    struct local_worker *local;   /* thread */
+
+    /* inline */
+    struct inline_worker *engine;
+    uint8_t *memory; /* requests in the first half, replies in the second */
+    uint32_t request_used;
+    uint32_t reply_used;
+    struct station_end end; /* how it broke */
+    struct station_buffer answers[LIMIT_DEPTH];
+};
+
+/* Room for @bytes at @depth; old contents are lost. NULL: no memory. */
+uint8_t *station_buffer(struct station_buffer *buffer, uint32_t bytes);
+
+int station_lane_open(struct station *station, struct message *why);
+void station_lane_close(struct station *station, bool wait);
+void station_lane_condemn(struct station *station, enum lane_verdict verdict, uint32_t seq);
+int station_lane_submit(struct station *station, const struct station_request *request, bool ring,
+                        bool nested, uint32_t outer_seq, struct station_ticket *ticket);
+int station_lane_await(struct station *station, const struct station_ticket *ticket,
+                       uint32_t out_words, uint64_t until_ns, uint64_t deadline_ns,
+                       struct station_reply *ret_reply, struct station_end *ret_end);
+
+int station_inline_open(struct station *station, struct message *why);
+void station_inline_close(struct station *station);
+int station_inline_execute(struct station *station, const struct station_request *request,
+                           struct station_ticket *ticket);
+
+#endif
