@@ -1,0 +1,224 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# `cordon call` as a person uses it: exit status, JSON, and the sentence for what is wrong.
+# Usage: run.sh CORDON FAULTS-LIBRARY INTERFACES
+
+set -u
+cordon=$1
+faults=$2
+interfaces=$3
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+printf 'The quick brown fox jumps over the lazy dog\n' >"$work/fox"
+cases=0
+failures=0
+
+# Times differ from run to run.
+without_times() {
+    sed -E 's/,"elapsed_us":[0-9.e+-]+//; s/("elapsed_us_[a-z]+":)[0-9.e+-]+/\10/g'
+}
+
+fail() {
+    failures=$((failures + 1))
+    printf 'FAILED: %s\n  wanted: %s\n  got:    %s (exit status %s)\n' "$1" "$2" "$3" "$4"
+    sed 's/^/  stderr: /' "$work/stderr"
+}
+
+run() {
+    timeout 60 "$cordon" "$@" >"$work/stdout" 2>"$work/stderr" </dev/null
+}
+
+# done JSON ARGUMENT...: exit status 0 and exactly this object.
+done_with() {
+    wanted=$1
+    shift
+    cases=$((cases + 1))
+    run call "$@"
+    status=$?
+    got=$(without_times <"$work/stdout")
+    if [ "$status" -ne 0 ] || [ "$got" != "$wanted" ]; then
+        fail "$*" "$wanted" "$got" "$status"
+    fi
+}
+
+# ends STATUS PATTERN ARGUMENT...: another outcome; standard output matches the shell pattern.
+ends_with() {
+    wanted_status=$1
+    pattern=$2
+    shift 2
+    cases=$((cases + 1))
+    run call "$@"
+    status=$?
+    got=$(without_times <"$work/stdout")
+    # shellcheck disable=SC2254 # a pattern is what is wanted
+    case $got in
+    $pattern) [ "$status" -eq "$wanted_status" ] && return ;;
+    esac
+    fail "$*" "$wanted_status $pattern" "$got" "$status"
+}
+
+# refused STATUS PART ARGUMENT...: nothing on standard output, a sentence with PART on standard error.
+refused() {
+    wanted_status=$1
+    part=$2
+    shift 2
+    cases=$((cases + 1))
+    run "$@"
+    status=$?
+    if [ "$status" -ne "$wanted_status" ] || [ -s "$work/stdout" ] ||
+        ! grep -qF -- "$part" "$work/stderr"; then
+        fail "$*" "$wanted_status $part" "$(cat "$work/stdout")" "$status"
+    fi
+}
+
+# prints WANTED ARGUMENT...: exit status 0 and these bytes.
+prints() {
+    wanted=$1
+    shift
+    cases=$((cases + 1))
+    run "$@"
+    status=$?
+    got=$(cat "$work/stdout")
+    if [ "$status" -ne 0 ] || [ "$got" != "$wanted" ]; then
+        fail "$*" "$wanted" "$got" "$status"
+    fi
+}
+
+crc32='uint32_t crc32(uint32_t crc, const uint8_t buf[len], uint32_t len)'
+compress='int compress(out uint8_t dest[*destLen], inout unsigned long *destLen, const uint8_t source[n], unsigned long n)'
+snprintf='int snprintf(out char s[n], size_t n, const char *format, ...)'
+fault() {
+    printf 'int fault_%s(int value)' "$1"
+}
+
+# --- numbers -----------------------------------------------------------------------------------
+done_with '{"outcome":"done","return":5,"out":{},"errno":0}' libc.so.6 'int abs(int x)' -5
+done_with '{"outcome":"done","return":9223372036854775807,"out":{},"errno":0}' \
+    libc.so.6 'long labs(long x)' -9223372036854775807
+done_with '{"outcome":"done","return":18446744073709551615,"out":{},"errno":0}' \
+    libc.so.6 'uint64_t strtoul(const char *s, void *end, int base)' 18446744073709551615 null 10
+done_with '{"outcome":"done","return":20,"out":{"s":"18446744073709551615"},"errno":0}' \
+    libc.so.6 'int snprintf(out char s[n], size_t n, const char *format, uint64_t number)' \
+    32 %lu 18446744073709551615 --level inline
+done_with '{"outcome":"done","return":0.5,"out":{},"errno":0}' libm.so.6 'double fabs(double x)' -0.5
+done_with '{"outcome":"done","return":3.0,"out":{},"errno":0}' libm.so.6 'double sqrt(double x)' 9
+done_with '{"outcome":"done","return":"nan","out":{},"errno":{"name":"EDOM","number":33}}' \
+    libm.so.6 'double sqrt(double x)' -1
+done_with '{"outcome":"done","return":"-inf","out":{},"errno":{"name":"ERANGE","number":34}}' \
+    libm.so.6 'double log(double x)' 0
+done_with '{"outcome":"done","return":0.1,"out":{},"errno":0}' libm.so.6 'float fabsf(float x)' 0.1
+done_with '{"outcome":"done","return":0.5,"out":{"exp":4},"errno":0}' \
+    libm.so.6 'double frexp(double x, out int *exp)' 8.0
+done_with '{"outcome":"done","return":true,"out":{},"errno":0}' libc.so.6 'bool abs(int x)' true
+
+# --- bytes and strings -------------------------------------------------------------------------
+crc_fox='{"outcome":"done","return":'$(gzip -c "$work/fox" | tail -c 8 | head -c 4 | od -An -tu4 | tr -d ' ')',"out":{},"errno":0}'
+done_with "$crc_fox" libz.so.1 "$crc32" 0 "@$work/fox"
+done_with '{"outcome":"done","return":891568578,"out":{},"errno":0}' libz.so.1 "$crc32" 0 abc
+done_with '{"outcome":"done","return":891568578,"out":{},"errno":0}' libz.so.1 "$crc32" 0 hex:616263
+done_with '{"outcome":"done","return":891568578,"out":{},"errno":0}' libz.so.1 "$crc32" 0 base64:YWJj
+done_with '{"outcome":"done","return":891568578,"out":{},"errno":0}' libz.so.1 "$crc32" 0 'json:[97,98,99]'
+done_with '{"outcome":"done","return":0,"out":{},"errno":0}' libz.so.1 "$crc32" 0 ''
+done_with '{"outcome":"done","return":0,"out":{},"errno":0}' libz.so.1 "$crc32" 0 @-
+done_with '{"outcome":"done","return":0,"out":{"dest":{"base64":"eJxLTMQGAF/zCFc="},"destLen":11},"errno":0}' \
+    libz.so.1 "$compress" 100 aaaaaaaaaaaaaaaaaaaaaa
+done_with '{"outcome":"done","return":-5,"out":{"dest":{"base64":"eJxL"},"destLen":3},"errno":0}' \
+    libz.so.1 "$compress" 3 aaaaaaaaaaaaaaaaaaaaaa
+done_with '{"outcome":"done","return":5,"out":{},"errno":0}' libc.so.6 'size_t strlen(const char *s)' hello
+done_with '{"outcome":"done","return":4,"out":{},"errno":0}' libc.so.6 'size_t strlen(const char *s)' text:null
+done_with '{"outcome":"done","return":"Success","out":{},"errno":0}' \
+    libc.so.6 'const char *strerror(int number)' 0
+done_with '{"outcome":"done","return":null,"out":{},"errno":0}' \
+    libc.so.6 'const char *getenv(const char *name)' NO_SUCH_NAME
+done_with '{"outcome":"done","return":4,"out":{"s":"ab-5"},"errno":0}' \
+    libc.so.6 'int asprintf(out owned(free) char **s, const char *format, ...)' '%s-%d' ab 5
+done_with '{"outcome":"done","return":12,"out":{"end":2},"errno":0}' \
+    libc.so.6 'long strtol(const char *s, out within(s) char **end, int base)' 12ab 10
+
+# --- varargs, at every level -------------------------------------------------------------------
+for level in process thread inline; do
+    done_with '{"outcome":"done","return":27,"out":{"s":"7 dwarfs 1.50 -5000000000 x"},"errno":0}' \
+        --level $level libc.so.6 "$snprintf" 64 '%d %s %.2f %ld %s' 7 dwarfs 1.5 -5000000000 x
+    done_with '{"outcome":"done","return":10,"out":{"s":"abc"},"errno":0}' \
+        --level $level libc.so.6 "$snprintf" 4 '%s' abcdefghij
+done
+
+# --- structs and arrays ------------------------------------------------------------------------
+done_with '{"outcome":"done","return":{"quot":3,"rem":2},"out":{},"errno":0}' \
+    libc.so.6 'struct d { int quot; int rem; }; struct d div(int a, int b)' 17 5
+done_with '{"outcome":"done","return":86400,"out":{"t":{"sec":0,"min":0,"hour":0,"mday":2,"mon":0,"year":70,"wday":5,"yday":1,"isdst":0,"gmtoff":0,"zone":null}},"errno":0}' \
+    libc.so.6 'struct tm { int sec, min, hour, mday, mon, year, wday, yday, isdst; long gmtoff; const char *zone; }; long timegm(inout struct tm *t)' \
+    '{"mday":2,"year":70}'
+ends_with 0 '{"outcome":"done","return":5,"out":{*},"errno":0}' \
+    libc.so.6 'struct v { const uint8_t base[len]; size_t len; }; ssize_t writev(int fd, const struct v v[n], int n)' \
+    2 '[{"base":"ab"},{"base":"cd\n"}]'
+done_with '{"outcome":"done","return":0,"out":{"db":{"handle":"sqlite3:1.1.0"}},"errno":0}' \
+    libsqlite3.so.0 'struct sqlite3; int sqlite3_open(const char *name, out struct sqlite3 **db)' :memory:
+
+# --- options -----------------------------------------------------------------------------------
+done_with '{"outcome":"done","return":5,"out":{},"errno":0,"repeat":{"calls":7,"elapsed_us_median":0,"elapsed_us_min":0,"elapsed_us_max":0}}' \
+    --repeat 7 libc.so.6 'int abs(int x)' -5
+done_with '{"outcome":"done","return":0,"out":{"dest":{"base64":"eJxLTMQGAF/zCFc="},"destLen":11},"errno":0,"repeat":{"calls":3,"elapsed_us_median":0,"elapsed_us_min":0,"elapsed_us_max":0}}' \
+    --repeat 3 libz.so.1 "$compress" 100 aaaaaaaaaaaaaaaaaaaaaa
+done_with "$crc_fox" --interface "$interfaces/zlib.cordon" - crc32 0 "@$work/fox"
+done_with "$crc_fox" --interface "$interfaces/zlib.cordon" libz.so.1 crc32 0 "@$work/fox"
+prints 'ab-5' call --raw s libc.so.6 'int asprintf(out owned(free) char **s, const char *format, ...)' '%s-%d' ab 5
+prints 'Success' call --raw return libc.so.6 'const char *strerror(int number)' 0
+done_with '{"outcome":"done","return":6,"out":{},"errno":0}' libc.so.6 'int puts(const char *s)' hello
+grep -q '^hello$' "$work/stderr" || fail 'puts' 'hello on standard error' "$(cat "$work/stderr")" 0
+for without in userns pidns landlock seccomp madv_guard userns,landlock,madv_guard; do
+    done_with '{"outcome":"done","return":5,"out":{},"errno":0}' --without $without libc.so.6 'int abs(int x)' -5
+done
+
+# --- outcomes ----------------------------------------------------------------------------------
+for level in process thread inline; do
+    ends_with 3 '{"outcome":"crashed","signal":{"name":"SIGSEGV","number":11}*}' \
+        --level $level "$faults" "$(fault null_read)" 1
+    ends_with 3 '{"outcome":"crashed","signal":{"name":"SIGABRT","number":6}*}' \
+        --level $level "$faults" "$(fault abort)" 1
+done
+ends_with 3 '{"outcome":"crashed","signal":{"name":"SIGSEGV","number":11}*}' "$faults" "$(fault overflow)" 1
+ends_with 3 '{"outcome":"crashed","exit_status":7*}' "$faults" "$(fault exit7)" 1
+ends_with 3 '{"outcome":"crashed","exit_status":7*}' "$faults" "$(fault quick_exit7)" 1
+ends_with 3 '{"outcome":"crashed"*}' --repeat 5 "$faults" "$(fault fpe)" 1
+ends_with 4 '{"outcome":"timeout"*}' --timeout 200ms "$faults" "$(fault spin)" 1
+ends_with 4 '{"outcome":"timeout"*}' --timeout 200ms --level thread "$faults" "$(fault pause)" 1
+
+# --- what is wrong -----------------------------------------------------------------------------
+refused 1 'nosuch.so.9' call nosuch.so.9 'int f(void)'
+refused 1 'absx' call libc.so.6 'int absx(int x)' 1
+refused 1 "$work/fox" call "$work/fox" 'int f(void)'
+refused 1 'cannot open' call libz.so.1 "$crc32" 0 "@$work/no-such-file"
+refused 1 "$work/none.cordon" call --interface "$work/none.cordon" - crc32
+refused 2 'did you mean '"'crc32'" call --interface "$interfaces/zlib.cordon" - crc23 0 x
+refused 2 'prototype:1:' call libc.so.6 'int abs(int x' 1
+refused 2 'crc32 takes 2 arguments: crc (uint32_t), buf (bytes); 1 given' call libz.so.1 "$crc32" 0
+refused 2 'takes 0 arguments; 1 given' call libc.so.6 'int getpagesize(void)' 1
+refused 2 "argument 1 'x': 2147483648 does not fit" call libc.so.6 'int abs(int x)' 2147483648
+refused 2 "argument 1 'x': 'one' is no integer" call libc.so.6 'int abs(int x)' one
+refused 2 "argument 1 's'" call libc.so.6 'size_t strlen(const char *s)' null
+refused 2 '3000000000' call libc.so.6 'int getrandom(out uint8_t b[n], size_t n, unsigned flags)' 3000000000 0
+refused 2 'comes out negative' call libc.so.6 'int f(out uint8_t b[n], int n)' -1
+refused 2 "has no member 'z'; its members are x, y" \
+    call libc.so.6 'struct p { int x; int y; }; int f(const struct p *p)' '{"z":1}'
+refused 2 'no JSON' call libc.so.6 'int f(const int a[n], int n)' '[1,'
+refused 2 'hexadecimal' call libz.so.1 "$crc32" 0 hex:xyz
+refused 2 'a callback cannot be given' call libc.so.6 'int f(int (*callback)(int x))' run
+refused 2 "did you mean '--level'" call --levle thread libc.so.6 'int abs(int x)' 1
+refused 2 'no level' call --level safe libc.so.6 'int abs(int x)' 1
+refused 2 '--timeout takes' call --timeout 3 libc.so.6 'int abs(int x)' 1
+refused 2 "no output 't'; it has s" call --raw t libc.so.6 "$snprintf" 9 x
+refused 2 'needs a LIBRARY' call
+refused 2 "did you mean 'call'" cal libc.so.6
+
+# --- writing ------------------------------------------------------------------------------------
+cases=$((cases + 2))
+"$cordon" call libc.so.6 'int abs(int x)' -5 >/dev/full 2>"$work/stderr"
+status=$?
+[ $status -eq 1 ] || fail 'a full disk' 1 "$(cat "$work/stderr")" $status
+"$cordon" call libc.so.6 'int abs(int x)' -5 >&- 2>"$work/stderr"
+status=$?
+[ $status -eq 1 ] || fail 'closed standard output' 1 "$(cat "$work/stderr")" $status
+
+printf '%d cases, %d failed\n' "$cases" "$failures"
+[ "$failures" -eq 0 ]
