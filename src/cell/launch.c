@@ -183,6 +183,20 @@ CHILD_SIDE static int place_fd(int fd, int number)
     return syscall(SYS_dup3, fd, number, 0) < 0 ? -errno : 0;
 }
 
+/*
+ * A terminal as standard error can be read as well: workers get it opened anew, for writing alone, where
+ * that can be had (a socket cannot be opened). Not blocking only while a pipe without reader could block.
+ */
+CHILD_SIDE static void place_standard_error(void)
+{
+    int flags = O_WRONLY | O_APPEND | O_NOCTTY | O_NONBLOCK | O_CLOEXEC;
+    long fd = syscall(SYS_openat, AT_FDCWD, "/proc/self/fd/2", flags);
+    if (fd >= 0) {
+        (void)syscall(SYS_fcntl, fd, F_SETFL, O_APPEND);
+        (void)syscall(SYS_dup3, fd, STDERR_FILENO, 0);
+    }
+}
+
 /* 0: /dev/null, 1: what 2 is, then by enum keeper_fd; all else closes at exec. */
 CHILD_SIDE static int place_fds(const struct launch *launch, int *ret_program)
 {
@@ -201,6 +215,7 @@ CHILD_SIDE static int place_fds(const struct launch *launch, int *ret_program)
     if (syscall(SYS_fcntl, STDERR_FILENO, F_GETFD) < 0) {
         r = r < 0 ? r : place_fd(STDIN_FILENO, STDERR_FILENO);
     }
+    place_standard_error();
     r = r < 0 ? r : place_fd(STDERR_FILENO, STDOUT_FILENO);
     r = r < 0 ? r : place_fd(wanted[1], KEEPER_FD_SOCKET);
     r = r < 0 ? r : place_fd(wanted[2], KEEPER_FD_PROGRAM);

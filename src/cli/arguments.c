@@ -199,9 +199,8 @@ static int parse_pass(struct arguments *arguments, enum pass pass, char *const *
             continue;
         }
         name_argument(arguments, param, at + 1);
-        int r = is_variadic(param)
-                    ? parse_variadic(arguments, texts + at, at + 1)
-                    : parse_one(arguments, param, texts[at]);
+        int r = is_variadic(param) ? parse_variadic(arguments, texts + at, at + 1)
+                                   : parse_one(arguments, param, texts[at]);
         if (r < 0) {
             return r;
         }

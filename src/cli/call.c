@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,14 +54,16 @@ static int exit_of_error(int error)
                : EXIT_COULD_NOT;
 }
 
-/* Everything that needs no library: what is wrong here is found before anything is started. */
+/*
+ * Everything that needs no library: what is wrong here, files that cannot be read included, is the
+ * command line's fault, and found before anything is started.
+ */
 static int prepare(struct call *call)
 {
     int r = declaration_load(call->options.prototype, call->options.interface_path,
                              &call->declaration, &call->why);
     if (r != 0) {
-        bool text = r == -EINVAL || r == -ENOTSUP || r == -E2BIG;
-        return command_fail(text ? EXIT_USAGE : EXIT_COULD_NOT, "%s", call->why.text);
+        return command_fail(r == -ENOMEM ? EXIT_COULD_NOT : EXIT_USAGE, "%s", call->why.text);
     }
     if (call->options.raw && call_report_find_raw(call->declaration.plan, call->options.raw,
                                                   &call->raw, &call->why) < 0) {
@@ -69,8 +72,7 @@ static int prepare(struct call *call)
     arguments_init(&call->arguments, call->declaration.plan, LIMIT_FRAME_BYTES, &call->why);
     r = arguments_parse(&call->arguments, call->options.texts, call->options.text_count);
     if (r < 0) {
-        bool typed = r == -EINVAL || r == -E2BIG || r == -EFBIG;
-        return command_fail(typed ? EXIT_USAGE : EXIT_COULD_NOT, "%s", call->why.text);
+        return command_fail(r == -ENOMEM ? EXIT_COULD_NOT : EXIT_USAGE, "%s", call->why.text);
     }
     r = call->options.repeat > 1 ? arguments_keep(&call->arguments) : 0;
     return r < 0 ? command_fail(EXIT_COULD_NOT, "%s", call->why.text) : EXIT_DONE;
@@ -115,10 +117,22 @@ static void flush_library(struct call *call)
     }
 }
 
+/* What went wrong beside the call is told like what goes wrong in it. */
+static int copy_reason(struct call *call, int r)
+{
+    (void)snprintf(call->result.error.text, sizeof call->result.error.text, "%s", call->why.text);
+    return r;
+}
+
 /* One call with its time. Returns what cordon_call() does. */
 static int call_once(struct call *call)
 {
     size_t count;
+    struct cordon_session *session = cordon_session_current(call->cell);
+    int r = residents_make(&call->arguments, session);
+    if (r != 0) {
+        return copy_reason(call, r);
+    }
     const struct cordon_value *values = arguments_values(&call->arguments, &count);
     uint64_t deadline_ns =
         call->options.timeout_ns ? clock_after_ns(call->options.timeout_ns) : CORDON_DEFAULT;
@@ -126,7 +140,8 @@ static int call_once(struct call *call)
     int outcome = cordon_call(call->function, values, count, deadline_ns, &call->result);
     call->report.elapsed_ns = clock_now_ns() - start_ns;
     call->report.times_ns[call->report.time_count++] = call->report.elapsed_ns;
-    return outcome;
+    r = outcome == CORDON_DONE ? residents_read(&call->arguments, session) : 0;
+    return r != 0 ? copy_reason(call, r) : outcome;
 }
 
 static int call_all(struct call *call)
@@ -226,6 +241,7 @@ const struct command call_command = {
         "  bytes        plain text, @FILE, @- (standard input), hex:..., base64:..., text:...\n"
         "  structs, arrays   JSON, or @FILE with JSON\n"
         "  pointers     null; a pointer to one number takes the number\n"
+        "  resident     JSON with the members to set; {} for none\n"
         "  ...          integers are int (or long), 1.5 is double, everything else a string\n"
         "Handles and callbacks end with this command: only null (or a constant's number) can be "
         "given.\n"

@@ -15,7 +15,7 @@ static int read_text(const char *path, char **ret_text, struct message *why)
     size_t length;
     int r = bytes_from_file(path, LIMIT_PROTOTYPE_BYTES, &bytes, &length, why);
     if (r < 0) {
-        return -r;
+        return r;
     }
     if (memchr(bytes, '\0', length)) {
         free(bytes);
@@ -24,7 +24,7 @@ static int read_text(const char *path, char **ret_text, struct message *why)
     char *text = realloc(bytes, length + 1);
     if (!text) {
         free(bytes);
-        return message_set(why, ENOMEM, "no memory for '%s'", path);
+        return message_set(why, -ENOMEM, "no memory for '%s'", path);
     }
     text[length] = '\0';
     *ret_text = text;
@@ -81,7 +81,7 @@ int declaration_load(const char *prototype, const char *interface_path,
             return r;
         }
     } else if (!(ret_declaration->text = strdup(prototype))) {
-        return message_set(why, ENOMEM, "no memory");
+        return message_set(why, -ENOMEM, "no memory");
     }
     int r =
         cordon_interface_parse(ret_declaration->text_name, ret_declaration->text,

@@ -20,7 +20,7 @@ struct declaration {
  * @interface_path  NULL: @prototype is the text.
  *
  * Returns 0; -EINVAL, -ENOTSUP, -E2BIG (the text; no or several functions in it; no such name, near
- * ones are given); what reading the file met, as a positive errno.
+ * ones are given); -ENOMEM; what reading the file met.
  */
 int declaration_load(const char *prototype, const char *interface_path,
                      struct declaration *ret_declaration, struct message *why);

@@ -35,7 +35,8 @@ int resident_parse(struct image *image, const struct cordon_plan_type *type, con
 }
 
 /* Each object that the arguments hold; the first result that is not 0 ends it. */
-typedef int resident_fn(struct arguments *arguments, struct cordon_session *session, uint32_t param);
+typedef int resident_fn(struct arguments *arguments, struct cordon_session *session,
+                        uint32_t param);
 
 static int for_each(struct arguments *arguments, struct cordon_session *session, resident_fn *visit)
 {
@@ -85,7 +86,9 @@ static int make_one(struct arguments *arguments, struct cordon_session *session,
     size_t position = view_param(arguments->plan, param)->position;
     struct resident *resident = &arguments->residents[position];
     struct cordon_error error = {""};
-    int r = new_object(arguments, session, record, &resident->handle, &error);
+    int r = resident->handle.worker ? cordon_object_free(session, resident->handle, &error) : 0;
+    resident->handle = (struct cordon_handle){0};
+    r = r != 0 ? r : new_object(arguments, session, record, &resident->handle, &error);
     if (r == 0) {
         r = cordon_object_write(session, resident->handle, NULL, resident->memory, record->size,
                                 &error);

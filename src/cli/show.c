@@ -9,6 +9,7 @@
 #include "cli/residents.h"
 
 #define SHOW_DEPTH_MAX 64u /* pointers inside pointers */
+#define SHOW_TYPES_MAX CORDON_PLAN_DEPTH_MAX
 
 /* One object on its way out. */
 struct spot {
@@ -307,13 +308,35 @@ void show_return(struct show *show, const void *owned)
     own(show, NULL);
 }
 
+/* Whether something behind an object of @type comes back: an iovec's bytes, though the iovec goes in. */
+static bool comes_back(const struct plan_view *plan, const struct cordon_plan_type *type,
+                       uint32_t depth)
+{
+    if (depth > SHOW_TYPES_MAX) {
+        return false;
+    }
+    if (view_is_memory(type) && type->direction != CORDON_PLAN_IN) {
+        return true;
+    }
+    if (type->kind == CORDON_PLAN_STRUCT) {
+        for (uint32_t i = 0; i < type->count; i++) {
+            const struct cordon_plan_field *field = view_field(plan, type, i);
+            if (comes_back(plan, view_type(plan, field->type), depth + 1)) {
+                return true;
+            }
+        }
+        return false;
+    }
+    return (type->kind == CORDON_PLAN_POINTER || type->kind == CORDON_PLAN_ARRAY) &&
+           comes_back(plan, view_target(plan, type), depth + 1);
+}
+
 bool show_is_output(const struct plan_view *plan, uint32_t index)
 {
     const struct cordon_plan_param *param = view_param(plan, index);
     const struct cordon_plan_type *type = view_type(plan, param->type);
     return param->position != CORDON_PLAN_NO_WORD &&
-           (resident_is(type) ||
-            (view_is_memory(type) && type->direction != CORDON_PLAN_IN));
+           (resident_is(type) || comes_back(plan, type, 0));
 }
 
 static const struct cordon_value *value_of(const struct show *show, uint32_t index)
@@ -328,8 +351,9 @@ void show_output(struct show *show, uint32_t index)
     const struct cordon_plan_type *target = view_target(plan_of(show), type);
     const struct cordon_value *value = value_of(show, index);
     if (resident_is(type) && value->kind == CORDON_VALUE_HANDLE) {
-        show_object(show, &(struct spot){.type = target,
-                                         .memory = show->arguments->residents[param->position].memory});
+        show_object(show,
+                    &(struct spot){.type = target,
+                                   .memory = show->arguments->residents[param->position].memory});
     } else if (value->kind != CORDON_VALUE_MEMORY) {
         json_out_null(show->out);
     } else if (param->passing == CORDON_PLAN_PASS_WORD && target->kind == CORDON_PLAN_HANDLE) {

@@ -172,6 +172,28 @@ static void test_pointers_to_foreign_memory_are_not_followed(void **state)
     end(&fixture);
 }
 
+static void test_outputs_inside_of_inputs_are_shown(void **state)
+{
+    (void)state;
+    struct vector {
+        uint8_t *base;
+        size_t length;
+    };
+    struct fixture fixture;
+    BEGIN(&fixture,
+          "struct v { out void base[len]; size_t len; }; "
+          "long readv(int fd, const struct v v[n], int n)",
+          "0", "[{\"len\":3},{\"len\":1}]");
+    assert_true(show_is_output(fixture.declaration.plan, 1));
+    assert_false(show_is_output(fixture.declaration.plan, 0));
+    const struct vector *vectors = memory_of(&fixture, 1);
+    memcpy(vectors[0].base, "abc", 3);
+    show_output(&fixture.show, 1);
+    expect(&fixture, "[{\"base\":{\"base64\":\"YWJj\"},\"len\":3},"
+                     "{\"base\":{\"base64\":\"AA==\"},\"len\":1}]");
+    end(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +202,7 @@ int main(void)
         cmocka_unit_test(test_structs_are_shown_by_member_and_enums_by_name),
         cmocka_unit_test(test_results_are_exact),
         cmocka_unit_test(test_handles_name_their_type),
+        cmocka_unit_test(test_outputs_inside_of_inputs_are_shown),
         cmocka_unit_test(test_pointers_to_foreign_memory_are_not_followed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -86,7 +86,11 @@ static int binding_init(struct binding *binding, const void *bytes, size_t lengt
     const char *symbol = plan_name(binding->plan, function->symbol);
     binding->code = symbols_code(symbols, symbol);
     if (!binding->code) {
-        return message_set(why, -ENOENT, "no function '%s' in the library", symbol);
+        (void)message_set(why, -ENOENT, "no function '%s' in the library", symbol);
+        if (symbols->explain) {
+            symbols->explain(symbols->context, symbol, why);
+        }
+        return -ENOENT;
     }
     r = check_releasers(binding, symbols, why);
     if (r < 0) {

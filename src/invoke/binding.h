@@ -3,8 +3,8 @@
 #define INVOKE_BINDING_H
 
 /*
- * Binding: a function of the library with its plan, named by an id that the caller chose. Made once,
- * it stays as long as its table, so that trampolines and crash notes may refer to it.
+ * Binding: a function of the library with its plan, named by an id that the caller chose. Made
+ * once, it stays as long as its table, so that trampolines and crash notes may refer to it.
  *
  * Threads: one.
  */
@@ -36,10 +36,11 @@ struct bindings {
     uint32_t count;
 };
 
-/* Where symbols come from: engine_config.resolve. */
+/* Where symbols come from: engine_config.resolve and explain. */
 struct symbols {
     void *context;
     void *(*resolve)(void *context, const char *symbol);
+    void (*explain)(void *context, const char *symbol, struct message *why); /* may be NULL */
 };
 
 /* Address of the function @name as code; NULL: no such symbol. */
@@ -49,8 +50,8 @@ void (*symbols_code(const struct symbols *symbols, const char *name))(void);
  * Bind @id to the function that the plan at @bytes describes; the bytes are copied.
  *
  * Returns 0, also when the same plan is bound there already, -EEXIST (another one is), -E2BIG
- * (LIMIT_FUNCTIONS), -ENOENT (no such function in the library, or none that frees what it gives), what
- * plan_validate() says, -ENOTSUP, -ENOMEM, with @why.
+ * (LIMIT_FUNCTIONS), -ENOENT (no such function in the library, or none that frees what it gives),
+ * what plan_validate() says, -ENOTSUP, -ENOMEM, with @why.
  */
 int bindings_add(struct bindings *bindings, uint32_t id, const void *bytes, size_t length,
                  const struct symbols *symbols, struct message *why);

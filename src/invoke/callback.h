@@ -6,10 +6,10 @@
  * Callback: what happens when the library calls a trampoline: native arguments become a frame, the
  * transport carries it to the host's side, the answer becomes memory and a result.
  *
- * Where that cannot be done the declared failure value is returned, and engine->callback_status says
- * why when it was not the host's side that failed. Without a declared value, from `escape`, from a
- * trampoline whose life has ended and from a foreign thread there is nothing that could be returned:
- * the transport abandons the call.
+ * Where that cannot be done the declared failure value is returned, and engine->callback_status
+ * says why when it was not the host's side that failed. Without a declared value, from `escape`,
+ * from a trampoline whose life has ended and from a foreign thread there is nothing that could be
+ * returned: the transport abandons the call.
  */
 
 #include <ffi.h>

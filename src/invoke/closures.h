@@ -3,14 +3,14 @@
 #define INVOKE_CLOSURES_H
 
 /*
- * Closure: a trampoline, which is code that the library calls as the function pointer it was given and
- * that leads to one callback of the host.
+ * Closure: a trampoline, which is code that the library calls as the function pointer it was given
+ * and that leads to one callback of the host.
  *
- * All trampolines are made at the start, since a sandbox forbids executable memory later. They lie in
- * memory that is mapped twice, once to be written and once to be executed, so that no page is both;
- * where that cannot be had (memfd or executable shared memory is forbidden), in one mapping that is.
- * A closure that is no longer referenced is used again as late as possible: a library that calls it
- * all the same is found out rather than served by a stranger.
+ * All trampolines are made at the start, since a sandbox forbids executable memory later. They lie
+ * in memory that is mapped twice, once to be written and once to be executed, so that no page is
+ * both; where that cannot be had (memfd or executable shared memory is forbidden), in one mapping
+ * that is. A closure that is no longer referenced is used again as late as possible: a library
+ * that calls it all the same is found out rather than served by a stranger.
  *
  * Threads: one takes and releases; any may run into a trampoline.
  */
@@ -49,8 +49,8 @@ int closures_new(struct engine *engine, uint32_t max, closure_handler *handler,
 void closures_free(struct closures *closures);
 
 /*
- * A closure for callback @callback_id in the shape of @function of @binding's plan, with one reference.
- * Returns 0, -E2BIG (LIMIT_CLOSURES), -ENOTSUP, with @why.
+ * A closure for callback @callback_id in the shape of @function of @binding's plan, with one
+ * reference. Returns 0, -E2BIG (LIMIT_CLOSURES), -ENOTSUP, with @why.
  */
 int closures_take(struct closures *closures, struct binding *binding, uint32_t function,
                   uint32_t callback_id, struct closure **ret_closure, struct message *why);

@@ -3,16 +3,16 @@
 #define INVOKE_DIRECT_H
 
 /*
- * Direct: calls of functions that take and return nothing but scalars, made straight from the request's
- * words, without a frame; and calls, with a frame or without, that need no libffi.
+ * Direct: calls of functions that take and return nothing but scalars, made straight from the
+ * request's words, without a frame; and calls, with a frame or without, that need no libffi.
  *
  * Where all arguments are integers the function is called through a pointer to a function of six
- * 64-bit integers. Both ABIs pass the first six (eight) integer arguments in registers of that width
- * whatever their type, and a callee does not notice registers that it was not promised. Narrow
- * arguments are extended to 64 bits here, and narrow results from their own width, since the upper bits
- * of a result register are garbage. Functions with floating-point arguments or results go through
- * libffi. What that buys (x86-64, two int arguments, a request executed): 10-16 ns where ffi_call()
- * alone takes 28-43 ns in the same run.
+ * 64-bit integers. Both ABIs pass the first six (eight) integer arguments in registers of that
+ * width whatever their type, and a callee does not notice registers that it was not promised.
+ * Narrow arguments are extended to 64 bits here, and narrow results from their own width, since
+ * the upper bits of a result register are garbage. Functions with floating-point arguments or
+ * results go through libffi. What that buys (x86-64, two int arguments, a request executed): 10-16
+ * ns where ffi_call() alone takes 28-43 ns in the same run.
  *
  * Source: System V ABI x86-64 section 3.2.3, AAPCS64 section 6.8.2.
  */

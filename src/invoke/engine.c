@@ -38,7 +38,7 @@ int engine_new(const struct engine_config *config, struct engine **ret_engine, s
         return message_set(why, -ENOMEM, "no memory for an engine");
     }
     engine->config = *config;
-    engine->symbols = (struct symbols){config->resolve_context, config->resolve};
+    engine->symbols = (struct symbols){config->resolve_context, config->resolve, config->explain};
     engine->hooks = hooks_of_engine(engine);
     engine->kept.bytes_max = config->kept_bytes_max;
     engine->kept.release = release_closure;
@@ -150,7 +150,7 @@ static int call_native(struct binding *binding, struct frame_call *call, void *r
     return 0;
 }
 
-/* From accepted arguments to an answer. What the native code was given to keep is kept from then on. */
+/* From accepted arguments to an answer. What native code was given to keep is kept from then on. */
 static int run(struct engine *engine, struct activation *activation, struct frame_call *call,
                struct engine_reply *ret_reply, struct message *why)
 {

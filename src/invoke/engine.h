@@ -71,7 +71,7 @@ struct engine_config {
 enum engine_verb {
     ENGINE_HELLO = 0x7fff0000, /* -> word 0 protocol version, 1 plan abi << 32 | version, 2 pid */
     ENGINE_BIND,               /* word 0 function id; bytes: plan. -ENOENT: no such symbol */
-    ENGINE_RESIDENT_NEW,       /* bytes: plan of the type (root_type); -> word 0 handle */
+    ENGINE_RESIDENT_NEW,       /* bytes: plan of the type (root_type); -> word 0 handle, 1 tag */
     ENGINE_RESIDENT_READ,      /* word 0 handle, 1 tag, 2 offset, 3 bytes -> bytes */
     ENGINE_RESIDENT_WRITE,     /* word 0 handle, 1 tag, 2 offset; bytes */
     ENGINE_RESIDENT_POINT, /* word 0 handle, 1 tag, 2 offset of a pointer member, 3 arena address, or

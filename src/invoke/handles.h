@@ -5,10 +5,10 @@
 /*
  * Handle: the word by which a native object that stays here is known outside.
  *
- * A word is generation << 32 | index; 0 is NULL. An index is used again with the next generation, so
- * that a word which has ended names nothing for ever (generations wrap after 2^32 uses of one index).
- * A handle ends by handles_end(): with it end the handles borrowed from it, and every other handle of
- * the same object, since the object is what ended.
+ * A word is generation << 32 | index; 0 is NULL. An index is used again with the next generation,
+ * so that a word which has ended names nothing for ever (generations wrap after 2^32 uses of one
+ * index). A handle ends by handles_end(): with it end the handles borrowed from it, and every
+ * other handle of the same object, since the object is what ended.
  *
  * Threads: one.
  */

@@ -103,7 +103,7 @@ static enum cordon_plan_keep keep_of(const struct cordon_plan_type *type)
     return (type->flags & CORDON_PLAN_KEPT) ? type->keep : CORDON_PLAN_KEEP_CALL;
 }
 
-/* "The same handle" of `until next`: the one that is named, else the first that the function takes. */
+/* "The same handle" of `until next`: the one that is named, else the first that is taken. */
 static uint64_t keeper_of(const struct engine *engine, const struct plan *plan,
                           const struct cordon_plan_type *type)
 {
@@ -208,7 +208,7 @@ static int word_to_code(void *context, const struct plan *plan, const struct cor
         return message_set(why, -EBADMSG, "callback ids have 32 bits");
     }
     struct kept_item *item = NULL;
-    /* The function's index as the key's parameter: callbacks of one call do not replace each other. */
+    /* Keyed by the shape: callbacks of one call do not replace each other. */
     int r = keep_item(engine, plan, type, CORDON_PLAN_PARAMS_MAX + type->target, 0, &item, why);
     if (r < 0) {
         return r;
@@ -232,8 +232,8 @@ static int free_owned(void *context, const char *releaser, void *memory)
 }
 
 /*
- * A length that another function of the library knows. Its type is not known here; it is taken as int,
- * which also reads the lower half of a size_t: longer results fit no frame.
+ * A length that another function of the library knows. Its type is not known here; it is taken as
+ * int, which also reads the lower half of a size_t: longer results fit no frame.
  */
 static int call_library(void *context, const char *function, const int64_t *args, uint32_t count,
                         int64_t *ret_value)

@@ -3,7 +3,8 @@
 #define INVOKE_HOOKS_H
 
 /*
- * Hooks: what frames ask of an engine: objects and their words, trampolines, memory with a lifetime.
+ * Hooks: what frames ask of an engine: objects and their words, trampolines, memory with a
+ * lifetime.
  */
 
 #include "frame/frame.h"

@@ -24,9 +24,8 @@ struct resident {
 };
 
 /*
- * An object of the type that the plan at @bytes describes.
- * Returns 0, -EINVAL (a plan of a function, or a type that is no struct), what plan_validate() says,
- * -ENOMEM, with @why.
+ * An object of the type that the plan at @bytes describes. Returns 0, -EINVAL (a plan of a
+ * function, or a type that is no struct), what plan_validate() says, -ENOMEM, with @why.
  */
 int resident_new(const void *bytes, size_t length, struct resident **ret_resident,
                  struct message *why);

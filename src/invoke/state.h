@@ -5,8 +5,8 @@
 /*
  * What an engine consists of. Only the files of this folder look inside.
  *
- * Calls nest: a callback may lead to another call. An activation is one call with a frame, in progress;
- * activations are a stack through `outer`. Calls without a frame (direct.h) have none.
+ * Calls nest: a callback may lead to another call. An activation is one call with a frame, in
+ * progress; activations are a stack through `outer`. Calls without a frame (direct.h) have none.
  */
 
 #include <pthread.h>

@@ -3,9 +3,9 @@
 #define INVOKE_TEST_RIG_H
 
 /*
- * Rig: both sides of a call in one process, for the tests of this folder: prototypes are compiled and
- * bound, arguments marshalled, executed by an engine, answers unmarshalled; callbacks are carried back
- * by a transport that runs the host's function at once.
+ * Rig: both sides of a call in one process, for the tests of this folder: prototypes are compiled
+ * and bound, arguments marshalled, executed by an engine, answers unmarshalled; callbacks are
+ * carried back by a transport that runs the host's function at once.
  */
 
 #include <stdbool.h>

@@ -5,10 +5,10 @@
 /*
  * Variadic: arguments whose types are known at the call only: `...` and va_list.
  *
- * A va_list is built as an image of the platform's type that says "all register arguments have been
- * taken": every argument then comes from the overflow area, which is a row of 8-byte words, and that is
- * what frame_accept() leaves. Both ABIs pass the va_list itself as a pointer to the image: an array on
- * x86-64, a struct of more than 16 bytes on aarch64.
+ * A va_list is built as an image of the platform's type that says "all register arguments have
+ * been taken": every argument then comes from the overflow area, which is a row of 8-byte words,
+ * and that is what frame_accept() leaves. Both ABIs pass the va_list itself as a pointer to the
+ * image: an array on x86-64, a struct of more than 16 bytes on aarch64.
  *
  * Source: System V ABI x86-64 section 3.5.7, AAPCS64 appendix B (The stdarg.h header).
  */

@@ -196,9 +196,8 @@ static void test_every_length_is_judged(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(
-            test_start_is_accepted_and_its_descriptors_are_told_apart, open_sockets,
-            close_sockets),
+        cmocka_unit_test_setup_teardown(test_start_is_accepted_and_its_descriptors_are_told_apart,
+                                        open_sockets, close_sockets),
         cmocka_unit_test_setup_teardown(test_nothing_there_and_closed_are_told_apart, open_sockets,
                                         close_sockets),
         cmocka_unit_test_setup_teardown(test_strange_headers_are_refused, open_sockets,

@@ -55,7 +55,8 @@ enum lane_verb {
     LANE_RETURN = 3,      /* worker: tag errno, words, status_bytes */
     LANE_CALLBACK = 4,    /* worker: tag callback id; word 0 place in W (callback share), word 1
                              word count << 32 | reply bytes wanted; 2.. : words if no bytes (<= 4) */
-    LANE_CALLBACK_RETURN = 5, /* host: words (<= 5), word 5 place in H; status_bytes */
+    LANE_CALLBACK_RETURN = 5, /* host: words; status_bytes; if its bytes are not 0, word 5 is their
+                                 place in H */
 };
 
 /* A place is offset (bits 0-31) and bytes (bits 32-63) in the memory of the one who writes it. */

@@ -168,7 +168,7 @@ static void callback_bytes(struct lane *lane)
     }
     struct lane_message answer = {.verb = LANE_CALLBACK_RETURN,
                                   .words = {[LANE_WORDS - 1] = lane_place(room.h_at, bytes)},
-                                  .status_bytes = (uint64_t)5 << 32};
+                                  .status_bytes = (uint64_t)5 << 32 | bytes};
     assert_int_equal(lane_continue(lane, seq, &answer), 0);
     event = await(lane, seq);
     assert_int_equal(event.words[0], sum);

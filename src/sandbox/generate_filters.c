@@ -199,7 +199,8 @@ static void forbid_signals(scmp_filter_ctx filter)
     for (size_t i = 0; i < sizeof owners / sizeof owners[0]; i++) {
         forbid_if(filter, "fcntl", SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffffu, (unsigned)owners[i]));
     }
-    static const unsigned controls[] = {FIOSETOWN, SIOCSPGRP, TIOCSTI, TIOCLINUX, TIOCSCTTY};
+    static const unsigned controls[] = {FIOSETOWN, SIOCSPGRP, TIOCSTI, TIOCLINUX, TIOCSCTTY,
+                                        TCSETS,    TCSETSW,   TCSETSF, TIOCSETD};
     for (size_t i = 0; i < sizeof controls / sizeof controls[0]; i++) {
         forbid_if(filter, "ioctl", SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffffu, controls[i]));
     }

@@ -176,6 +176,8 @@ int main(void)
     static struct worker worker;
     struct message why = {.text = ""};
     (void)setsid();
+    /* Executed from a descriptor, it would have a number for a name. */
+    (void)prctl(PR_SET_NAME, "cordon-worker", 0, 0, 0);
     if (read_order(&worker.order) < 0) {
         return START_EXIT_REFUSED;
     }

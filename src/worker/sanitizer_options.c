@@ -4,7 +4,7 @@
  * them, and a worker that the sandbox holds cannot search for leaks at its end.
  */
 #define OPTIONS                                                                                    \
-    "handle_segv=0:handle_sigbus=0:handle_abort=0:handle_sigill=0:handle_sigfpe=0:"               \
+    "handle_segv=0:handle_sigbus=0:handle_abort=0:handle_sigill=0:handle_sigfpe=0:"                \
     "detect_leaks=0:use_sigaltstack=0"
 
 const char *__asan_default_options(void);

@@ -155,6 +155,10 @@ ends_with 0 '{"outcome":"done","return":5,"out":{*},"errno":0}' \
 done_with '{"outcome":"done","return":0,"out":{"db":{"handle":"sqlite3:1.1.0"}},"errno":0}' \
     libsqlite3.so.0 'struct sqlite3; int sqlite3_open(const char *name, out struct sqlite3 **db)' :memory:
 
+# --- objects that live in the worker -----------------------------------------------------------
+ends_with 0 '{"outcome":"done","return":0,"out":{"preg":{*"re_nsub":1*}},"errno":0}' \
+    --interface "$interfaces/libc.cordon" libc.so.6 regcomp '{}' 'a(b+)c' 1
+
 # --- options -----------------------------------------------------------------------------------
 done_with '{"outcome":"done","return":5,"out":{},"errno":0,"repeat":{"calls":7,"elapsed_us_median":0,"elapsed_us_min":0,"elapsed_us_max":0}}' \
     --repeat 7 libc.so.6 'int abs(int x)' -5
@@ -188,8 +192,8 @@ ends_with 4 '{"outcome":"timeout"*}' --timeout 200ms --level thread "$faults" "$
 refused 1 'nosuch.so.9' call nosuch.so.9 'int f(void)'
 refused 1 'absx' call libc.so.6 'int absx(int x)' 1
 refused 1 "$work/fox" call "$work/fox" 'int f(void)'
-refused 1 'cannot open' call libz.so.1 "$crc32" 0 "@$work/no-such-file"
-refused 1 "$work/none.cordon" call --interface "$work/none.cordon" - crc32
+refused 2 'cannot open' call libz.so.1 "$crc32" 0 "@$work/no-such-file"
+refused 2 "$work/none.cordon" call --interface "$work/none.cordon" - crc32
 refused 2 'did you mean '"'crc32'" call --interface "$interfaces/zlib.cordon" - crc23 0 x
 refused 2 'prototype:1:' call libc.so.6 'int abs(int x' 1
 refused 2 'crc32 takes 2 arguments: crc (uint32_t), buf (bytes); 1 given' call libz.so.1 "$crc32" 0
@@ -210,6 +214,23 @@ refused 2 '--timeout takes' call --timeout 3 libc.so.6 'int abs(int x)' 1
 refused 2 "no output 't'; it has s" call --raw t libc.so.6 "$snprintf" 9 x
 refused 2 'needs a LIBRARY' call
 refused 2 "did you mean 'call'" cal libc.so.6
+
+# --- the other commands ------------------------------------------------------------------------
+prints 'abs
+  in         x                 int
+  returns                      int' describe 'int abs(int x)'
+prints "cordon $("$cordon" --version | cut -d' ' -f2)" --version
+refused 2 'prototype:1:' describe 'int abs(int'
+refused 2 "did you mean 'parked'" bench parkt
+cases=$((cases + 1))
+run describe --json "$interfaces/zlib.cordon" || fail 'describe' 'exit status 0' '' $?
+[ "$(wc -l <"$work/stdout")" -eq "$(grep -c '^{"function":"' "$work/stdout")" ] ||
+    fail 'describe --json' 'one object for each function' "$(cat "$work/stdout")" 0
+for command in call describe bench help; do
+    cases=$((cases + 1))
+    run $command --help && grep -q "^Usage: cordon $command " "$work/stdout" ||
+        fail "$command --help" 'its usage' "$(cat "$work/stdout")" 0
+done
 
 # --- writing ------------------------------------------------------------------------------------
 cases=$((cases + 2))

@@ -157,6 +157,14 @@ static bool descends(int pid, int ancestor)
     return false;
 }
 
+/* Programs that run from a memory file are named after it: 15 characters of "memfd:NAME". */
+static bool is_called(const char *its_name, const char *name)
+{
+    char of_memory[64];
+    (void)snprintf(of_memory, sizeof of_memory, "memfd:%s", name);
+    return strcmp(its_name, name) == 0 || strncmp(its_name, of_memory, 15) == 0;
+}
+
 size_t harness_descendants(int ancestor, const char *name, int *ret_pids, size_t room)
 {
     DIR *processes = opendir("/proc");
@@ -167,7 +175,7 @@ size_t harness_descendants(int ancestor, const char *name, int *ret_pids, size_t
         char state;
         int parent;
         if (pid > 0 && read_stat(pid, its_name, &state, &parent) && state != 'Z' &&
-            strcmp(its_name, name) == 0 && descends(pid, ancestor)) {
+            is_called(its_name, name) && descends(pid, ancestor)) {
             if (found < room) {
                 ret_pids[found] = pid;
             }

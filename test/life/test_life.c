@@ -7,8 +7,12 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -169,6 +173,61 @@ static void test_host_sees_no_child_and_no_sigchld(void **state)
     assert_ptr_equal(after.sa_handler, count_signal);
 }
 
+static _Atomic bool reaper_ends;
+static _Atomic int reaped;
+
+static void *reap_everything(void *argument)
+{
+    while (!atomic_load(&reaper_ends)) {
+        if (waitpid(-1, NULL, 0) > 0) {
+            atomic_fetch_add(&reaped, 1);
+        }
+        (void)sched_yield();
+    }
+    return argument;
+}
+
+/* A host with a thread that waits for every child, and SIGCHLD ignored. */
+static void test_host_that_reaps_everything_finds_nothing(void **state)
+{
+    (void)state;
+    pthread_t reaper;
+    void (*before)(int) = signal(SIGCHLD, SIG_IGN);
+    assert_int_equal(pthread_create(&reaper, NULL, reap_everything, NULL), 0);
+    for (int i = 0; i < 10; i++) {
+        struct rig rig;
+        open_rig(&rig, zlib);
+        assert_int_equal(rig_hello(&rig), LANE_CAME);
+        rig_close(&rig);
+    }
+    atomic_store(&reaper_ends, true);
+    assert_int_equal(pthread_join(reaper, NULL), 0);
+    assert_int_equal(atomic_load(&reaped), 0);
+    (void)signal(SIGCHLD, before);
+}
+
+static void test_programs_that_are_not_there_are_named(void **state)
+{
+    (void)state;
+    struct keeper_client *keeper = NULL;
+    struct message why;
+    int fds = rig_count_fds();
+    struct keeper_options options = {.keeper_path = "/nowhere/cordon-keeper"};
+    assert_int_equal(keeper_client_start(&options, &keeper, &why), -ENOENT);
+    assert_string_equal(why.text, "/nowhere/cordon-keeper: No such file or directory");
+    options = (struct keeper_options){.worker_path = "/nowhere/cordon-worker"};
+    assert_int_equal(keeper_client_start(&options, &keeper, &why), -ENOENT);
+    assert_string_equal(why.text, "/nowhere/cordon-worker: No such file or directory");
+    options = (struct keeper_options){.keeper_path = "/etc/passwd"};
+    assert_int_equal(keeper_client_start(&options, &keeper, &why), -EACCES);
+    assert_string_equal(why.text, "the keeper program cannot be run: Permission denied");
+    options = (struct keeper_options){.keeper_path = "/bin/true"};
+    assert_int_equal(keeper_client_start(&options, &keeper, &why), -EPIPE);
+    assert_string_equal(why.text, "the keeper ended before it said hello");
+    assert_null(keeper);
+    assert_int_equal(rig_count_fds(), fds);
+}
+
 static void test_signal_mask_stays_and_descriptors_are_given_back(void **state)
 {
     (void)state;
@@ -281,6 +340,31 @@ static void test_strict_policy_refuses_sockets_processes_and_signals(void **stat
     rig_close(&rig);
 }
 
+/* Standard error may be the user's terminal: a library may print there, and read no key. */
+static void test_terminal_of_the_host_cannot_be_read(void **state)
+{
+    (void)state;
+    struct rig rig;
+    OWN_FD master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+    OWN_FD terminal = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    OWN_FD before = dup(STDERR_FILENO);
+    assert_true(terminal >= 0 && dup2(terminal, STDERR_FILENO) >= 0);
+    open_rig(&rig, libc);
+    assert_true(dup2(before, STDERR_FILENO) >= 0);
+    assert_int_equal(write(master, "secret\n", 7), 7);
+    char text[16] = "";
+    struct cordon_value args[] = {cordon_int(STDERR_FILENO), cordon_out(text, sizeof text),
+                                  cordon_uint(sizeof text)};
+    struct rig_answer answer =
+        rig_call(&rig, "long read(int fd, out char text[count], unsigned long count)", args, 3,
+                 RIG_PATIENCE_NS);
+    assert_int_equal(answer.wait, LANE_CAME);
+    assert_int_equal(answer.result, -1);
+    assert_int_equal(answer.error_number, EBADF);
+    rig_close(&rig);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "--without-namespaces-landlock-guards") == 0) {
@@ -295,12 +379,15 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_workers_vanish_with_a_killed_keeper),
         cmocka_unit_test(test_everything_vanishes_with_a_killed_host),
         cmocka_unit_test(test_host_sees_no_child_and_no_sigchld),
+        cmocka_unit_test(test_host_that_reaps_everything_finds_nothing),
+        cmocka_unit_test(test_programs_that_are_not_there_are_named),
         cmocka_unit_test(test_signal_mask_stays_and_descriptors_are_given_back),
         cmocka_unit_test(test_missing_library_is_named),
         cmocka_unit_test(test_hanging_constructor_is_ended_in_time),
         cmocka_unit_test(test_crashing_constructor_is_told_apart),
         cmocka_unit_test(test_late_call_ends_its_worker),
         cmocka_unit_test(test_processes_left_behind_end_before_the_lane_is_gone),
+        cmocka_unit_test(test_terminal_of_the_host_cannot_be_read),
         cmocka_unit_test(test_strict_policy_refuses_sockets_processes_and_signals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -191,8 +191,8 @@ static void test_code_bytes_max(const struct harness *harness)
     (void)harness;
     struct text text = {0};
     add(&text, "int f(int n, const int a[n");
-    for (uint32_t i = 0; i < 200; i++) {
-        add(&text, " + n");
+    for (uint32_t i = 0; i < 50; i++) {
+        add(&text, " + n * 1000003"); /* 14 bytes of code each */
     }
     add(&text, "]);");
     expect_refused(&text, -E2BIG, "CORDON_PLAN_CODE_BYTES_MAX");
@@ -218,11 +218,11 @@ static void test_plan_bytes_max(const struct harness *harness)
     (void)harness;
     struct text text = {0};
     /* 24 bytes of record and a name for each member, many times what the text takes. */
-    add(&text, "struct large {\n");
+    add(&text, "struct large { int m");
     for (uint32_t i = 0; text.length < LIMIT_PROTOTYPE_BYTES - 100; i++) {
-        add(&text, "int m%x;", i);
+        add(&text, ",%c%x", 'g' + (int)(i % 20), i);
     }
-    add(&text, "}; int f(struct large *x);");
+    add(&text, "; }; int f(struct large *x);");
     expect_refused(&text, -E2BIG, "CORDON_PLAN_BYTES_MAX");
 }
 
