@@ -16,7 +16,8 @@ int main(int argc, char **argv)
 
     options.library = "libz.so.1";
     if (cordon_cell_open(&options, &cell, &error) != 0 ||
-        cordon_bind(cell, "unsigned long crc32(unsigned long crc, const uint8_t buf[len], unsigned len)",
+        cordon_bind(cell,
+                    "unsigned long crc32(unsigned long crc, const uint8_t buf[len], unsigned len)",
                     0, &crc32, &error) != 0) {
         fprintf(stderr, "%s\n", error.text);
         cordon_cell_close(cell);

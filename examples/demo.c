@@ -74,8 +74,8 @@ static struct bytes read_file(const char *path)
 static void checksum_and_compress(const struct bytes *file)
 {
     struct cordon_cell *zlib = open_cell("libz.so.1");
-    struct cordon_function *crc32 = bind(
-        zlib, "unsigned long crc32(unsigned long crc, const uint8_t buf[len], unsigned len)");
+    struct cordon_function *crc32 =
+        bind(zlib, "unsigned long crc32(unsigned long crc, const uint8_t buf[len], unsigned len)");
     struct cordon_function *compress =
         bind(zlib, "int compress(out uint8_t dest[*n], inout unsigned long *n,"
                    " const uint8_t source[m], unsigned long m)");
@@ -136,8 +136,8 @@ static void digest(const char *path, const struct bytes *file)
     }
 }
 
-static int print_row(void *context, struct cordon_session *session,
-                     const struct cordon_value *args, size_t count, struct cordon_value *ret_value)
+static int print_row(void *context, struct cordon_session *session, const struct cordon_value *args,
+                     size_t count, struct cordon_value *ret_value)
 {
     (void)session;
     const char *const *values = NULL;
@@ -162,7 +162,8 @@ static void query(void)
     int rows = 0;
     printf("sqlite3     rows, by a callback of this process:\n");
     struct cordon_value open[] = {cordon_string(":memory:"), cordon_out(&db, 1)};
-    (void)call(bind(sqlite, "int sqlite3_open(const char *name, out struct sqlite3 **db)"), open, 2);
+    (void)call(bind(sqlite, "int sqlite3_open(const char *name, out struct sqlite3 **db)"), open,
+               2);
     if (cordon_callback_new(print_row, &rows, &row) != 0) {
         stop("sqlite3", "no callback");
     }
@@ -237,8 +238,8 @@ static void misbehave(const char *library)
     for (size_t i = 0; i < sizeof misdeeds / sizeof misdeeds[0]; i++) {
         struct cordon_value arg = cordon_int(misdeeds[i].argument);
         struct cordon_result result;
-        int r = cordon_call(bind(cell, misdeeds[i].prototype), &arg, 1, cordon_after_ms(500),
-                            &result);
+        int r =
+            cordon_call(bind(cell, misdeeds[i].prototype), &arg, 1, cordon_after_ms(500), &result);
         if (r == CORDON_DONE || r < 0) {
             stop(misdeeds[i].what, "ended otherwise than expected");
         }
@@ -257,7 +258,8 @@ int main(int argc, char **argv)
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
     struct bytes file = read_file(argv[1]);
-    printf("-- Libraries as the system ships them, each in a process of its own; input: %s\n", argv[1]);
+    printf("-- Libraries as the system ships them, each in a process of its own; input: %s\n",
+           argv[1]);
     checksum_and_compress(&file);
     digest(argv[1], &file);
     query();

@@ -13,11 +13,11 @@
 /* What dlsym() finds, until it is cast to what it is. */
 typedef void any_function(void);
 
-#define BLOCK      65536u
-#define NUMBERS    100u
-#define ROUNDS     5u         /* direct and isolated alternate: the machine's pace changes */
-#define ROUND_NS   20000000ull
-#define CALLS_MIN  3u
+#define BLOCK     65536u
+#define NUMBERS   100u
+#define ROUNDS    5u /* direct and isolated alternate: the machine's pace changes */
+#define ROUND_NS  20000000ull
+#define CALLS_MIN 3u
 
 static uint8_t block[BLOCK];
 static uint8_t packed[BLOCK * 2];

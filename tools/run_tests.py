@@ -21,7 +21,7 @@ import tempfile
 import time
 
 MESON_SKIPPED = 77
-CASE_LINE = re.compile(r"^\[\s*(RUN|OK|FAILED|SKIPPED|ERROR)\s*\] (?!\d+ test\(s\))(\S+)", re.MULTILINE)
+CASE_LINE = re.compile(r"^\[\s*(RUN|OK|FAILED|SKIPPED|ERROR)\s*\] (?!\d+ test\(s\)|---)(\S+)", re.MULTILINE)
 
 
 @dataclasses.dataclass

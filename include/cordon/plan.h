@@ -75,6 +75,8 @@ enum cordon_plan_kind {
     CORDON_PLAN_TOKEN,    /* void * without a length: an opaque number, never followed by Cordon */
     CORDON_PLAN_WITHIN,   /* a pointer into parameter `within`: an offset in bytes, or NULL */
     CORDON_PLAN_VARARGS,  /* `...` or va_list: values that carry their own types */
+    CORDON_PLAN_UNION,    /* member of a struct, or array of them: one of its fields is in use, which
+                             the struct's integer field number `within` tells */
     CORDON_PLAN_KIND_COUNT,
 };
 
@@ -119,10 +121,11 @@ struct cordon_plan_type {
     uint32_t size;
     uint32_t align;
     uint32_t target;   /* type or function index, by kind; else CORDON_PLAN_NONE */
-    uint32_t first;    /* STRUCT: first field; ENUM: first enumerator */
-    uint32_t count;    /* STRUCT: fields; ENUM: enumerators; ARRAY: elements */
+    uint32_t first;    /* STRUCT, UNION: first field; ENUM: first enumerator */
+    uint32_t count;    /* STRUCT, UNION: fields; ENUM: enumerators; ARRAY: elements */
     uint32_t code;     /* POINTER, STRING: offset of the count's code in the code table, or NONE */
-    uint32_t within;   /* WITHIN, BORROWED, KEEP_RELEASE: parameter index in the same function, or NONE */
+    uint32_t within;   /* WITHIN, BORROWED, KEEP_RELEASE: parameter index in the same function; UNION:
+                          index, within the struct that it lies in, of the selecting field; or NONE */
     uint32_t releaser; /* OWNED: name offset of the function that frees it */
     uint32_t name;     /* tag, typedef or spelled-out name */
     uint32_t tag;      /* HANDLE: FNV-1a 32 of the struct's tag: two handles fit when tags agree */
@@ -136,10 +139,22 @@ struct cordon_plan_type {
 struct cordon_plan_field {
     uint32_t name;
     uint32_t type;
-    uint32_t offset; /* bytes from the struct's start */
-    uint32_t flags;  /* enum cordon_plan_param_flags: FILLED */
-    uint32_t filled_by; /* FILLED: index, within the struct, of the pointer field whose count this is */
-    uint32_t reserved;
+    uint32_t offset; /* bytes from the struct's start; UNION: 0 */
+    uint32_t flags;  /* enum cordon_plan_field_flags */
+    uint32_t filled_by; /* FILLED: index, within the struct, of the pointer field whose count this is;
+                           CASE: low half of the selector's value */
+    uint32_t value_high; /* CASE: its high half; else 0 */
+};
+
+/*
+ * Each field of a UNION is a CASE, or its one DEFAULT, which stands last. A CASE of type VOID holds
+ * nothing; several cases of one member are several fields. Lengths of members name fields of the
+ * struct that the union lies in.
+ */
+enum cordon_plan_field_flags {
+    CORDON_PLAN_FIELD_FILLED = 1u << 0, /* only gives the length of what goes in behind another field */
+    CORDON_PLAN_FIELD_CASE = 1u << 1,
+    CORDON_PLAN_FIELD_DEFAULT = 1u << 2,
 };
 
 /* 16 bytes. */
@@ -253,5 +268,6 @@ enum cordon_plan_op {
 #define CORDON_PLAN_CODE_BYTES_MAX 512u /* of one length */
 #define CORDON_PLAN_TYPE_SIZE_MAX (1u << 30)
 #define CORDON_PLAN_DEPTH_MAX 16u      /* types inside types */
+#define CORDON_PLAN_CASES_MAX 256u     /* of one union */
 
 #endif

@@ -30,6 +30,17 @@ static uint32_t worker_of(const struct cordon_value *args, size_t count)
     return 0;
 }
 
+static int perform(struct cordon_session *session, const struct cordon_function *function,
+                   const struct cordon_value *args, size_t count, uint64_t deadline_ns,
+                   struct cordon_result *ret_result)
+{
+    deadline_ns = resolve_deadline(session->cell, deadline_ns);
+    int r = quick_perform(session, function, args, count, deadline_ns, ret_result);
+    return r != QUICK_NOT
+               ? r
+               : call_perform(session, function, args, count, deadline_ns, ret_result);
+}
+
 int cordon_call(struct cordon_function *function, const struct cordon_value *args, size_t count,
                 uint64_t deadline_ns, struct cordon_result *ret_result)
 {
@@ -49,9 +60,7 @@ int cordon_call(struct cordon_function *function, const struct cordon_value *arg
     } else {
         r = cell_session(cell, &session, text_of(&ret_result->error));
     }
-    return r != 0 ? r
-                  : call_perform(session, function, args, count, resolve_deadline(cell, deadline_ns),
-                                 ret_result);
+    return r != 0 ? r : perform(session, function, args, count, deadline_ns, ret_result);
 }
 
 int cordon_session_call(struct cordon_session *session, struct cordon_function *function,
@@ -66,8 +75,7 @@ int cordon_session_call(struct cordon_session *session, struct cordon_function *
         return message_set(text_of(&ret_result->error), -EINVAL,
                            "the function is bound in another cell than the session's");
     }
-    return call_perform(session, function, args, count,
-                        resolve_deadline(session->cell, deadline_ns), ret_result);
+    return perform(session, function, args, count, deadline_ns, ret_result);
 }
 
 void cordon_result_release(struct cordon_result *result)

@@ -6,7 +6,10 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/probe.h"
 #include "cell/cell.h"
+#include "cell/quick.h"
+#include "cell/station_internal.h"
 
 #define ARGS_INLINE 8u
 
@@ -14,6 +17,7 @@ struct cordon_pending {
     struct cordon_pending *previous;
     struct cordon_pending *next;
     bool settled;
+    bool quick; /* submitted quickly: its answer may be taken so */
     int outcome;
     struct call call;
     struct cordon_value args_small[ARGS_INLINE];
@@ -91,6 +95,48 @@ static void detach(struct cordon_session *session, struct cordon_pending *pendin
     session->pending_count--;
 }
 
+static int submitted(struct cordon_session *session, struct cordon_pending *pending, bool quick,
+                     struct cordon_pending **ret_pending)
+{
+    pending->quick = quick;
+    append(session, pending);
+    if (pending->call.deadline_ns != CLOCK_NEVER) {
+        station_watch(session->station, pending->call.deadline_ns);
+    }
+    *ret_pending = pending;
+    return 0;
+}
+
+/*
+ * Submit a scalar call without the general call's machinery; NULL: take the general way.
+ * Bought: batches of 64 at 157 instead of 60 ns a call (`cordon bench batch`).
+ */
+static struct cordon_pending *submit_quickly(struct cordon_session *session,
+                                             const struct cordon_function *function,
+                                             const struct cordon_value *args, size_t count,
+                                             uint64_t deadline_ns)
+{
+    struct lane_message message;
+    uint32_t seq;
+    if (!quick_encode(function, args, count, &message) || !quick_is_ready(session, function)) {
+        return NULL;
+    }
+    struct cordon_pending *pending = pending_take(session);
+    if (!pending) {
+        return NULL;
+    }
+    pending->args = pending->args_small;
+    if (lane_submit(session->station->lane, &message, deadline_ns, false, &seq) != 0) {
+        pending_give(session, pending);
+        return NULL;
+    }
+    session_count(&session->counts.calls);
+    quick_call_init(&pending->call, session, function, deadline_ns, seq);
+    pending->call.args = NULL;
+    pending->call.count = 0;
+    return pending;
+}
+
 int batch_submit(struct cordon_session *session, const struct cordon_function *function,
                  const struct cordon_value *args, size_t count, uint64_t deadline_ns,
                  struct cordon_pending **ret_pending, struct message *why)
@@ -102,7 +148,11 @@ int batch_submit(struct cordon_session *session, const struct cordon_function *f
     if (session->depth > 0) {
         return message_set(why, -EDEADLK, "a batch cannot be submitted from inside a callback");
     }
-    struct cordon_pending *pending = pending_take(session);
+    struct cordon_pending *pending = submit_quickly(session, function, args, count, deadline_ns);
+    if (pending) {
+        return submitted(session, pending, true, ret_pending);
+    }
+    pending = pending_take(session);
     if (!pending) {
         return message_set(why, -ENOMEM, "not enough memory for a call");
     }
@@ -121,10 +171,7 @@ int batch_submit(struct cordon_session *session, const struct cordon_function *f
         pending_give(session, pending);
         return r;
     }
-    append(session, pending);
-    station_watch(session->station, deadline_ns);
-    *ret_pending = pending;
-    return 0;
+    return submitted(session, pending, false, ret_pending);
 }
 
 /* A worker's death is blamed on the call that it was executing; what came later was not begun. */
@@ -203,10 +250,49 @@ static int hand_over(struct cordon_session *session, struct cordon_pending *pend
     return outcome;
 }
 
+/* The oldest call's plain answer, straight to the caller. False: nothing was taken, or it is kept. */
+static bool collect_quickly(struct cordon_session *session, struct cordon_pending *pending,
+                            uint64_t until_ns, struct cordon_result *ret_result)
+{
+    struct call *call = &pending->call;
+    struct station *station = session->station;
+    struct lane_event event;
+    uint64_t wait_ns = until_ns < call->deadline_ns ? until_ns : call->deadline_ns;
+    if (!pending->quick || pending->settled || pending != session->pending || !ret_result ||
+        session->depth > 0 ||
+        lane_await(station->lane, call->ticket.seq, wait_ns, station_check, station, &event) !=
+            LANE_CAME) {
+        return false;
+    }
+    if (!quick_decode(call->function, &event, ret_result)) {
+        call->ticket.came = &event;
+        (void)settle(session, pending, CLOCK_NEVER);
+        return false;
+    }
+    lane_collect(station->lane, call->ticket.seq);
+    session_count(&session->counts.ended[CORDON_DONE]);
+    PROBE2(outcome, call->function->id, CORDON_DONE);
+    detach(session, pending);
+    pending_give(session, pending);
+    return true;
+}
+
+static int refuse_inside(struct message *why)
+{
+    return message_set(why, -EDEADLK, "a batch cannot be collected from inside a callback");
+}
+
 int batch_collect(struct cordon_pending *pending, uint64_t until_ns,
                   struct cordon_result *ret_result)
 {
     struct cordon_session *session = pending->call.session;
+    if (collect_quickly(session, pending, until_ns, ret_result)) {
+        return CORDON_DONE;
+    }
+    if (session->depth > 0 && !pending->settled) {
+        /* The worker is in the call that called back, and begins no other before that has ended. */
+        return refuse_inside(ret_result ? (struct message *)(void *)&ret_result->error : NULL);
+    }
     for (struct cordon_pending *p = session->pending; !pending->settled; p = p->next) {
         if (settle(session, p, until_ns) != 0) {
             return -ETIME;
@@ -221,6 +307,9 @@ int batch_collect_any(struct cordon_session *session, uint64_t until_ns,
     struct cordon_pending *oldest = session->pending;
     if (!oldest) {
         return -ENOENT;
+    }
+    if (session->depth > 0 && !oldest->settled) {
+        return refuse_inside(NULL);
     }
     if (session->station) {
         station_drain_event(session->station);

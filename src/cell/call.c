@@ -10,6 +10,8 @@
 #include "cell/batch.h"
 #include "cell/cell.h"
 
+#define CALLBACK_CONSTANT (1ull << 63)
+
 _Static_assert(sizeof(struct cordon_error) == sizeof(struct message),
                "an error and a message are the same text");
 
@@ -32,7 +34,8 @@ static int handle_to_word(void *context, const struct cordon_plan_type *type,
         return message_set(why, -EINVAL, "is an empty handle");
     }
     if (handle.worker != station_number(session->station)) {
-        return message_set(why, -ESTALE, "is a handle of a worker that is gone, or of another session");
+        return message_set(why, -ESTALE,
+                           "is a handle of a worker that is gone, or of another session");
     }
     if (handle.tag != type->tag) {
         return message_set(why, -EINVAL, "is a handle of another type");
@@ -62,6 +65,11 @@ static int callback_to_word(void *context, const struct plan *plan, uint32_t fun
 {
     struct cordon_session *session = context;
     struct call *call = session->call;
+    if (value->kind == CORDON_VALUE_INT || value->kind == CORDON_VALUE_UINT) {
+        /* A constant function pointer, such as SIG_IGN: bit 63, and the low 62 bits of its value. */
+        *ret_word = CALLBACK_CONSTANT | (value->u & (CALLBACK_CONSTANT / 2 - 1));
+        return 0;
+    }
     if (value->kind != CORDON_VALUE_CALLBACK || !value->callback) {
         return message_set(why, -EINVAL, "must be a callback, a constant or NULL");
     }
@@ -105,9 +113,9 @@ static uint32_t flat_bytes(const struct call *call)
         const struct cordon_plan_type *type = plan_type(function->plan, param->type);
         const struct cordon_plan_type *target =
             type->target != CORDON_PLAN_NONE ? plan_type(function->plan, type->target) : type;
-        uint64_t size = type->kind == CORDON_PLAN_STRING ? 1 : target->size;
+        uint64_t size = type->kind == CORDON_PLAN_STRING || target->size == 0 ? 1 : target->size;
         uint64_t count = call->args[param->position].count;
-        uint64_t most = size && count < UINT32_MAX ? size * (count + 1) : UINT32_MAX;
+        uint64_t most = count < UINT32_MAX ? size * (count + 1) : UINT32_MAX;
         bytes = saturating_add(bytes, most + 2 * FRAME_ALIGN);
     }
     return bytes;
@@ -132,14 +140,28 @@ static int take_room(struct call *call, struct message *why)
     int r = station_room_new(session->station, request, reply, &call->room);
     if (r != 0) {
         return message_set(why, r,
-                           r == -E2BIG ? "the arguments take more than the limit of %u bytes of one "
-                                         "call (call_bytes)"
-                                       : "the calls in flight leave no room in the %u bytes of the "
-                                         "lane (call_bytes)",
+                           r == -E2BIG
+                               ? "the arguments take more than the limit of %u bytes of one "
+                                 "call (call_bytes)"
+                               : "the calls in flight leave no room in the %u bytes of the "
+                                 "lane (call_bytes)",
                            session->cell->options.call_bytes);
     }
     call->has_room = true;
     return 0;
+}
+
+/* A refusal's sentence comes where the reply would: it is cut where that ends. */
+static void leave_room_for_sentence(struct call *call)
+{
+    struct frame_request *request = &call->request;
+    uint32_t most = MESSAGE_BYTES < call->room.reply_bytes ? MESSAGE_BYTES : call->room.reply_bytes;
+    if (request->frame_bytes > 0 && request->reply_bytes_max < most) {
+        struct frame_header header;
+        memcpy(&header, call->room.request, sizeof header);
+        request->reply_bytes_max = header.reply_bytes_max = most;
+        memcpy(call->room.request, &header, sizeof header);
+    }
 }
 
 static int encode(struct call *call, struct message *why)
@@ -167,12 +189,33 @@ static int encode(struct call *call, struct message *why)
         return r == -ESTALE ? CORDON_STALE : r;
     }
     if (call->has_room) {
+        leave_room_for_sentence(call);
         station_room_shrink(session->station, &call->room, call->request.frame_bytes,
                             call->request.reply_bytes_max);
     }
-    return call->callback_count == 0 ? 0
-                                     : callback_table_scope(&session->callbacks, call->request.words,
-                                                            call->request.word_count);
+    return 0;
+}
+
+/* While the call may call back, its parameters are in the scope of the callbacks that it passed. */
+static void scope_enter(struct call *call)
+{
+    if (call->callback_count > 0) {
+        callback_table_enter(&call->session->callbacks, call->callback_ids, call->callback_count,
+                             call->request.words, call->scope_before);
+    }
+}
+
+static void scope_leave(struct call *call)
+{
+    if (call->callback_count > 0) {
+        callback_table_leave(&call->session->callbacks, call->callback_ids, call->callback_count,
+                             call->scope_before, call->outer != NULL);
+    }
+}
+
+static bool is_inline(const struct call *call)
+{
+    return call->session->cell->options.level == CORDON_LEVEL_INLINE;
 }
 
 static int submit(struct call *call, bool ring, struct message *why)
@@ -189,9 +232,15 @@ static int submit(struct call *call, bool ring, struct message *why)
         .deadline_ns = call->deadline_ns,
     };
     call->ticket.done = &call->done;
+    if (is_inline(call)) {
+        scope_enter(call); /* it is executed here and now */
+    }
     int r = call->outer ? station_submit_nested(session->station, &request, call->outer->ticket.seq,
                                                 &call->ticket)
                         : station_submit(session->station, &request, ring, &call->ticket);
+    if (is_inline(call)) {
+        scope_leave(call);
+    }
     if (r == -EPIPE) {
         return message_set(why, CORDON_ABORTED, "the worker ended before the call was sent");
     }
@@ -318,8 +367,14 @@ int call_end(struct call *call, uint64_t until_ns, struct cordon_result *ret_res
     struct station_end end;
     struct call *before = session->call;
     session->call = call;
+    if (!is_inline(call)) {
+        scope_enter(call);
+    }
     int r = station_await(session->station, &call->ticket, call->function->record->out_words,
                           until_ns, call->deadline_ns, &reply, &end);
+    if (!is_inline(call)) {
+        scope_leave(call);
+    }
     session->call = before;
     if (r == STATION_EXPIRED) {
         return -ETIME;
@@ -351,7 +406,7 @@ int call_end(struct call *call, uint64_t until_ns, struct cordon_result *ret_res
                             strerror(-error));
         }
     }
-    return r;
+    return r == -ETIME ? -ETIMEDOUT : r; /* -ETIME is "not yet", and nobody's to say but ours */
 }
 
 static int enter_refused(struct cordon_session *session, struct cordon_result *ret_result)
@@ -399,6 +454,7 @@ static int accept(struct cordon_session *session, const struct callback_entry *e
                   struct cordon_value *ret_values, struct message *why)
 {
     const struct cordon_plan_function *shape = plan_function(entry->plan, entry->function);
+    frame->scratch = NULL;
     if (callback->word_count < shape->in_words) {
         return -EBADMSG;
     }
@@ -407,9 +463,10 @@ static int accept(struct cordon_session *session, const struct callback_entry *e
     frame->hooks = &session->hooks;
     frame->arena = (struct frame_arena){session->arena ? arena_base(session->arena) : 0,
                                         session->arena ? arena_bytes(session->arena) : 0};
-    frame->outer = (struct frame_outer){.plan = entry->plan,
-                                        .function = shape->outer,
-                                        .words = entry->outer_words};
+    frame->outer =
+        (struct frame_outer){.plan = entry->plan,
+                             .function = shape->outer,
+                             .words = shape->outer == CORDON_PLAN_NONE ? NULL : entry->outer_words};
     frame->words = callback->words;
     frame->request = callback->frame;
     frame->request_bytes = callback->frame_bytes;
@@ -417,7 +474,6 @@ static int accept(struct cordon_session *session, const struct callback_entry *e
     frame->reply_bytes_max = callback->reply_bytes_max;
     frame->reply_fixed = 0;
     frame->read_only_request = false;
-    frame->scratch = NULL;
     if (callback->frame) {
         struct frame_header header;
         memcpy(&header, callback->frame, sizeof header);
@@ -461,8 +517,8 @@ int call_answer(void *context, struct station_callback *callback)
 {
     struct cordon_session *session = context;
     struct callback_entry *found = callback_table_find(&session->callbacks, callback->id);
-    if (!found) {
-        return -ECONNABORTED; /* an invented number */
+    if (!found || !session->call) {
+        return -ECONNABORTED; /* an invented number, or during no call: no library runs then */
     }
     struct callback_entry entry = *found; /* calls from inside may move the table */
     struct cordon_value values[CORDON_PLAN_PARAMS_MAX];

@@ -31,6 +31,7 @@ struct call {
     bool has_room;
     uint32_t callback_count;
     uint32_t callback_ids[CALL_CALLBACKS_MAX];
+    const uint64_t *scope_before[CALL_CALLBACKS_MAX]; /* callback_table_enter() */
     struct station_room room;
     struct station_ticket ticket;
     struct frame_space space;

@@ -29,7 +29,7 @@ static bool shape_is_kept(const struct plan *plan, uint32_t function)
 static void entry_clear(struct callback_entry *entry)
 {
     callback_release(entry->callback);
-    free(entry->outer_words);
+    free(entry->own_words);
     *entry = (struct callback_entry){0};
 }
 
@@ -69,6 +69,13 @@ static struct callback_entry *entry_kept(struct callback_table *table,
     return NULL;
 }
 
+/* How many words the call has whose parameter the callback is. */
+static uint32_t outer_word_count(const struct plan *plan, uint32_t function)
+{
+    uint32_t outer = plan_function(plan, function)->outer;
+    return outer == CORDON_PLAN_NONE ? 0 : plan_function(plan, outer)->in_words;
+}
+
 int callback_table_add(struct callback_table *table, struct cordon_callback *callback,
                        const struct plan *plan, uint32_t function, uint32_t *ret_id,
                        struct message *why)
@@ -80,6 +87,12 @@ int callback_table_add(struct callback_table *table, struct cordon_callback *cal
         if (!entry) {
             return message_set(why, -E2BIG, "more than %u callbacks in one session", CALLBACKS_MAX);
         }
+        if (kept) {
+            entry->own_words = calloc(outer_word_count(plan, function) + 1, sizeof(uint64_t));
+            if (!entry->own_words) {
+                return message_set(why, -ENOMEM, "not enough memory for a callback");
+            }
+        }
         /* relaxed: the caller holds a reference already. */
         (void)atomic_fetch_add_explicit(&callback->references, 1, memory_order_relaxed);
         entry->callback = callback;
@@ -87,28 +100,46 @@ int callback_table_add(struct callback_table *table, struct cordon_callback *cal
         entry->function = function;
         entry->kept = kept;
     }
-    entry->fresh = true;
     *ret_id = (uint32_t)(entry - table->entries) + 1;
     return 0;
 }
 
-int callback_table_scope(struct callback_table *table, const uint64_t *words, uint32_t count)
+void callback_table_enter(struct callback_table *table, const uint32_t *ids, uint32_t count,
+                          const uint64_t *words, const uint64_t **ret_before)
 {
-    for (uint32_t i = 0; i < table->count; i++) {
-        struct callback_entry *entry = &table->entries[i];
-        if (!entry->fresh) {
-            continue;
+    for (uint32_t i = 0; i < count; i++) {
+        struct callback_entry *entry = callback_table_find(table, ids[i]);
+        if (entry) {
+            ret_before[i] = entry->outer_words;
+            entry->outer_words = words;
         }
-        uint64_t *copy = realloc(entry->outer_words, (count ? count : 1) * sizeof *copy);
-        if (!copy) {
-            return -ENOMEM;
-        }
-        memcpy(copy, words, count * sizeof *copy);
-        entry->outer_words = copy;
-        entry->outer_count = count;
-        entry->fresh = false;
     }
-    return 0;
+}
+
+/* Keep a copy of the words: the call that lent them ends. */
+static void scope_keep(struct callback_entry *entry)
+{
+    if (!entry->own_words) {
+        entry->outer_words = NULL;
+    } else if (entry->outer_words && entry->outer_words != entry->own_words) {
+        memcpy(entry->own_words, entry->outer_words,
+               outer_word_count(entry->plan, entry->function) * sizeof(uint64_t));
+        entry->outer_words = entry->own_words;
+    }
+}
+
+/* Backwards: a callback that was passed twice has the first one's scope from before. */
+void callback_table_leave(struct callback_table *table, const uint32_t *ids, uint32_t count,
+                          const uint64_t *const *before, bool nested)
+{
+    for (uint32_t i = count; i-- > 0;) {
+        struct callback_entry *entry = callback_table_find(table, ids[i]);
+        if (entry && nested && before[i]) {
+            entry->outer_words = before[i];
+        } else if (entry) {
+            scope_keep(entry);
+        }
+    }
 }
 
 void callback_table_end(struct callback_table *table, const uint32_t *ids, uint32_t count)

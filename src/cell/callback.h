@@ -36,9 +36,8 @@ struct callback_entry {
     const struct plan *plan;
     uint32_t function;
     bool kept;
-    bool fresh; /* waits for the words of the call that is being encoded */
-    uint32_t outer_count;
-    uint64_t *outer_words;
+    const uint64_t *outer_words; /* of the call in whose scope it runs; NULL: none yet */
+    uint64_t *own_words;         /* a kept one's copy of them, for later calls */
 };
 
 struct callback_table {
@@ -51,10 +50,18 @@ int callback_table_add(struct callback_table *table, struct cordon_callback *cal
                        const struct plan *plan, uint32_t function, uint32_t *ret_id,
                        struct message *why);
 
-/* The call is encoded: its words are the outer scope of the entries that it added. */
-int callback_table_scope(struct callback_table *table, const uint64_t *words, uint32_t count);
+/*
+ * A call that passed @ids may call back from now on: @words, its own and lent until the leave, are what
+ * lengths that name the outer call's parameters mean. @ret_before: what they meant until now.
+ */
+void callback_table_enter(struct callback_table *table, const uint32_t *ids, uint32_t count,
+                          const uint64_t *words, const uint64_t **ret_before);
 
-/* The call is over: forget entries @first.. that are not kept. */
+/* It no longer may. @nested: the scope from before is back; else the words stay with what is kept. */
+void callback_table_leave(struct callback_table *table, const uint32_t *ids, uint32_t count,
+                          const uint64_t *const *before, bool nested);
+
+/* The call is over: forget those of its entries that are not kept. */
 void callback_table_end(struct callback_table *table, const uint32_t *ids, uint32_t count);
 
 /* Entry of @id, or NULL: the worker invented it. */

@@ -53,14 +53,6 @@ static int limit_options(struct cordon_cell_options *options, struct message *wh
     return 0;
 }
 
-static int copy_string(const char **string)
-{
-    if (*string) {
-        *string = strdup(*string);
-    }
-    return *string ? 0 : -ENOMEM;
-}
-
 static int own_options(struct cordon_cell *cell, const struct cordon_cell_options *options,
                        struct message *why)
 {
@@ -77,7 +69,8 @@ static int own_options(struct cordon_cell *cell, const struct cordon_cell_option
     cell->options.interface_text = NULL;
     int r = limit_options(&cell->options, why);
     if (r == 0 && text) {
-        const char *name = cell->options.interface_name ? cell->options.interface_name : "interface";
+        const char *name =
+            cell->options.interface_name ? cell->options.interface_name : "interface";
         r = interface_parse(name, text, strlen(text), &cell->interface, why);
     }
     cell->options.interface_name = NULL;
@@ -88,15 +81,15 @@ static int own_options(struct cordon_cell *cell, const struct cordon_cell_option
         library = interface_library(cell->interface);
     }
     if (!library) {
-        return message_set(why, -EINVAL, "no library is named, neither in the options nor on top of "
-                                         "the interface: library \"libname.so.1\";");
+        return message_set(why, -EINVAL,
+                           "no library is named, neither in the options nor on top of "
+                           "the interface: library \"libname.so.1\";");
     }
-    cell->options.library = library;
-    cell->options.keeper_path = keeper_path;
-    cell->options.worker_path = worker_path;
-    if (copy_string(&cell->options.library) != 0 ||
-        (keeper_path && copy_string(&cell->options.keeper_path) != 0) ||
-        (worker_path && copy_string(&cell->options.worker_path) != 0)) {
+    cell->options.library = strdup(library);
+    cell->options.keeper_path = keeper_path ? strdup(keeper_path) : NULL;
+    cell->options.worker_path = worker_path ? strdup(worker_path) : NULL;
+    if (!cell->options.library || (keeper_path && !cell->options.keeper_path) ||
+        (worker_path && !cell->options.worker_path)) {
         return message_set(why, -ENOMEM, "not enough memory for a cell");
     }
     return 0;
@@ -257,20 +250,19 @@ int cell_usable(const struct cordon_cell *cell, struct message *why)
     case CELL_OPEN:
         return 0;
     case CELL_POISONED:
-        return message_set(why, CORDON_OPEN,
-                           "the library has faulted in this process: the cell is poisoned and must be "
-                           "opened anew");
+        return message_set(
+            why, CORDON_OPEN,
+            "the library has faulted in this process: the cell is poisoned and must be "
+            "opened anew");
     default:
         return message_set(why, -ESHUTDOWN, "the cell is closed");
     }
 }
 
-int cell_session(struct cordon_cell *cell, struct cordon_session **ret_session,
-                 struct message *why)
+int cell_session(struct cordon_cell *cell, struct cordon_session **ret_session, struct message *why)
 {
     uint32_t slot = (this_thread() - cell->thread_base) % cell->options.workers;
-    struct cordon_session *session =
-        atomic_load_explicit(&cell->pool[slot], memory_order_acquire);
+    struct cordon_session *session = atomic_load_explicit(&cell->pool[slot], memory_order_acquire);
     if (session) {
         *ret_session = session;
         return 0;

@@ -15,6 +15,7 @@
 #include "base/limits.h"
 #include "base/message.h"
 #include "cell/keeper_share.h"
+#include "cell/quick.h"
 #include "cordon/cell.h"
 #include "cordon/function.h"
 #include "cordon/session.h"
@@ -39,6 +40,7 @@ struct cordon_function {
     bool flat;    /* sizes are known from the arguments: no pointers inside, nothing DYNAMIC */
     bool dynamic; /* replies of unknown length */
     bool has_handles;
+    struct quick quick;
 };
 
 struct cordon_cell {

@@ -85,6 +85,7 @@ static int function_new(struct cordon_cell *cell, const void *bytes, size_t leng
     function->plan_bytes = length;
     function->record = plan_function(function->plan, 0);
     look_at(function);
+    quick_prepare(&function->quick, function->plan, function->record);
     *ret_function = function;
     return 0;
 }

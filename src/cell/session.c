@@ -12,7 +12,7 @@
 #include "library/library.h"
 
 #define BOUND_WORDS (LIMIT_FUNCTIONS / 64u)
-#define VERB_ROOM 4096u
+#define VERB_ROOM   4096u
 
 static _Thread_local char thread_mark; /* its address names the thread */
 
@@ -80,6 +80,17 @@ int session_enter(struct cordon_session *session, uint64_t deadline_ns)
     return 0;
 }
 
+bool session_try_enter(struct cordon_session *session)
+{
+    uintptr_t self = (uintptr_t)&thread_mark;
+    if (atomic_load_explicit(&session->holder, memory_order_relaxed) == self ||
+        pthread_mutex_trylock(&session->lock) != 0) {
+        return false;
+    }
+    atomic_store_explicit(&session->holder, self, memory_order_relaxed);
+    return true;
+}
+
 void session_leave(struct cordon_session *session)
 {
     if (session->depth > 0) {
@@ -120,6 +131,11 @@ static void station_options(struct cordon_session *session, struct station_optio
 static int retire_station(struct cordon_session *session)
 {
     (void)batch_settle_all(session, CLOCK_NEVER);
+    /* First: a station that stays is retired again, memory that the old worker may write is not. */
+    int r = session->arena ? arena_renew(session->arena) : 0;
+    if (r != 0) {
+        return r;
+    }
     struct station *station = session->station;
     (void)pthread_mutex_lock(&session->cell->lock);
     session->station = NULL;
@@ -127,17 +143,16 @@ static int retire_station(struct cordon_session *session)
     station_close(station, false);
     callback_table_clear(&session->callbacks);
     memset(session->bound, 0, BOUND_WORDS * sizeof *session->bound);
-    return session->arena ? arena_renew(session->arena) : 0;
+    return 0;
 }
 
 /* The first exchange: the library is loaded, and both sides speak the same protocol. */
 static int greet(struct cordon_session *session, struct message *why)
 {
     struct session_verb hello = {.verb = ENGINE_HELLO};
-    int r = session_verb(session, &hello,
-                         clock_after_ns(session->cell->options.start_ms * CLOCK_MS_NS +
-                                        CLOCK_SECOND_NS),
-                         why);
+    int r = session_verb(
+        session, &hello,
+        clock_after_ns(session->cell->options.start_ms * CLOCK_MS_NS + CLOCK_SECOND_NS), why);
     if (r != 0) {
         return r;
     }
@@ -160,10 +175,17 @@ static int open_station(struct cordon_session *session, struct message *why)
     }
     (void)pthread_mutex_lock(&session->cell->lock);
     session->station = station;
+    if (atomic_load_explicit(&session->cell->state, memory_order_acquire) == CELL_CLOSED) {
+        station_condemn(station, LANE_CLOSED); /* it came too late for cell_close() to see it */
+    }
     (void)pthread_mutex_unlock(&session->cell->lock);
     atomic_store_explicit(&session->number, station_number(station), memory_order_relaxed);
     (void)atomic_fetch_add_explicit(&session->cell->started, 1, memory_order_relaxed);
-    return greet(session, why);
+    r = greet(session, why);
+    if (r != 0) {
+        station_condemn(station, LANE_LIED); /* no call is for it; the next one gets another */
+    }
+    return r;
 }
 
 int session_station(struct cordon_session *session, struct message *why)
@@ -205,6 +227,7 @@ int session_bind(struct cordon_session *session, const struct cordon_function *f
 static int refused(const struct station_reply *reply, struct message *why)
 {
     char text[MESSAGE_BYTES];
+    bool is_errno = reply->status < 0 && reply->status > -4096;
     uint32_t length = reply->reply ? reply->reply_bytes : 0;
     length = length < sizeof text ? length : sizeof text;
     for (uint32_t i = 0; i < length; i++) {
@@ -213,9 +236,10 @@ static int refused(const struct station_reply *reply, struct message *why)
     if (length > 0) {
         message_set_foreign(why, text, length);
     } else {
-        (void)message_set(why, 0, "the worker refused: %s", strerror(-reply->status));
+        (void)message_set(why, 0, "the worker refused: %s",
+                          is_errno ? strerror(-reply->status) : "it said nonsense");
     }
-    return reply->status == -ESTALE ? CORDON_STALE : reply->status < 0 ? reply->status : -EBADMSG;
+    return !is_errno ? -EBADMSG : reply->status == -ESTALE ? CORDON_STALE : reply->status;
 }
 
 static int verb_reply(struct session_verb *verb, const struct station_reply *reply,
@@ -225,7 +249,8 @@ static int verb_reply(struct session_verb *verb, const struct station_reply *rep
         return refused(reply, why);
     }
     memcpy(verb->reply_words, reply->words, sizeof verb->reply_words);
-    verb->reply_bytes = reply->reply_bytes < verb->reply_room ? reply->reply_bytes : verb->reply_room;
+    verb->reply_bytes =
+        reply->reply_bytes < verb->reply_room ? reply->reply_bytes : verb->reply_room;
     for (uint32_t i = 0; i < verb->reply_bytes; i++) {
         ((uint8_t *)verb->reply)[i] = reply->reply[i];
     }
@@ -237,6 +262,13 @@ static int verb_exchange(struct cordon_session *session, struct session_verb *ve
 {
     struct engine_reply done;
     struct station_ticket ticket = {.done = &done};
+    bool nested = session->depth > 0;
+    if (nested && !session->call) {
+        return message_set(why, -EDEADLK, "nothing can be asked of the worker from here");
+    }
+    if (nested && session->call->deadline_ns < deadline_ns) {
+        deadline_ns = session->call->deadline_ns;
+    }
     struct station_request request = {.function_id = verb->verb,
                                       .word_count = 5,
                                       .words = verb->words,
@@ -244,9 +276,9 @@ static int verb_exchange(struct cordon_session *session, struct session_verb *ve
                                       .request_bytes = verb->byte_count,
                                       .reply_bytes_max = room->reply_bytes,
                                       .deadline_ns = deadline_ns};
-    int r = session->depth > 0 ? station_submit_nested(session->station, &request,
-                                                       session->call->ticket.seq, &ticket)
-                               : station_submit(session->station, &request, true, &ticket);
+    int r = nested ? station_submit_nested(session->station, &request, session->call->ticket.seq,
+                                           &ticket)
+                   : station_submit(session->station, &request, true, &ticket);
     if (r != 0) {
         return message_set(why, r, "cannot reach the worker: %s", strerror(-r));
     }

@@ -66,6 +66,8 @@ void session_free(struct cordon_session *session);
  * session_leave() undoes either.
  */
 int session_enter(struct cordon_session *session, uint64_t deadline_ns);
+/* Hold it if nobody does, this thread neither. */
+bool session_try_enter(struct cordon_session *session);
 void session_leave(struct cordon_session *session);
 
 /*

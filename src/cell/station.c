@@ -215,8 +215,9 @@ int station_await(struct station *station, const struct station_ticket *ticket, 
     ret_reply->status = done->status;
     ret_reply->error_number = done->error_number;
     ret_reply->reply_bytes = done->reply_bytes;
-    ret_reply->reply =
-        ticket->room ? station->memory + station->options.call_bytes + ticket->room->lane.w_at : NULL;
+    ret_reply->reply = ticket->room
+                           ? station->memory + station->options.call_bytes + ticket->room->lane.w_at
+                           : NULL;
     for (uint32_t i = 0; i < out_words && i < CORDON_PLAN_WORDS_MAX; i++) {
         ret_reply->words[i] = done->words[i];
     }

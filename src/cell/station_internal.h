@@ -19,12 +19,14 @@ struct station {
     struct station_options options;
     uint32_t number;
     int pid;
-    bool broken; /* inline: faulted; lanes have their verdict */
+    bool broken;    /* inline: faulted; lanes have their verdict */
     uint32_t depth; /* callbacks being answered */
     struct station_buffer frames[LIMIT_DEPTH];
 
     /* process, thread */
     struct lane *lane;
+    struct lane_room
+        answers_read[LANE_SLOTS]; /* callbacks' answers that outlasted a wait, by slot */
     struct keeper_client *keeper; /* process; borrowed from the share */
     struct local_worker *local;   /* thread */
 
@@ -42,6 +44,8 @@ uint8_t *station_buffer(struct station_buffer *buffer, uint32_t bytes);
 
 int station_lane_open(struct station *station, struct message *why);
 void station_lane_close(struct station *station, bool wait);
+/* Between slices of waiting, a lane_await() check: is the keeper there? Context: the station. */
+int station_check(void *context);
 void station_lane_condemn(struct station *station, enum lane_verdict verdict, uint32_t seq);
 int station_lane_submit(struct station *station, const struct station_request *request, bool ring,
                         bool nested, uint32_t outer_seq, struct station_ticket *ticket);

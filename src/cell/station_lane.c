@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "cordon/outcome.h"
 
-#define GONE_PATIENCE_NS (5 * CLOCK_SECOND_NS)
+#define GONE_PATIENCE_NS   (5 * CLOCK_SECOND_NS)
 #define THREAD_PATIENCE_NS (20 * CLOCK_MS_NS)
 
 #define OVERHEAD_BYTES (64u * 1024u) /* the pages in front, a frame's header and words, alignment */
@@ -24,9 +24,9 @@ static uint32_t page_round(uint32_t bytes)
 static void size_lane(uint32_t call_bytes, uint32_t *ret_h_bytes, uint32_t *ret_w_bytes)
 {
     *ret_h_bytes = page_round(call_bytes + OVERHEAD_BYTES);
-    *ret_w_bytes = page_round((call_bytes + OVERHEAD_BYTES) / (LANE_CALLBACK_SHARE - 1) *
-                                  LANE_CALLBACK_SHARE +
-                              OVERHEAD_BYTES);
+    *ret_w_bytes =
+        page_round((call_bytes + OVERHEAD_BYTES) / (LANE_CALLBACK_SHARE - 1) * LANE_CALLBACK_SHARE +
+                   OVERHEAD_BYTES);
 }
 
 static int start_process(struct station *station, struct message *why)
@@ -165,6 +165,7 @@ int station_lane_submit(struct station *station, const struct station_request *r
     }
     ticket->room = request->room;
     ticket->reply_bytes_max = request->reply_bytes_max;
+    ticket->came = NULL;
     if (nested) {
         ticket->seq = outer_seq;
         return lane_continue(station->lane, outer_seq, &message);
@@ -172,8 +173,8 @@ int station_lane_submit(struct station *station, const struct station_request *r
     return lane_submit(station->lane, &message, request->deadline_ns, ring, &ticket->seq);
 }
 
-/* Between slices of waiting: is the keeper there? Nobody else tells of its death. */
-static int check_keeper(void *context)
+/* Nobody else tells of the keeper's death. */
+int station_check(void *context)
 {
     struct station *station = context;
     if (station->keeper && !keeper_client_alive(station->keeper)) {
@@ -227,7 +228,8 @@ static int fill_answer(struct lane_message *message, int failed,
         message->status_bytes = (uint64_t)(uint32_t)-ECANCELED << 32;
         return 0;
     }
-    uint32_t mailed = callback->reply_word_count < LANE_WORDS ? callback->reply_word_count : LANE_WORDS;
+    uint32_t mailed =
+        callback->reply_word_count < LANE_WORDS ? callback->reply_word_count : LANE_WORDS;
     if (callback->reply_bytes > 0) {
         if (callback->reply_word_count == LANE_WORDS) {
             return -ENOTSUP;
@@ -316,8 +318,9 @@ static void end_by_verdict(struct station *station, uint32_t seq, struct station
         (void)message_set(&end->why, 0, "the worker broke the protocol and has been ended");
         break;
     case LANE_FAILED:
-        (void)message_set(&end->why, 0, "a callback failed and its prototype declares no failure "
-                                        "value: fails(...); the worker has been ended");
+        (void)message_set(&end->why, 0,
+                          "a callback failed and its prototype declares no failure "
+                          "value: fails(...); the worker has been ended");
         break;
     case LANE_KEEPER_LOST:
         (void)message_set(&end->why, 0, "the keeper process was lost, and its workers with it");
@@ -353,7 +356,8 @@ static int take_words(struct station *station, const struct station_ticket *tick
     if (!ret_reply->reply || event->reply_bytes < bytes) {
         return -EBADMSG;
     }
-    const volatile uint64_t *words = (const volatile uint64_t *)(const volatile void *)ret_reply->reply;
+    const volatile uint64_t *words =
+        (const volatile uint64_t *)(const volatile void *)ret_reply->reply;
     for (uint32_t i = 0; i < out_words; i++) {
         ret_reply->words[i] = words[i];
     }
@@ -373,36 +377,56 @@ static int take_reply(struct station *station, const struct station_ticket *tick
     return take_words(station, ticket, event, out_words, ret_reply);
 }
 
+/* @came: an event that was taken before, or NULL: wait for one. */
+static int next_event(struct station *station, uint32_t seq, const struct lane_event *came,
+                      uint64_t until_ns, struct lane_event *ret_event)
+{
+    if (came) {
+        *ret_event = *came;
+        return LANE_CAME;
+    }
+    return lane_await(station->lane, seq, until_ns, station_check, station, ret_event);
+}
+
 int station_lane_await(struct station *station, const struct station_ticket *ticket,
                        uint32_t out_words, uint64_t until_ns, uint64_t deadline_ns,
                        struct station_reply *ret_reply, struct station_end *ret_end)
 {
-    struct lane_room room = {0};
-    bool has_room = false;
-    int r;
+    const struct lane_event *came = ticket->came;
+    uint64_t wait_ns = until_ns < deadline_ns ? until_ns : deadline_ns;
+    struct lane_room *kept = &station->answers_read[lane_slot_of(ticket->seq)];
+    struct lane_room room = *kept;
+    bool has_room = room.h_bytes != 0;
+    *kept = (struct lane_room){0};
+    bool answered = false;
     for (;;) {
         struct lane_event event;
-        uint64_t wait_ns = until_ns < deadline_ns ? until_ns : deadline_ns;
-        r = lane_await(station->lane, ticket->seq, wait_ns, check_keeper, station, &event);
+        /* A worker that never stops calling back must not keep us from looking at the clock. */
+        int r = answered && clock_now_ns() >= wait_ns
+                    ? LANE_EXPIRED
+                    : next_event(station, ticket->seq, came, wait_ns, &event);
+        came = NULL;
+        if (r == LANE_EXPIRED && until_ns < deadline_ns) {
+            *kept = has_room ? room : (struct lane_room){0};
+            return STATION_EXPIRED;
+        }
         if (has_room) {
             lane_room_free(station->lane, &room);
             has_room = false;
         }
         if (r == LANE_CAME && event.verb == LANE_CALLBACK) {
             answer_callback(station, ticket->seq, &event, &room, &has_room);
+            answered = true;
             continue;
         }
-        if (r == LANE_CAME &&
-            take_reply(station, ticket, &event, out_words, ret_reply) == 0) {
+        if (r == LANE_CAME && take_reply(station, ticket, &event, out_words, ret_reply) == 0) {
             return STATION_REPLIED;
         }
-        if (r == LANE_CAME || r == -EBADMSG) {
-            station_lane_condemn(station, LANE_LIED, ticket->seq);
-        } else if (r == LANE_EXPIRED) {
-            if (until_ns < deadline_ns) {
-                return STATION_EXPIRED;
-            }
+        if (r == LANE_EXPIRED) {
             station_lane_condemn(station, LANE_DEADLINE, ticket->seq);
+        } else if (r != LANE_VERDICT || lane_verdict(station->lane, NULL, NULL) == LANE_LIED) {
+            /* The lane gives this verdict itself, but the keeper has to be told. */
+            station_lane_condemn(station, LANE_LIED, ticket->seq);
         }
         end_by_verdict(station, ticket->seq, ret_end);
         return STATION_ENDED;

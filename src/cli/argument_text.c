@@ -115,7 +115,7 @@ static int parse_bytes(struct image *image, const struct cordon_plan_type *type,
 {
     void *bytes = NULL;
     size_t length = 0;
-    uint64_t capacity;
+    uint64_t capacity = 0;
     int r = capacity_of(image, type, &capacity);
     r = r < 0 ? r : read_bytes(image, text, &bytes, &length);
     if (r < 0) {
@@ -131,7 +131,7 @@ static int parse_string(struct image *image, const struct cordon_plan_type *type
                         struct cordon_value *ret_value)
 {
     const char *rest = after_prefix(text, "text:");
-    uint64_t capacity;
+    uint64_t capacity = 0;
     int r = capacity_of(image, type, &capacity);
     if (r < 0) {
         return r;
@@ -147,7 +147,7 @@ static int store_json(struct image *image, const struct cordon_plan_type *type, 
 {
     void *memory = NULL;
     size_t count = 1;
-    uint64_t capacity;
+    uint64_t capacity = 0;
     if (type->kind == CORDON_PLAN_STRUCT) {
         memory = image_take(image, 1, type->size);
         *ret_value = cordon_in(memory, 1);
@@ -193,7 +193,7 @@ static int parse_single(struct image *image, const struct cordon_plan_type *type
                         struct cordon_value *ret_value)
 {
     const struct cordon_plan_type *target = view_target(image->plan, type);
-    struct cordon_value inner;
+    struct cordon_value inner = cordon_null();
     size_t each =
         target->size < sizeof(struct cordon_handle) ? sizeof(struct cordon_handle) : target->size;
     int r = argument_parse(image, target, text, &inner);

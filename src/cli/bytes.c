@@ -58,8 +58,8 @@ void bytes_to_base64(const void *bytes, size_t length, char *ret_text)
                          (left > 2 ? in[i + 2] : 0);
         *ret_text++ = base64_digits[group >> 18];
         *ret_text++ = base64_digits[group >> 12 & 63];
-        *ret_text++ = left > 1 ? base64_digits[group >> 6 & 63] : '=';
-        *ret_text++ = left > 2 ? base64_digits[group & 63] : '=';
+        *ret_text++ = (char)(left > 1 ? base64_digits[group >> 6 & 63] : '=');
+        *ret_text++ = (char)(left > 2 ? base64_digits[group & 63] : '=');
     }
 }
 
@@ -182,13 +182,11 @@ static int read_all(int fd, const char *path, size_t bytes_max, uint8_t **buffer
 int bytes_from_file(const char *path, size_t bytes_max, void **ret_bytes, size_t *ret_length,
                     struct message *why)
 {
-    OWN_FD opened = -1;
-    int fd = STDIN_FILENO;
-    if (strcmp(path, "-") != 0) {
-        opened = fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0) {
-            return message_set(why, -errno, "cannot open '%s': %s", path, strerror(errno));
-        }
+    bool standard_input = strcmp(path, "-") == 0;
+    OWN_FD opened = standard_input ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+    int fd = standard_input ? STDIN_FILENO : opened;
+    if (fd < 0) {
+        return message_set(why, -errno, "cannot open '%s': %s", path, strerror(errno));
     }
     struct stat status;
     if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0 &&

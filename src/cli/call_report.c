@@ -18,6 +18,12 @@ static int compare_times(const void *left, const void *right)
     return (*a > *b) - (*a < *b);
 }
 
+/* Of sorted times. */
+static uint64_t median_ns(const struct call_report *report)
+{
+    return report->times_ns[report->time_count / 2];
+}
+
 static void put_us(struct json_out *out, uint64_t ns)
 {
     json_out_double(out, (double)ns / 1e3);
@@ -89,7 +95,7 @@ static void put_repeat(struct json_out *out, struct call_report *report)
     json_out_key(out, "calls");
     json_out_uint(out, report->time_count);
     json_out_key(out, "elapsed_us_median");
-    put_us(out, report->times_ns[report->time_count / 2]);
+    put_us(out, median_ns(report));
     json_out_key(out, "elapsed_us_min");
     put_us(out, report->times_ns[0]);
     json_out_key(out, "elapsed_us_max");
@@ -192,8 +198,7 @@ static int readable_repeat(struct call_report *report)
 {
     qsort(report->times_ns, report->time_count, sizeof *report->times_ns, compare_times);
     return output_format("%llu calls: median %.3f us, min %.3f us, max %.3f us\n",
-                         (unsigned long long)report->time_count,
-                         (double)report->times_ns[report->time_count / 2] / 1e3,
+                         (unsigned long long)report->time_count, (double)median_ns(report) / 1e3,
                          (double)report->times_ns[0] / 1e3,
                          (double)report->times_ns[report->time_count - 1] / 1e3);
 }

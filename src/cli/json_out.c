@@ -140,12 +140,12 @@ static bool put_special(struct json_out *out, double value)
 }
 
 /* A whole number shows that it is floating point. */
-static void put_number(struct json_out *out, char *text)
+static void put_number(struct json_out *out, const char *text)
 {
-    if (!strpbrk(text, ".eE")) {
-        strcat(text, ".0");
-    }
     put(out, text);
+    if (!strpbrk(text, ".eE")) {
+        append_text(out, ".0");
+    }
 }
 
 void json_out_double(struct json_out *out, double value)

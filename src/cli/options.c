@@ -60,7 +60,7 @@ int options_next(struct options *options, const char **ret_value, struct message
     size_t length = equals ? (size_t)(equals - argument - 2) : strlen(argument + 2);
     for (int i = 0; options->specs[i].name; i++) {
         const char *name = options->specs[i].name;
-        if (strlen(name) == length && strncmp(name, argument + 2, length) == 0) {
+        if (strlen(name) == length && memcmp(name, argument + 2, length) == 0) {
             return take_value(options, i, equals, ret_value, why);
         }
     }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frame/accept.h"
 
+#include "base/limits.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -126,9 +128,8 @@ static int accept_owned(struct acceptor *acceptor, const struct cordon_plan_type
         scope_evaluate(&acceptor->scope, target.code, &room) < 0) {
         room = 0;
     }
-    uint64_t most = (uint64_t)call->request_bytes + call->reply_bytes_max;
-    if (room > most) {
-        return accept_refuse(acceptor, "wants more room than its frame allows");
+    if (room > LIMIT_STRING_BYTES + 1ull) {
+        return accept_refuse(acceptor, "wants more room than LIMIT_STRING_BYTES");
     }
     uint8_t *memory = calloc(1, room > bytes ? room : bytes + 1);
     if (!memory) {

@@ -203,7 +203,18 @@ static int patch_images(struct acceptor *acceptor, const struct cordon_plan_type
             .image = images + offset,
             .extents = extents ? extents + offset : NULL,
         };
-        r = image_walk(acceptor->call->plan, target, accept_spot, &image);
+        const struct image_walk walk = {
+            .plan = acceptor->call->plan,
+            .visit = accept_spot,
+            .context = &image,
+            .image = image.image,
+            .clean = image.image,
+            .unknown = -EBADR,
+        };
+        r = image_walk(&walk, target);
+        if (r == -EBADR) {
+            r = accept_refuse(acceptor, "has a union whose selector is none of its cases");
+        }
     }
     acceptor->scratch->depth--;
     return r;
@@ -268,6 +279,12 @@ static int ended_count(struct acceptor *acceptor, uint64_t place, uint64_t *ret_
     return accept_refuse(acceptor, "has no NULL at its end");
 }
 
+/* Whether the sender is trusted: a worker believes its host, a host nothing that a worker sends. */
+static bool is_worker(const struct acceptor *acceptor)
+{
+    return holds_objects(acceptor->call->hooks);
+}
+
 static int accept_count(struct acceptor *acceptor, const struct cordon_plan_type *type,
                         uint64_t place, const struct frame_scope *scope, uint64_t *ret_count)
 {
@@ -279,7 +296,7 @@ static int accept_count(struct acceptor *acceptor, const struct cordon_plan_type
         return 0;
     }
     int r = scope_evaluate(scope, type->code, ret_count);
-    if (r == -ENODATA && !(type->direction & CORDON_PLAN_IN)) {
+    if (r == -ENODATA && !(type->direction & CORDON_PLAN_IN) && is_worker(acceptor)) {
         *ret_count = 0; /* told after the call: the sender's own room is the limit */
         return 0;
     }
@@ -312,6 +329,18 @@ int accept_pointer(struct acceptor *acceptor, const struct cordon_plan_type *typ
         return r;
     }
     *ret_bytes = bytes;
+    if (bytes == 0 && !is_worker(acceptor)) {
+        /* `*name` in another length reads one element: at the end of a reply or arena there is none. */
+        r = charge(acceptor, element_bytes(target));
+        *ret_native = r < 0 ? NULL : scratch_take(acceptor->scratch, element_bytes(target));
+        if (*ret_native) {
+            memset(*ret_native, 0, element_bytes(target));
+        }
+        return r < 0 ? r : *ret_native ? 0 : -ENOMEM;
+    }
+    if (judged.arena && ended && !is_worker(acceptor)) {
+        return accept_refuse(acceptor, "ends by a NULL in the arena that may go while it is read");
+    }
     if (judged.arena) {
         *ret_native = judged.arena;
         return 0;

@@ -170,7 +170,7 @@ static int answer_spot(void *context, const struct frame_spot *spot)
         r = object_to_word(image->call->hooks, image->call->plan, spot->type,
                            pointer_from_word(native), &word);
     } else if (native != 0) {
-        bool inside = original != 0 && native >= original &&
+        bool inside = !spot->other && original != 0 && native >= original &&
                       native - original <= word_at(block->extents + at);
         word = inside ? native - original + 1 : UINT64_MAX;
     }
@@ -189,7 +189,15 @@ static int answer_blocks(const struct frame_call *call)
         memcpy(call->reply + block->reply_at, block->native, block->bytes);
         for (uint64_t i = 0; block->target && i < block->count && r == 0; i++) {
             struct image_answer image = {call, block, (size_t)i * block->target->size};
-            r = image_walk(call->plan, block->target, answer_spot, &image);
+            const struct image_walk walk = {
+                .plan = call->plan,
+                .visit = answer_spot,
+                .context = &image,
+                .image = block->native + image.at,
+                .before = block->original + image.at,
+                .clean = call->reply + block->reply_at + image.at,
+            };
+            r = image_walk(&walk, block->target);
         }
     }
     return r;

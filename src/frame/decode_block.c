@@ -123,7 +123,7 @@ static struct sent sent_spot(const struct image_decoder *image, const struct fra
         .before = image->decoder->before,
         .after = image->decoder->after,
     };
-    if (image->request) {
+    if (image->request && !spot->other) {
         sent.place = word_at(image->request + spot->at);
         sent.before.image = image->request + spot->owner_at;
     }
@@ -203,7 +203,7 @@ static int decode_member(const struct image_decoder *image, const struct frame_s
         put_word(member, word - 1);
         break;
     default: /* callbacks stay what the caller made them */
-        if (!image->request) {
+        if (!image->request || spot->other) {
             object = NULL;
         }
         memcpy(member, &object, sizeof object);
@@ -223,6 +223,20 @@ static int decode_spot(void *context, const struct frame_spot *spot)
         move_pointer(image, spot, &sent);
     }
     return decode_sent(image->decoder, &sent);
+}
+
+/* Which members of unions are in use, the object that came back tells; the rest of them is zeroed. */
+static int decode_image(struct image_decoder *image, const struct cordon_plan_type *target)
+{
+    const struct image_walk walk = {
+        .plan = image->decoder->plan,
+        .visit = decode_spot,
+        .context = image,
+        .image = image->fresh ? image->fresh : image->request,
+        .before = image->request,
+        .clean = image->fresh,
+    };
+    return image_walk(&walk, target);
 }
 
 int decode_images(struct decoder *decoder, const struct cordon_plan_type *target, uint64_t count,
@@ -251,8 +265,7 @@ int decode_images(struct decoder *decoder, const struct cordon_plan_type *target
             .memory = memory + offset,
             .fresh = fresh ? fresh + offset : NULL,
         };
-        r = image.request || image.fresh ? image_walk(decoder->plan, target, decode_spot, &image)
-                                         : 0;
+        r = image.request || image.fresh ? decode_image(&image, target) : 0;
     }
     if (back && r == 0 && bytes > 0) {
         memcpy(memory, fresh, bytes);

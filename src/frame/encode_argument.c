@@ -239,6 +239,18 @@ static int encode_owned(struct encoder *encoder, const struct cordon_plan_type *
     }
     target.direction = CORDON_PLAN_IN;
     if (target.kind == CORDON_PLAN_STRING) {
+        uint64_t room = 0;
+        int known = target.code == CORDON_PLAN_NONE
+                        ? 0
+                        : scope_evaluate(&encoder->scope, target.code, &room);
+        if (known < 0) {
+            return encode_refuse_code(encoder, &target, NULL, known);
+        }
+        if (room > LIMIT_STRING_BYTES + 1ull) {
+            return encode_refuse(encoder, -E2BIG,
+                                 "has room for %llu bytes, more than LIMIT_STRING_BYTES (%u)",
+                                 (unsigned long long)room, LIMIT_STRING_BYTES);
+        }
         size_t length =
             strnlen(memory, arena_room(&encoder->space->arena, memory, LIMIT_STRING_BYTES + 1ull));
         return encode_string(encoder, &target, memory, length, 0, ret_place);

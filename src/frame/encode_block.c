@@ -138,8 +138,20 @@ int encode_image(struct encoder *encoder, const struct cordon_plan_type *type, c
                  uint32_t at)
 {
     struct image_encoder image = {.encoder = encoder, .at = at};
-    memcpy(encoder->space->request + at, memory, type->size);
-    return image_walk(encoder->plan, type, encode_spot, &image);
+    uint8_t *request = encoder->space->request + at;
+    memcpy(request, memory, type->size);
+    const struct image_walk walk = {
+        .plan = encoder->plan,
+        .visit = encode_spot,
+        .context = &image,
+        .image = request,
+        .clean = request,
+        .unknown = -EBADR,
+    };
+    int r = image_walk(&walk, type);
+    return r == -EBADR
+               ? encode_refuse(encoder, -EINVAL, "has a union whose selector is none of its cases")
+               : r;
 }
 
 static int encode_images(struct encoder *encoder, const struct cordon_plan_type *target,

@@ -99,7 +99,14 @@ static int export_elements(struct exporter *exporter, const struct cordon_plan_t
     for (uint64_t i = 0; i < count && r == 0; i++) {
         size_t offset = (size_t)i * target->size;
         struct image_exporter image = {exporter, memory + offset, reply + offset};
-        r = image_walk(exporter->call->plan, target, export_spot, &image);
+        const struct image_walk walk = {
+            .plan = exporter->call->plan,
+            .visit = export_spot,
+            .context = &image,
+            .image = image.native,
+            .clean = image.reply,
+        };
+        r = image_walk(&walk, target);
     }
     exporter->depth--;
     return r;

@@ -3,12 +3,6 @@
 
 #include <errno.h>
 
-struct image_walk {
-    const struct plan *plan;
-    frame_spot_fn *visit;
-    void *context;
-};
-
 static int walk_object(const struct image_walk *walk, const struct frame_spot *spot);
 
 static int walk_fields(const struct image_walk *walk, const struct frame_spot *spot)
@@ -20,12 +14,56 @@ static int walk_fields(const struct image_walk *walk, const struct frame_spot *s
                                       .owner = spot->type,
                                       .owner_at = spot->at,
                                       .at = spot->at + field->offset,
+                                      .other = spot->other,
                                   });
         if (r != 0) {
             return r;
         }
     }
     return 0;
+}
+
+/* The field that the selector in the struct at @owner selects; NULL: none. */
+static const struct cordon_plan_field *union_field(const struct plan *plan,
+                                                   const struct frame_spot *spot,
+                                                   const uint8_t *owner)
+{
+    const struct cordon_plan_field *selector =
+        plan_field(plan, spot->owner->first + spot->type->within);
+    uint64_t value = scalar_load(plan_type(plan, selector->type)->kind, owner + selector->offset);
+    for (uint32_t i = 0; i < spot->type->count; i++) {
+        const struct cordon_plan_field *field = plan_field(plan, spot->type->first + i);
+        if (field->flags & CORDON_PLAN_FIELD_DEFAULT ||
+            ((uint64_t)field->value_high << 32 | field->filled_by) == value) {
+            return field;
+        }
+    }
+    return NULL;
+}
+
+/* What is not of the member in use never travels: it may be anything, pointers too. */
+static int walk_union(const struct image_walk *walk, const struct frame_spot *spot)
+{
+    const struct cordon_plan_field *field =
+        union_field(walk->plan, spot, walk->image + spot->owner_at);
+    struct frame_spot member = *spot;
+    size_t used = 0;
+    if (field) {
+        member.type = plan_type(walk->plan, field->type);
+        used = member.type->size;
+    }
+    if (walk->clean) {
+        memset(walk->clean + spot->at + used, 0, spot->type->size - used);
+    }
+    if (!field) {
+        return walk->unknown;
+    }
+    if (walk->before) {
+        const struct cordon_plan_field *before =
+            union_field(walk->plan, spot, walk->before + spot->owner_at);
+        member.other = spot->other || !before || before->type != field->type;
+    }
+    return walk_object(walk, &member);
 }
 
 static int walk_elements(const struct image_walk *walk, const struct frame_spot *spot)
@@ -52,6 +90,8 @@ static int walk_object(const struct image_walk *walk, const struct frame_spot *s
     switch (spot->type->kind) {
     case CORDON_PLAN_STRUCT:
         return walk_fields(walk, spot);
+    case CORDON_PLAN_UNION:
+        return walk_union(walk, spot);
     case CORDON_PLAN_ARRAY:
         return walk_elements(walk, spot);
     case CORDON_PLAN_POINTER:
@@ -66,11 +106,9 @@ static int walk_object(const struct image_walk *walk, const struct frame_spot *s
     }
 }
 
-int image_walk(const struct plan *plan, const struct cordon_plan_type *type, frame_spot_fn *visit,
-               void *context)
+int image_walk(const struct image_walk *walk, const struct cordon_plan_type *type)
 {
-    struct image_walk walk = {.plan = plan, .visit = visit, .context = context};
-    return walk_object(&walk, &(struct frame_spot){.type = type});
+    return walk_object(walk, &(struct frame_spot){.type = type});
 }
 
 bool image_is_plain(const struct plan *plan, const struct cordon_plan_type *type)

@@ -83,11 +83,12 @@ static int take_pointer(struct copy *copy, const struct cordon_plan_type *type, 
 struct image_import {
     struct copy *copy;
     size_t at;
+    struct image_walk walk;
 };
 
 static int import_spot(void *context, const struct frame_spot *spot)
 {
-    const struct image_import *image = context;
+    struct image_import *image = context;
     struct copy *copy = image->copy;
     size_t at = image->at + spot->at;
     uint64_t word = word_at(copy->bytes + at);
@@ -98,6 +99,7 @@ static int import_spot(void *context, const struct frame_spot *spot)
         r = take_pointer(copy, spot->type, word, &target);
         r = r < 0 ? r : add_fixup(copy, at);
         put_word(copy->bytes + at, target);
+        image->walk.image = image->walk.clean = copy->bytes + image->at; /* which may have moved */
     } else if (spot->type->kind == CORDON_PLAN_HANDLE) {
         void *object;
         r = word_to_object(copy->import->hooks, copy->import->plan, spot->type, word, &object,
@@ -122,8 +124,15 @@ static int take_elements(struct copy *copy, const struct cordon_plan_type *targe
     }
     copy->depth++;
     for (uint64_t i = 0; i < count && r == 0; i++) {
-        struct image_import image = {copy, *ret_at + (size_t)i * target->size};
-        r = image_walk(copy->import->plan, target, import_spot, &image);
+        struct image_import image = {.copy = copy, .at = *ret_at + (size_t)i * target->size};
+        image.walk = (struct image_walk){
+            .plan = copy->import->plan,
+            .visit = import_spot,
+            .context = &image,
+            .image = copy->bytes + image.at,
+            .clean = copy->bytes + image.at,
+        };
+        r = image_walk(&image.walk, target);
     }
     copy->depth--;
     return r;

@@ -23,7 +23,7 @@ static const struct {
     [CORDON_PLAN_POINTER] = {"pointer", 0}, [CORDON_PLAN_STRING] = {"string", 0},
     [CORDON_PLAN_HANDLE] = {"handle", 0},   [CORDON_PLAN_CALLBACK] = {"callback", 0},
     [CORDON_PLAN_TOKEN] = {"void *", 0},    [CORDON_PLAN_WITHIN] = {"pointer into an argument", 0},
-    [CORDON_PLAN_VARARGS] = {"...", 0},
+    [CORDON_PLAN_VARARGS] = {"...", 0},     [CORDON_PLAN_UNION] = {"union", 0},
 };
 
 uint64_t scalar_load(uint8_t kind, const void *memory)

@@ -59,15 +59,26 @@ struct frame_spot {
     const struct cordon_plan_type *owner; /* the struct that it is a member of, or NULL */
     size_t owner_at;                      /* bytes from the image's start */
     size_t at;
+    bool other; /* inside a union whose selector tells another member in `before` */
 };
 
 typedef int frame_spot_fn(void *context, const struct frame_spot *spot);
 
-/* Visit all spots of an object of @type; the first result that is not 0 ends it and is returned. */
-int image_walk(const struct plan *plan, const struct cordon_plan_type *type, frame_spot_fn *visit,
-               void *context);
+/* An object to be walked, and what is done with it. All memory is private. */
+struct image_walk {
+    const struct plan *plan;
+    frame_spot_fn *visit;
+    void *context;
+    const uint8_t *image;  /* the object: its selectors tell which members of unions are in use */
+    const uint8_t *before; /* what it was made from, or NULL: see frame_spot.other */
+    uint8_t *clean;        /* where unions lose the bytes that are not in use, or NULL */
+    int unknown;           /* result for a selector that no case names */
+};
 
-/* Whether an object of @type can be copied as it is: no spots inside. */
+/* Visit all spots of an object of @type; the first result that is not 0 ends it and is returned. */
+int image_walk(const struct image_walk *walk, const struct cordon_plan_type *type);
+
+/* Whether an object of @type can be copied as it is: no spots and no unions inside. */
 bool image_is_plain(const struct plan *plan, const struct cordon_plan_type *type);
 
 /* What a pointer points to, and how large one is; void counts as bytes. */

@@ -6,33 +6,72 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "frame/scalar.h"
+
 /* Called with the offset of each pointer member. */
 typedef void pointer_visitor(void *context, uint64_t offset);
 
 static bool is_pointer(uint8_t kind)
 {
-    return kind >= CORDON_PLAN_POINTER && kind != CORDON_PLAN_VARARGS;
+    return kind >= CORDON_PLAN_POINTER && kind <= CORDON_PLAN_WITHIN;
 }
 
-/* Depth is bounded by the plan's (CORDON_PLAN_DEPTH_MAX). */
-static void visit_pointers(const struct plan *plan, const struct cordon_plan_type *type,
-                           uint64_t offset, pointer_visitor *visit, void *context)
+/* Members are visited in the order of their offsets. Depth: CORDON_PLAN_DEPTH_MAX. */
+struct visiting {
+    const struct plan *plan;
+    const uint8_t *object; /* its selectors tell which members of unions are in use */
+    pointer_visitor *visit;
+    void *context;
+};
+
+static void visit_type(const struct visiting *visiting, const struct cordon_plan_type *type,
+                       const struct cordon_plan_type *owner, uint64_t owner_at, uint64_t offset);
+
+/* A union in which no member is in use has no pointers. */
+static void visit_union(const struct visiting *visiting, const struct cordon_plan_type *type,
+                        const struct cordon_plan_type *owner, uint64_t owner_at, uint64_t offset)
 {
+    const struct plan *plan = visiting->plan;
+    const struct cordon_plan_field *selector = plan_field(plan, owner->first + type->within);
+    uint64_t value = scalar_load(plan_type(plan, selector->type)->kind,
+                                 visiting->object + owner_at + selector->offset);
+    for (uint32_t i = 0; i < type->count; i++) {
+        const struct cordon_plan_field *field = plan_field(plan, type->first + i);
+        if (field->flags & CORDON_PLAN_FIELD_DEFAULT ||
+            ((uint64_t)field->value_high << 32 | field->filled_by) == value) {
+            visit_type(visiting, plan_type(plan, field->type), owner, owner_at, offset);
+            return;
+        }
+    }
+}
+
+static void visit_type(const struct visiting *visiting, const struct cordon_plan_type *type,
+                       const struct cordon_plan_type *owner, uint64_t owner_at, uint64_t offset)
+{
+    const struct plan *plan = visiting->plan;
     if (type->kind == CORDON_PLAN_STRUCT) {
         for (uint32_t i = 0; i < type->count; i++) {
             const struct cordon_plan_field *field = plan_field(plan, type->first + i);
-            visit_pointers(plan, plan_type(plan, field->type), offset + field->offset, visit,
-                           context);
+            visit_type(visiting, plan_type(plan, field->type), type, offset,
+                       offset + field->offset);
         }
+    } else if (type->kind == CORDON_PLAN_UNION) {
+        visit_union(visiting, type, owner, owner_at, offset);
     } else if (type->kind == CORDON_PLAN_ARRAY) {
         const struct cordon_plan_type *element = plan_type(plan, type->target);
         bool is_plain = element->kind < CORDON_PLAN_STRUCT;
         for (uint32_t i = 0; !is_plain && i < type->count; i++) {
-            visit_pointers(plan, element, offset + (uint64_t)i * element->size, visit, context);
+            visit_type(visiting, element, owner, owner_at, offset + (uint64_t)i * element->size);
         }
     } else if (is_pointer(type->kind)) {
-        visit(context, offset);
+        visiting->visit(visiting->context, offset);
     }
+}
+
+static void visit_pointers(const struct resident *resident, pointer_visitor *visit, void *context)
+{
+    const struct visiting visiting = {resident->plan, resident->object, visit, context};
+    visit_type(&visiting, resident->type, resident->type, 0, 0);
 }
 
 static int judge_type(struct resident *resident, struct message *why)
@@ -143,7 +182,7 @@ void resident_read(const struct resident *resident, uint64_t offset, uint64_t by
 {
     memcpy(to, resident->object + offset, bytes);
     struct window window = {.offset = offset, .bytes = bytes, .memory = to};
-    visit_pointers(resident->plan, resident->type, 0, cover_pointer, &window);
+    visit_pointers(resident, cover_pointer, &window);
 }
 
 /* A range of the object that is overwritten between its pointers. */
@@ -181,7 +220,7 @@ void resident_write(struct resident *resident, uint64_t offset, uint64_t bytes, 
 {
     struct overwriting overwriting = {
         .object = resident->object, .from = from, .offset = offset, .bytes = bytes, .done = offset};
-    visit_pointers(resident->plan, resident->type, 0, skip_pointer, &overwriting);
+    visit_pointers(resident, skip_pointer, &overwriting);
     write_up_to(&overwriting, offset + bytes);
 }
 
@@ -199,7 +238,7 @@ static void match_pointer(void *context, uint64_t offset)
 int resident_point(struct resident *resident, uint64_t offset, void *to, struct message *why)
 {
     struct search search = {.offset = offset};
-    visit_pointers(resident->plan, resident->type, 0, match_pointer, &search);
+    visit_pointers(resident, match_pointer, &search);
     if (!search.found) {
         return message_set(why, -EINVAL, "%s has no pointer at offset %llu",
                            plan_name(resident->plan, resident->type->name),

@@ -52,6 +52,9 @@ static int element_type(struct shapes *shapes, const struct plan *plan, uint32_t
     if (type->kind == CORDON_PLAN_STRUCT) {
         return struct_type(shapes, plan, index, ret_type);
     }
+    if (type->kind == CORDON_PLAN_UNION) {
+        return -ENOTSUP; /* libffi knows no classes of unions */
+    }
     *ret_type = scalar_type(type);
     return 0;
 }

@@ -15,6 +15,8 @@
 /* What a test file on disk holds. */
 #define LINES "first line\nsecond\n"
 
+#define LINE_FUNCTION                                                                              \
+    "ssize_t getline(inout owned(free) count(*n) char **line, inout size_t *n, struct file *f)"
 #define CLOSE_FILE "int fclose(release struct file *f)"
 
 static int set_up(void **state)
@@ -68,8 +70,7 @@ static void test_getline_grows_the_callers_line(void **state)
     uint32_t open_fn = rig_bind(rig, "struct file *tmpfile(void)");
     uint32_t put_fn = rig_bind(rig, "int fputs(const char *s, struct file *f)");
     uint32_t rewind_fn = rig_bind(rig, "void rewind(struct file *f)");
-    uint32_t line_fn = rig_bind(rig, "ssize_t getline(inout owned(free) char **line, "
-                                     "inout size_t *n, struct file *f)");
+    uint32_t line_fn = rig_bind(rig, LINE_FUNCTION);
     uint32_t close_fn = rig_bind(rig, CLOSE_FILE);
     struct frame_result result;
     struct cordon_value file = call_for_handle(rig, open_fn, NULL, 0);
@@ -87,6 +88,48 @@ static void test_getline_grows_the_callers_line(void **state)
     assert_int_equal(
         rig_number(rig, line_fn, RIG_ARGS(cordon_out(&line, 1), cordon_out(&room, 1), file)), 7);
     assert_string_equal(line, "second\n");
+    free(line);
+    assert_int_equal(rig_number(rig, close_fn, RIG_ARGS(file)), 0);
+}
+
+/* The function writes within the *n bytes that it is told of: they must be there. */
+static void test_line_that_is_passed_again_has_the_room_that_n_says(void **state)
+{
+    struct rig *rig = *state;
+    static const char lines[] = "a\n"
+                                "a line of sixty bytes, which the first one had no room for..\n"
+                                "b\n"
+                                "cc\n";
+    uint32_t open_fn = rig_bind(rig, "struct file *tmpfile(void)");
+    uint32_t put_fn = rig_bind(rig, "int fputs(const char *s, struct file *f)");
+    uint32_t rewind_fn = rig_bind(rig, "void rewind(struct file *f)");
+    uint32_t line_fn = rig_bind(rig, LINE_FUNCTION);
+    uint32_t close_fn = rig_bind(rig, CLOSE_FILE);
+    struct frame_result result;
+    struct cordon_value file = call_for_handle(rig, open_fn, NULL, 0);
+    assert_true(rig_number(rig, put_fn, RIG_ARGS(cordon_string(lines), file)) >= 0);
+    assert_int_equal(rig_call(rig, rewind_fn, RIG_ARGS(file), &result), 0);
+    char *line = NULL;
+    size_t room = 0;
+    for (const char *expected = lines; *expected;) {
+        size_t length = strcspn(expected, "\n") + 1;
+        char *before = line;
+        size_t room_before = room;
+        assert_int_equal(
+            rig_number(rig, line_fn, RIG_ARGS(cordon_out(&line, 1), cordon_out(&room, 1), file)),
+            length);
+        assert_int_equal(strlen(line), length);
+        assert_memory_equal(line, expected, length);
+        assert_true(room > length && room >= room_before); /* glibc never gives room back */
+        assert_ptr_not_equal(line, before);
+        free(before);
+        expected += length;
+    }
+    room = SIZE_MAX / 2;
+    assert_int_equal(
+        rig_call(rig, line_fn, RIG_ARGS(cordon_out(&line, 1), cordon_out(&room, 1), file), &result),
+        -E2BIG);
+    assert_non_null(strstr(rig->why.text, "LIMIT_STRING_BYTES"));
     free(line);
     assert_int_equal(rig_number(rig, close_fn, RIG_ARGS(file)), 0);
 }
@@ -342,6 +385,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_file_is_a_handle_until_it_is_released, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_getline_grows_the_callers_line, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_line_that_is_passed_again_has_the_room_that_n_says,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_static_objects_have_one_handle, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_handles_reach_their_limit_by_name, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_handle_of_another_type_is_refused, set_up, tear_down),

@@ -53,9 +53,8 @@ static void publish(struct lane *lane, uint32_t index, const struct lane_message
     slot->turn = lane_turn(lane_step_next(lane_turn_step(slot->turn)), message->verb);
     slot->state = LANE_SLOT_SENT;
     /*
-     * Pairs with the acquire in lane_end_take(): words before turn. A plain store, because it leaves the
-     * store buffer together with the words; an exchange waits until they are out, by when the spinning
-     * worker has taken the line away once more (40 ns).
+     * Pairs with the acquire in lane_end_take(): words before turn. A plain store follows the words out of
+     * the store buffer; the fence that Dekker needs comes in ring(), while the line is on its way already.
      */
     atomic_store_explicit(&mail->turn, slot->turn, memory_order_release);
 }

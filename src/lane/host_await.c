@@ -189,7 +189,8 @@ static void park_on_futex(struct lane *lane, uint32_t index, uint64_t until_ns)
     cpu_fence();
     if (atomic_load_explicit(&mail->turn, memory_order_relaxed) == seen) {
         lane->counts.parks++;
-        if (futex_wait_two(&mail->turn, seen, &h->verdict, LANE_ALIVE, until_ns) == -ETIMEDOUT) {
+        int r = futex_wait_two(&mail->turn, seen, &h->verdict, LANE_ALIVE, until_ns);
+        if (r == -ETIMEDOUT && atomic_load_explicit(&mail->turn, memory_order_relaxed) != seen) {
             lane->counts.park_timeouts++;
         }
     }
@@ -202,11 +203,8 @@ static void park_on_event(struct lane *lane, uint64_t now_ns, uint64_t until_ns)
     struct timespec slice = clock_timespec(until_ns - now_ns);
     struct pollfd readable = {.fd = lane->event_fd, .events = POLLIN};
     lane->counts.parks++;
-    int r = ppoll(&readable, 1, &slice, NULL);
-    if (r == 1) {
+    if (ppoll(&readable, 1, &slice, NULL) == 1) {
         lane_drain_event(lane);
-    } else if (r == 0) {
-        lane->counts.park_timeouts++;
     }
 }
 

@@ -306,12 +306,13 @@ static void test_open_refuses_sizes_that_are_no_lane(void **state)
 
 int main(void)
 {
+    /* Processes first: they are forked while there is one thread only. */
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_thread_answers_calls_batches_and_nested_calls),
-        cmocka_unit_test(test_thread_answers_a_host_that_sleeps_on_an_eventfd),
         cmocka_unit_test(test_process_answers_calls_batches_and_nested_calls),
         cmocka_unit_test(test_process_answers_a_host_that_sleeps_on_an_eventfd),
         cmocka_unit_test(test_event_loop_collects_a_batch_as_it_finishes),
+        cmocka_unit_test(test_thread_answers_calls_batches_and_nested_calls),
+        cmocka_unit_test(test_thread_answers_a_host_that_sleeps_on_an_eventfd),
         cmocka_unit_test(test_wait_ends_at_its_time_or_by_its_check),
         cmocka_unit_test(test_open_refuses_sizes_that_are_no_lane),
     };

@@ -33,7 +33,7 @@ struct lane_counts {
     uint64_t spins_won;
     uint64_t spins_lost;
     uint64_t parks;
-    uint64_t park_timeouts; /* parks that nobody ended */
+    uint64_t park_timeouts; /* by futex: the turn had come, but no wake-up; must stay 0 */
     uint64_t wakes;         /* of the other side */
 };
 

@@ -93,8 +93,8 @@ static void park(struct lane_end *end, uint32_t seen)
     cpu_fence();
     if (atomic_load_explicit(turn, memory_order_relaxed) == seen) {
         end->counts.parks++;
-        if (futex_wait_two(turn, seen, &end->h->verdict, LANE_ALIVE, now_ns + PARK_NS) ==
-            -ETIMEDOUT) {
+        int r = futex_wait_two(turn, seen, &end->h->verdict, LANE_ALIVE, now_ns + PARK_NS);
+        if (r == -ETIMEDOUT && atomic_load_explicit(turn, memory_order_relaxed) != seen) {
             end->counts.park_timeouts++;
         }
     }

@@ -157,7 +157,7 @@ static uint8_t height_of(const struct builder *builder, uint32_t type)
 static uint32_t height_above(const struct builder *builder, const struct cordon_plan_type *type)
 {
     uint32_t below = 0;
-    if (type->kind == CORDON_PLAN_STRUCT) {
+    if (type->kind == CORDON_PLAN_STRUCT || type->kind == CORDON_PLAN_UNION) {
         const struct cordon_plan_field *fields =
             (const struct cordon_plan_field *)(const void *)builder->fields.bytes + type->first;
         for (uint32_t i = 0; i < type->count; i++) {

@@ -246,6 +246,21 @@ static struct notes inner_notes(const struct notes *notes)
     return inner;
 }
 
+/*
+ * `inout owned(free) count(*n) char **line`: a string that goes in, in memory of so many bytes, since
+ * the library goes by them when it decides to write or to grow.
+ */
+static uint32_t compile_grown_string(const struct pointing *p)
+{
+    struct cordon_plan_type type = type_blank(CORDON_PLAN_STRING);
+    if (!pointer_common(p, &type) ||
+        !compile_length(p->compiler, p->length, CORDON_PLAN_INOUT, false, &type)) {
+        return CORDON_PLAN_NONE;
+    }
+    type.name = builder_name(&p->compiler->builder, p->target->name);
+    return pointer_done(p, &type);
+}
+
 /* `out T **x`, `inout T **x`, `in T **x`. */
 static uint32_t compile_pointer_to_pointer(const struct pointing *p)
 {
@@ -267,15 +282,33 @@ static uint32_t compile_pointer_to_pointer(const struct pointing *p)
     }
     struct notes inner = inner_notes(p->notes);
     enum place place = type.direction & CORDON_PLAN_OUT ? PLACE_GIVEN : PLACE_ELEMENT;
+    const struct pointing grown = {.compiler = p->compiler,
+                                   .target = p->target->target,
+                                   .length = inner.count,
+                                   .notes = &inner,
+                                   .place = place,
+                                   .name = p->name,
+                                   .at = p->at};
+    if (type.direction == CORDON_PLAN_INOUT && inner.owned && inner.count &&
+        elements_are_text(&grown)) {
+        type.target = compile_grown_string(&grown);
+        return type.target == CORDON_PLAN_NONE ? CORDON_PLAN_NONE : pointer_done(p, &type);
+    }
     type.target = compile_type(p->compiler, p->target, &inner, place, p->name, p->at);
     return type.target == CORDON_PLAN_NONE ? CORDON_PLAN_NONE : pointer_done(p, &type);
+}
+
+/* A union of a header, about whose members nothing is known: it stays where it is. */
+static bool is_bare_union(const struct ctype *target)
+{
+    return target->record->is_union && !target->record->labelled;
 }
 
 static bool is_handle_target(const struct ctype *target, const struct notes *notes)
 {
     return target->shape == SHAPE_RECORD &&
-           (!target->record->defined || target->record->open || notes->resident || notes->release ||
-            notes->is_static || notes->borrowed);
+           (!target->record->defined || target->record->open || is_bare_union(target) ||
+            notes->resident || notes->release || notes->is_static || notes->borrowed);
 }
 
 static bool set_length(const struct pointing *p, struct cordon_plan_type *type)
@@ -364,7 +397,8 @@ static uint32_t compile_by_target(const struct pointing *p)
         return compile_pointer_to_pointer(p);
     case SHAPE_RECORD:
         return is_handle_target(p->target, p->notes)
-                   ? compile_handle(p, p->target->record->defined && !p->target->record->open)
+                   ? compile_handle(p, p->target->record->defined && !p->target->record->open &&
+                                           !p->target->record->is_union)
                    : compile_one(p);
     case SHAPE_VOID:
         return compile_void(p);

@@ -56,6 +56,14 @@ static uint32_t compile_scalar(struct compiler *compiler, const struct ctype *ty
     return builder_type(&compiler->builder, &record);
 }
 
+static uint32_t compile_nothing(struct compiler *compiler)
+{
+    struct cordon_plan_type nothing = type_blank(CORDON_PLAN_VOID);
+    nothing.size = 0;
+    nothing.align = 1;
+    return builder_type(&compiler->builder, &nothing);
+}
+
 static bool compile_fields(struct compiler *compiler, const struct record *record,
                            struct cordon_plan_field *fields)
 {
@@ -64,8 +72,15 @@ static bool compile_fields(struct compiler *compiler, const struct record *recor
         const struct ctype *type = field->type;
         fields[i].name = builder_name(&compiler->builder, field->name);
         fields[i].offset = field->offset;
+        if (record->is_union) {
+            fields[i].flags = field->is_case ? CORDON_PLAN_FIELD_CASE : CORDON_PLAN_FIELD_DEFAULT;
+            fields[i].filled_by = (uint32_t)field->value;
+            fields[i].value_high = (uint32_t)((uint64_t)field->value >> 32);
+        }
         fields[i].type =
-            compile_type(compiler, type, &field->notes, PLACE_FIELD, field->name, field->at);
+            record->is_union && type->shape == SHAPE_VOID
+                ? compile_nothing(compiler)
+                : compile_type(compiler, type, &field->notes, PLACE_FIELD, field->name, field->at);
         if (fields[i].type == CORDON_PLAN_NONE) {
             return false;
         }
@@ -96,8 +111,8 @@ static void mark_filled_fields(const struct builder *builder, struct cordon_plan
         uint32_t length =
             type->kind == CORDON_PLAN_POINTER ? plain_field(builder, type->code) : CORDON_PLAN_NONE;
         if (length != CORDON_PLAN_NONE && type->direction != CORDON_PLAN_OUT &&
-            !(fields[length].flags & CORDON_PLAN_FILLED)) {
-            fields[length].flags |= CORDON_PLAN_FILLED;
+            !(fields[length].flags & CORDON_PLAN_FIELD_FILLED)) {
+            fields[length].flags |= CORDON_PLAN_FIELD_FILLED;
             fields[length].filled_by = i;
         }
     }
@@ -144,6 +159,78 @@ uint32_t compile_record(struct compiler *compiler, const struct ctype *type, uin
     return record->compiled_type;
 }
 
+/* Index of the integer member beside a union that tells which of its members is in use. */
+static bool selector_index(struct compiler *compiler, const struct notes *notes, const char *name,
+                           uint32_t at, uint32_t *ret_index)
+{
+    const struct record *record = compiler->scope ? compiler->scope->record : NULL;
+    struct unit *unit = compiler->unit;
+    if (!notes->selector) {
+        return !unit_refuse(unit, at, -ENOTSUP,
+                            "nothing says which member of the union '%.64s' is in use: write "
+                            "`case VALUE:` before its members, and switch(MEMBER) behind '%.64s'",
+                            name, name);
+    }
+    uint32_t index = 0;
+    const struct field *field = record && !record->is_union ? record->fields : NULL;
+    for (; field && strcmp(field->name, notes->selector) != 0; field = field->next) {
+        index++;
+    }
+    if (!field) {
+        return !unit_refuse(unit, notes->selector_at, -EINVAL,
+                            "no member '%.64s' stands beside the union", notes->selector);
+    }
+    if (field->type->shape != SHAPE_SCALAR || field->type->scalar == CORDON_PLAN_F32 ||
+        field->type->scalar == CORDON_PLAN_F64) {
+        return !unit_refuse(unit, notes->selector_at, -EINVAL, "member '%.64s' is not an integer",
+                            notes->selector);
+    }
+    *ret_index = index;
+    return true;
+}
+
+/* A union inside a struct. What its members say of lengths is told by the struct's other members. */
+static uint32_t compile_union(struct compiler *compiler, const struct ctype *type,
+                              const struct notes *notes, enum place place, const char *name,
+                              uint32_t at)
+{
+    struct record *record = type->record;
+    struct builder *builder = &compiler->builder;
+    struct cordon_plan_type plan = type_blank(CORDON_PLAN_UNION);
+    if (place != PLACE_FIELD || !compiler->scope || !compiler->scope->record) {
+        (void)unit_refuse(compiler->unit, at, -ENOTSUP,
+                          "a union needs a struct around it, whose member says which of the "
+                          "union's is in use");
+        return CORDON_PLAN_NONE;
+    }
+    if (!layout_type(compiler->unit, type, at, &plan.size, &plan.align)) {
+        return CORDON_PLAN_NONE;
+    }
+    if (notes->selector && !record->labelled) {
+        (void)unit_refuse(compiler->unit, at, -EINVAL,
+                          "the union of '%.64s' has no `case VALUE:` before its members", name);
+        return CORDON_PLAN_NONE;
+    }
+    struct cordon_plan_field *fields =
+        unit_take(compiler->unit, record->field_count * sizeof *fields);
+    if (!fields || !selector_index(compiler, notes, name, at, &plan.within)) {
+        return CORDON_PLAN_NONE;
+    }
+    bool open = record->open;
+    record->open = true;
+    bool compiled = compile_fields(compiler, record, fields);
+    record->open = open;
+    if (!compiled) {
+        return CORDON_PLAN_NONE;
+    }
+    uint32_t first =
+        builder_append(builder, &builder->fields, fields, record->field_count * sizeof *fields);
+    plan.first = first / (uint32_t)sizeof *fields;
+    plan.count = record->field_count;
+    plan.name = builder_name(builder, record->tag);
+    return builder_type(builder, &plan);
+}
+
 /* An array that lies inside a struct, or inside another array. */
 static uint32_t compile_array(struct compiler *compiler, const struct ctype *type,
                               const struct notes *notes, const char *name, uint32_t at)
@@ -176,9 +263,10 @@ static uint32_t compile_va_list(struct compiler *compiler, enum place place, uin
     return builder_type(&compiler->builder, &type);
 }
 
-static bool check_plain(struct compiler *compiler, const struct notes *notes, enum place place,
-                        uint32_t at)
+static bool check_plain(struct compiler *compiler, const struct ctype *type,
+                        const struct notes *notes, enum place place, uint32_t at)
 {
+    bool is_union = type->shape == SHAPE_RECORD && type->record->is_union;
     const char *word = notes->out                               ? "`out`"
                        : notes->release                         ? "`release`"
                        : notes->resident                        ? "`resident`"
@@ -196,6 +284,9 @@ static bool check_plain(struct compiler *compiler, const struct notes *notes, en
         return !unit_refuse(compiler->unit, at, -ENOTSUP,
                             "a `static` function has no symbol in the library; the annotation "
                             "`static` is for results that are handles");
+    }
+    if (notes->selector && !is_union) {
+        return !unit_refuse(compiler->unit, at, -EINVAL, "`switch` is for unions");
     }
     return !word || !unit_refuse(compiler->unit, at, -EINVAL,
                                  "%s says something of a pointer, and "
@@ -225,23 +316,29 @@ static uint32_t compile_shape(struct compiler *compiler, const struct ctype *typ
     default:
         break;
     }
-    if (!check_plain(compiler, notes, place, at)) {
+    if (!check_plain(compiler, type, notes, place, at)) {
         return CORDON_PLAN_NONE;
     }
     if (type->shape == SHAPE_SCALAR) {
         return compile_scalar(compiler, type, secret);
     }
     if (type->shape == SHAPE_RECORD) {
+        if (type->record->is_union) {
+            return compile_union(compiler, type, notes, place, name, at);
+        }
+        if (type->record->has_union && (place == PLACE_PARAM || place == PLACE_RESULT)) {
+            (void)unit_refuse(compiler->unit, at, -ENOTSUP,
+                              "a struct with a union inside cannot be passed by value, only by "
+                              "pointer");
+            return CORDON_PLAN_NONE;
+        }
         return compile_record(compiler, type, at);
     }
     if (place != PLACE_RESULT) {
         (void)unit_refuse(compiler->unit, at, -EINVAL, "'%.64s' cannot be void", name);
         return CORDON_PLAN_NONE;
     }
-    struct cordon_plan_type nothing = type_blank(CORDON_PLAN_VOID);
-    nothing.size = 0;
-    nothing.align = 1;
-    return builder_type(&compiler->builder, &nothing);
+    return compile_nothing(compiler);
 }
 
 uint32_t compile_type(struct compiler *compiler, const struct ctype *type,

@@ -86,7 +86,8 @@ static bool compile_functions(struct compiler *compiler, struct interface *inter
 static bool has_plan(const struct named_type *named)
 {
     return named->type->shape == SHAPE_SCALAR ||
-           (named->type->shape == SHAPE_RECORD && named->type->record->defined);
+           (named->type->shape == SHAPE_RECORD && named->type->record->defined &&
+            !named->type->record->is_union);
 }
 
 static bool compile_types(struct compiler *compiler, struct interface *interface)

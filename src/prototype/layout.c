@@ -73,8 +73,9 @@ bool layout_type(struct unit *unit, const struct ctype *type, uint32_t at, uint3
     case SHAPE_RECORD:
         if (!type->record->defined) {
             return !unit_refuse(unit, at, -EINVAL,
-                                "struct %s is not defined%s: only a pointer to it can be used",
-                                type->record->tag, type->record->open ? " yet" : "");
+                                "%s %s is not defined%s: only a pointer to it can be used",
+                                type->record->is_union ? "union" : "struct", type->record->tag,
+                                type->record->open ? " yet" : "");
         }
         *ret_size = type->record->size;
         *ret_align = type->record->align;
@@ -109,6 +110,9 @@ static bool layout_field(struct unit *unit, struct field *field, bool packed, ui
     uint32_t size = POINTER_BYTES;
     uint32_t align = POINTER_BYTES;
     field->in_place = field_in_place(unit, field);
+    if (field->type->shape == SHAPE_VOID && (field->is_case || field->is_default)) {
+        return true; /* a case that holds nothing */
+    }
     if ((field->type->shape != SHAPE_ARRAY || field->in_place) &&
         !layout_type(unit, field->type, field->at, &size, &align)) {
         return false;
@@ -133,15 +137,33 @@ static bool layout_field(struct unit *unit, struct field *field, bool packed, ui
     return true;
 }
 
+/* Is a union in use by value somewhere in @type? */
+static bool holds_union(const struct ctype *type)
+{
+    while (type->shape == SHAPE_ARRAY) {
+        type = type->target;
+    }
+    return type->shape == SHAPE_RECORD && (type->record->is_union || type->record->has_union);
+}
+
 bool layout_record(struct unit *unit, struct record *record, const struct notes *notes)
 {
     uint64_t used = 0;
     uint32_t align = 1;
+    uint64_t largest = 0;
     for (struct field *field = record->fields; field; field = field->next) {
         if (!layout_field(unit, field, notes->packed, &used, &align)) {
             return false;
         }
+        record->has_union = record->has_union || holds_union(field->type);
+        largest = used > largest ? used : largest;
+        used = record->is_union ? 0 : used;
     }
+    if (largest == 0) {
+        return !unit_refuse(unit, record->at, -EINVAL,
+                            "a union needs a member that holds something");
+    }
+    used = largest;
     if (notes->align > align) {
         align = notes->align;
     }

@@ -229,7 +229,8 @@ bool parse_declarator(struct unit *unit, const struct ctype *base, struct notes 
     if (unit_accept(unit, TOKEN_NAME)) {
         /* ZEXPORT between '*' and the name: the name is the last word. */
         while (unit_at(unit, TOKEN_NAME) && unit_peek(unit, 1)->kind == '(' &&
-               !unit_at_word(unit, "fails") && unit->text[unit_here(unit)] != '_') {
+               !unit_at_word(unit, "fails") && !unit_at_word(unit, "switch") &&
+               unit->text[unit_here(unit)] != '_') {
             token = unit_peek(unit, 0);
             (void)unit_accept(unit, TOKEN_NAME);
         }

@@ -286,6 +286,17 @@ static bool at_fenced_word(struct unit *unit, enum decoration where)
            !token_is(unit, token, "__inline") && !token_is(unit, token, "__inline__");
 }
 
+/* Behind `switch`: the member that tells which one of a union's is in use. */
+static bool parse_selector(struct unit *unit, struct notes *notes)
+{
+    if (!unit_expect(unit, '(', "'(' and the member that selects")) {
+        return false;
+    }
+    notes->selector_at = unit_here(unit);
+    notes->selector = parse_note_name(unit);
+    return notes->selector && unit_expect(unit, ')', "')'");
+}
+
 bool parse_decoration(struct unit *unit, enum decoration where, struct notes *notes)
 {
     while (!unit->error && unit_at(unit, TOKEN_NAME)) {
@@ -300,6 +311,9 @@ bool parse_decoration(struct unit *unit, enum decoration where, struct notes *no
             if (unit_at(unit, '(')) {
                 (void)skip_group(unit);
             }
+        } else if (where == DECORATION_BEHIND_NAME && token_is(unit, token, "switch")) {
+            (void)unit_accept(unit, TOKEN_NAME);
+            (void)parse_selector(unit, notes);
         } else if (where == DECORATION_BEHIND_NAME && token_is(unit, token, "fails") &&
                    unit_peek(unit, 1)->kind == '(') {
             (void)unit_accept(unit, TOKEN_NAME);

@@ -2,6 +2,7 @@
 #include "prototype/parser.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,10 +33,154 @@ static bool add_field(struct unit *unit, struct record *record, struct field ***
     return true;
 }
 
+/* What stands before a union's member. */
+struct label {
+    struct label *next;
+    bool is_default;
+    int64_t value;
+};
+
+static bool parse_label(struct unit *unit, struct record *record, struct label **ret_label)
+{
+    uint32_t at = unit_here(unit);
+    struct label *label = unit_take(unit, sizeof *label);
+    if (!label) {
+        return false;
+    }
+    label->is_default = unit_accept_word(unit, "default");
+    if (!label->is_default) {
+        (void)unit_accept_word(unit, "case");
+        const struct expression *value = parse_expression(unit);
+        if (!value || !expression_constant(unit, value, &label->value)) {
+            return false;
+        }
+    }
+    for (const struct field *other = record->fields; other; other = other->next) {
+        if (other->is_default) {
+            return !unit_refuse(unit, at, -EINVAL, "`default` is a union's last label");
+        }
+        if (!label->is_default && other->value == label->value) {
+            return !unit_refuse(unit, at, -EINVAL, "this case is there already");
+        }
+    }
+    *ret_label = label;
+    return unit_expect(unit, ':', "':' behind the label");
+}
+
+/* `case 1: case 2:`, as many as there are. */
+static bool parse_labels(struct unit *unit, struct record *record, struct label **ret_labels)
+{
+    struct label **end = ret_labels;
+    uint32_t at = unit_here(unit);
+    uint32_t count = record->field_count;
+    while (unit_at_word(unit, "case") || unit_at_word(unit, "default")) {
+        if (!record->is_union) {
+            return !unit_refuse(unit, at, -EINVAL, "a label stands before a union's member only");
+        }
+        if (++count > CORDON_PLAN_CASES_MAX) {
+            return !unit_refuse(unit, at, -E2BIG,
+                                "more cases than CORDON_PLAN_CASES_MAX (%u) in a union",
+                                CORDON_PLAN_CASES_MAX);
+        }
+        if (!parse_label(unit, record, end)) {
+            return false;
+        }
+        for (const struct label *other = *ret_labels; other != *end; other = other->next) {
+            if (other->is_default || (!(*end)->is_default && other->value == (*end)->value)) {
+                return !unit_refuse(unit, at, -EINVAL,
+                                    "a case is there once, and `default` behind all others");
+            }
+        }
+        end = &(*end)->next;
+    }
+    if (record->fields && record->labelled != (*ret_labels != NULL)) {
+        return !unit_refuse(unit, at, -EINVAL,
+                            "either all members of a union have labels, or none");
+    }
+    record->labelled = *ret_labels != NULL;
+    return true;
+}
+
+static void label_field(struct field *field, const struct label *label)
+{
+    field->is_case = !label->is_default;
+    field->is_default = label->is_default;
+    field->value = label->value;
+}
+
+/* The member that was added last stands there once for each of its labels. */
+static bool repeat_field(struct unit *unit, struct record *record, struct field ***end,
+                         const struct label *labels)
+{
+    struct field *first = (struct field *)(void *)((char *)*end - offsetof(struct field, next));
+    label_field(first, labels);
+    for (const struct label *label = labels->next; label; label = label->next) {
+        struct field *field = unit_take(unit, sizeof *field);
+        if (!field) {
+            return false;
+        }
+        *field = *first;
+        field->next = NULL;
+        label_field(field, label);
+        **end = field;
+        *end = &field->next;
+        record->field_count++;
+    }
+    return true;
+}
+
+/* `case 0: ;` holds nothing. */
+static bool parse_empty_case(struct unit *unit, struct record *record, struct field ***end,
+                             const struct label *labels)
+{
+    struct field *field = unit_take(unit, sizeof *field);
+    struct ctype *nothing = ctype_new(unit, SHAPE_VOID, NULL);
+    if (!field || !nothing) {
+        return false;
+    }
+    field->name = "";
+    field->at = unit_here(unit);
+    field->type = nothing;
+    **end = field;
+    *end = &field->next;
+    record->field_count++;
+    return unit_accept(unit, ';') && repeat_field(unit, record, end, labels);
+}
+
+static bool parse_member(struct unit *unit, struct record *record, struct field ***end,
+                         const struct specifiers *specifiers, const struct label *labels)
+{
+    struct declarator declarator = {0};
+    struct notes notes = specifiers->notes;
+    if (!parse_declarator(unit, specifiers->type, &notes, &declarator)) {
+        return false;
+    }
+    if (unit_at(unit, ':')) {
+        return !unit_refuse(unit, declarator.name ? declarator.at : unit_here(unit), -ENOTSUP,
+                            "bit-fields are not supported, since where their bits lie is the "
+                            "compiler's choice: declare the whole integer that holds them");
+    }
+    if (!declarator.name) {
+        return unit_expect(unit, TOKEN_NAME, "a member's name");
+    }
+    if (labels && unit_at(unit, ',')) {
+        return !unit_refuse(unit, unit_here(unit), -EINVAL, "a label is for one member");
+    }
+    return add_field(unit, record, end, &declarator, &notes) &&
+           (!labels || repeat_field(unit, record, end, labels));
+}
+
 /* `T a, *b, c[4];` */
 static bool parse_members(struct unit *unit, struct record *record, struct field ***end)
 {
     struct specifiers specifiers = {0};
+    struct label *labels = NULL;
+    if (!parse_labels(unit, record, &labels)) {
+        return false;
+    }
+    if (labels && unit_at(unit, ';')) {
+        return parse_empty_case(unit, record, end, labels);
+    }
     if (!parse_specifiers(unit, &specifiers)) {
         return false;
     }
@@ -44,20 +189,7 @@ static bool parse_members(struct unit *unit, struct record *record, struct field
                             "a member needs a name: anonymous structs are not supported");
     }
     do {
-        struct declarator declarator = {0};
-        struct notes notes = specifiers.notes;
-        if (!parse_declarator(unit, specifiers.type, &notes, &declarator)) {
-            return false;
-        }
-        if (unit_at(unit, ':')) {
-            return !unit_refuse(unit, declarator.name ? declarator.at : unit_here(unit), -ENOTSUP,
-                                "bit-fields are not supported, since where their bits lie is the "
-                                "compiler's choice: declare the whole integer that holds them");
-        }
-        if (!declarator.name) {
-            return unit_expect(unit, TOKEN_NAME, "a member's name");
-        }
-        if (!add_field(unit, record, end, &declarator, &notes)) {
+        if (!parse_member(unit, record, end, &specifiers, labels)) {
             return false;
         }
     } while (unit_accept(unit, ','));
@@ -68,8 +200,8 @@ static bool parse_body(struct unit *unit, struct record *record, struct notes *n
 {
     struct field **end = &record->fields;
     if (record->defined || record->open) {
-        return !unit_refuse(unit, unit_here(unit), -EINVAL, "struct %.64s is defined twice",
-                            record->tag);
+        return !unit_refuse(unit, unit_here(unit), -EINVAL, "%s %.64s is defined twice",
+                            record->is_union ? "union" : "struct", record->tag ? record->tag : "");
     }
     record->open = true;
     if (!unit_enter(unit)) {
@@ -139,21 +271,21 @@ const struct ctype *parse_record(struct unit *unit)
     if (!ok) {
         return NULL;
     }
-    if (is_union && unit_at(unit, '{')) {
-        (void)unit_refuse(unit, at, -ENOTSUP,
-                          "unions are not supported: nothing says which member is in use; declare "
-                          "a struct with the member that you need, and its size");
-        return NULL;
-    }
     type->record = tag ? record_named(unit, tag) : unit_take(unit, sizeof *type->record);
     if (!type->record) {
         return NULL;
     }
     type->name = tag;
     type->record->at = type->record->defined ? type->record->at : at;
+    if (type->record->defined && type->record->is_union != is_union) {
+        (void)unit_refuse(unit, at, -EINVAL, "'%.64s' is a %s", tag ? tag : "",
+                          is_union ? "struct" : "union");
+        return NULL;
+    }
     type->record->is_union = is_union;
-    if (unit_at(unit, '{') && (!parse_body(unit, type->record, &notes) ||
-                               (tag && !add_named_type(unit, "struct", tag, type)))) {
+    if (unit_at(unit, '{') &&
+        (!parse_body(unit, type->record, &notes) ||
+         (tag && !add_named_type(unit, is_union ? "union" : "struct", tag, type)))) {
         return NULL;
     }
     return type;

@@ -88,8 +88,8 @@ static const char *check_param(const struct validator *v, const struct cordon_pl
         return "it is malformed";
     }
     uint8_t kind = v->types[param->type].kind;
-    bool fits = is_result ? kind != CORDON_PLAN_ARRAY && kind != CORDON_PLAN_VARARGS
-                          : kind != CORDON_PLAN_VOID && kind != CORDON_PLAN_ARRAY;
+    bool fits = is_result ? kind != CORDON_PLAN_VARARGS : kind != CORDON_PLAN_VOID;
+    fits = fits && kind != CORDON_PLAN_ARRAY && kind != CORDON_PLAN_UNION;
     return fits ? NULL : "nothing of this type is passed";
 }
 

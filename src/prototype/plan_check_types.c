@@ -9,12 +9,42 @@ static bool is_object(const struct validator *v, uint32_t type)
     return v->types[type].kind != CORDON_PLAN_VOID && v->types[type].kind != CORDON_PLAN_VARARGS;
 }
 
+/* Is it a union, or are its elements? */
+static bool is_union(const struct validator *v, uint32_t index)
+{
+    while (v->types[index].kind == CORDON_PLAN_ARRAY) {
+        index = v->types[index].target;
+    }
+    return v->types[index].kind == CORDON_PLAN_UNION;
+}
+
+static const char *check_field_lengths(const struct validator *v,
+                                       const struct cordon_plan_type *owner, uint32_t index);
+
+/* What a union takes from the struct that it lies in. */
+static const char *check_in_struct(const struct validator *v, const struct cordon_plan_type *owner,
+                                   const struct cordon_plan_type *type)
+{
+    const char *wrong = NULL;
+    if (type->within >= owner->count ||
+        !is_integer(v, v->fields[owner->first + type->within].type)) {
+        return "no integer member selects the union's";
+    }
+    for (uint32_t i = 0; i < type->count && !wrong; i++) {
+        wrong = check_field_lengths(v, owner, v->fields[type->first + i].type);
+    }
+    return wrong;
+}
+
 /* Members named by lengths of pointers behind field @index, through pointers and arrays. */
 static const char *check_field_lengths(const struct validator *v,
                                        const struct cordon_plan_type *owner, uint32_t index)
 {
     while (index != CORDON_PLAN_NONE && v->types[index].kind != CORDON_PLAN_STRUCT) {
         const struct cordon_plan_type *type = &v->types[index];
+        if (type->kind == CORDON_PLAN_UNION) {
+            return check_in_struct(v, owner, type);
+        }
         const uint32_t codes[] = {type->code, type->length_code};
         for (int i = 0; i < 2; i++) {
             uint32_t at = codes[i];
@@ -40,8 +70,8 @@ static bool uses_parameters(const struct code_uses *uses)
 static const char *check_field(const struct validator *v, const struct cordon_plan_type *owner,
                                uint32_t self, const struct cordon_plan_field *field, uint64_t *used)
 {
-    if (!is_name(v, field->name) || field->reserved != 0 ||
-        (field->flags & ~(uint32_t)CORDON_PLAN_FILLED) != 0) {
+    if (!is_name(v, field->name) || field->value_high != 0 ||
+        (field->flags & ~(uint32_t)CORDON_PLAN_FIELD_FILLED) != 0) {
         return "a field is malformed";
     }
     if (field->type >= self || !is_object(v, field->type)) {
@@ -55,7 +85,7 @@ static const char *check_field(const struct validator *v, const struct cordon_pl
     if (uses_parameters(&v->facts[field->type].uses)) {
         return "a member's length names a parameter";
     }
-    if (field->flags & CORDON_PLAN_FILLED
+    if (field->flags & CORDON_PLAN_FIELD_FILLED
             ? field->filled_by >= owner->count || !is_integer(v, field->type)
             : field->filled_by != 0) {
         return "a field is filled by nothing";
@@ -85,6 +115,44 @@ static const char *check_struct(struct validator *v, uint32_t self)
     /* Once all fields are known to be sound, since lengths name later ones too. */
     for (uint32_t i = 0; i < type->count && !wrong; i++) {
         wrong = check_field_lengths(v, type, v->fields[type->first + i].type);
+    }
+    v->facts[self].height = (uint8_t)(below + 1);
+    return wrong;
+}
+
+static const char *check_case(const struct validator *v, const struct cordon_plan_type *owner,
+                              uint32_t self, const struct cordon_plan_field *field)
+{
+    bool last = field == &v->fields[owner->first + owner->count - 1];
+    bool is_default = field->flags == CORDON_PLAN_FIELD_DEFAULT;
+    if (!is_name(v, field->name) || field->offset != 0 ||
+        (is_default ? !last || field->filled_by != 0 || field->value_high != 0
+                    : field->flags != CORDON_PLAN_FIELD_CASE)) {
+        return "a case is malformed";
+    }
+    if (field->type >= self || v->types[field->type].kind == CORDON_PLAN_VARARGS ||
+        v->types[field->type].size > owner->size) {
+        return "a case's type does not fit";
+    }
+    return uses_parameters(&v->facts[field->type].uses) ? "a member's length names a parameter"
+                                                        : NULL;
+}
+
+static const char *check_union(struct validator *v, uint32_t self)
+{
+    const struct cordon_plan_type *type = &v->types[self];
+    const char *wrong = check_range(type->first, type->count, v->header.field_count);
+    uint32_t below = 0;
+    if (wrong || type->count == 0 || type->count > CORDON_PLAN_CASES_MAX ||
+        type->size % type->align != 0) {
+        return wrong ? wrong : "a union is malformed";
+    }
+    for (uint32_t i = 0; i < type->count && !wrong; i++) {
+        const struct cordon_plan_field *field = &v->fields[type->first + i];
+        wrong = check_case(v, type, self, field);
+        if (!wrong && v->facts[field->type].height > below) {
+            below = v->facts[field->type].height;
+        }
     }
     v->facts[self].height = (uint8_t)(below + 1);
     return wrong;
@@ -135,6 +203,9 @@ static const char *check_target(struct validator *v, uint32_t self)
     if (type->kind == CORDON_PLAN_HANDLE && target->kind != CORDON_PLAN_STRUCT) {
         return "a handle's target is no struct";
     }
+    if (type->kind != CORDON_PLAN_ARRAY && is_union(v, type->target)) {
+        return "a union lies outside of a struct";
+    }
     if (target->kind == CORDON_PLAN_VARARGS ||
         (target->kind == CORDON_PLAN_VOID &&
          (type->kind != CORDON_PLAN_POINTER || type->code == CORDON_PLAN_NONE))) {
@@ -160,6 +231,7 @@ static const char *check_size(const struct cordon_plan_type *type)
     uint32_t align = 8;
     switch (type->kind) {
     case CORDON_PLAN_STRUCT:
+    case CORDON_PLAN_UNION:
     case CORDON_PLAN_ARRAY:
         return type->size > 0 && type->size <= CORDON_PLAN_TYPE_SIZE_MAX && type->align > 0 &&
                        type->align <= 4096 && (type->align & (type->align - 1)) == 0
@@ -210,6 +282,9 @@ static const char *note_within(struct validator *v, uint32_t self)
     const struct cordon_plan_type *type = &v->types[self];
     bool within = type->kind == CORDON_PLAN_WITHIN;
     bool handle = (type->flags & CORDON_PLAN_BORROWED) || type->keep == CORDON_PLAN_KEEP_RELEASE;
+    if (type->kind == CORDON_PLAN_UNION && !handle) {
+        return NULL; /* names a field: judged with the struct */
+    }
     if (!within && !handle) {
         return type->within == CORDON_PLAN_NONE ? NULL : "it names a parameter for nothing";
     }
@@ -245,6 +320,10 @@ static const char *check_type(struct validator *v, uint32_t self)
     case CORDON_PLAN_STRUCT:
         wrong = check_struct(v, self);
         break;
+    case CORDON_PLAN_UNION:
+        wrong = type->target != CORDON_PLAN_NONE ? "it has a target, and needs none"
+                                                 : check_union(v, self);
+        break;
     case CORDON_PLAN_POINTER:
     case CORDON_PLAN_ARRAY:
     case CORDON_PLAN_HANDLE:
@@ -278,6 +357,9 @@ int plan_check_types(struct validator *v)
     }
     if (v->header.root_type != CORDON_PLAN_NONE) {
         const struct code_uses *uses = &v->facts[v->header.root_type].uses;
+        if (is_union(v, v->header.root_type)) {
+            return plan_bad_at(v, "type", v->header.root_type, "a union lies outside of a struct");
+        }
         if (uses_parameters(uses) || uses->field) {
             return plan_bad_at(v, "type", v->header.root_type,
                                "it stands alone and names parameters");

@@ -97,9 +97,11 @@ struct notes {
     uint32_t align; /* __attribute__((aligned(n))), _Alignas(n) */
     uint32_t at;    /* of the first annotation */
     uint32_t within_at;
+    uint32_t selector_at;
     const char *owned; /* the releasing function */
     const char *within;
     const char *borrowed;
+    const char *selector; /* of a union: switch(member) */
     const char *keep_handle;
     const char *symbol;
     const struct length *count;
@@ -112,6 +114,10 @@ struct field {
     uint32_t at;
     uint32_t offset;
     bool in_place; /* an array that lies in the struct, not a pointer to one */
+    bool
+        is_case; /* of a union: `case value:` stood before it; another field may be the same member */
+    bool is_default;
+    int64_t value;
     const struct ctype *type;
     struct notes notes;
 };
@@ -119,6 +125,8 @@ struct field {
 struct record {
     const char *tag; /* as found behind `struct`, or the typedef's name */
     bool is_union;
+    bool labelled;  /* a union whose members are cases */
+    bool has_union; /* has one inside, by value */
     bool defined;
     bool open; /* being laid out, or being compiled: its size is not known */
     uint32_t at;

@@ -13,9 +13,9 @@
 #include "prototype/prototype.h"
 
 static const char *const kind_names[CORDON_PLAN_KIND_COUNT] = {
-    "void",    "bool",   "i8",     "u8",       "i16",   "u16",    "i32",
-    "u32",     "i64",    "u64",    "f32",      "f64",   "struct", "array",
-    "pointer", "string", "handle", "callback", "token", "within", "varargs"};
+    "void",   "bool",     "i8",    "u8",     "i16",     "u16",   "i32",     "u32",
+    "i64",    "u64",      "f32",   "f64",    "struct",  "array", "pointer", "string",
+    "handle", "callback", "token", "within", "varargs", "union"};
 
 struct line {
     char text[1024];
@@ -178,8 +178,8 @@ static void test_strings_come_in_go_back_and_are_owned(void **state)
         {"int asprintf(out owned(free) char **strp, const char *format, ...)",
          "i32/w(strp:out pointer>out string'null'owned/d, format:in string'const/b, ...:varargs/v)",
          NULL},
-        {"ssize_t getline(inout owned(free) char **lineptr, inout size_t *n, FILE *stream)",
-         "i64/w(lineptr:inout pointer>out string'null'owned/d, n:inout pointer>u64/w, "
+        {"ssize_t getline(inout owned(free) count(*n) char **line, inout size_t *n, FILE *stream)",
+         "i64/w(line:inout pointer>out string[]'null'owned/d, n:inout pointer>u64/w, "
          "stream:handle/w)",
          NULL},
         {"string const unsigned char *sqlite3_column_text(sqlite3_stmt *s, int c)",

@@ -65,9 +65,9 @@ static void test_pointers_inside_structs_may_lie_in_the_arena(const struct harne
 {
     struct opened c = open_with_arena(harness);
     /* The library writes through a pointer that lies in arena memory and points into it. */
-    struct cordon_function *readv_ = harness_bind(
-        c.cell, "struct piece { out count(length) void *base; size_t length; };"
-                "ssize_t readv(int fd, const struct piece pieces[count], int count)");
+    struct cordon_function *readv_ =
+        harness_bind(c.cell, "struct piece { out count(length) void *base; size_t length; };"
+                             "ssize_t readv(int fd, const struct piece pieces[count], int count)");
     struct cordon_function *open_ = harness_bind(c.cell, "int open(const char *path, int flags)");
     const struct cordon_value path[] = {cordon_string("/proc/self/status"), cordon_int(O_RDONLY)};
     struct cordon_value fd = harness_value(c.session, open_, path, 2);
@@ -160,8 +160,8 @@ int main(int argc, char **argv)
          0},
         {"freed_memory_is_used_again_and_a_full_arena_gives_none",
          test_freed_memory_is_used_again_and_a_full_arena_gives_none, HARNESS_ALL_LEVELS, 0, 0},
-        {"cells_without_arena_have_none", test_cells_without_arena_have_none, HARNESS_ALL_LEVELS,
-         0, 0},
+        {"cells_without_arena_have_none", test_cells_without_arena_have_none, HARNESS_ALL_LEVELS, 0,
+         0},
         {"arena_of_another_session_is_copied", test_arena_of_another_session_is_copied,
          HARNESS_ALL_LEVELS, 0, 0},
     };

@@ -71,8 +71,8 @@ static void test_deadline_is_enforced_though_nobody_waits(const struct harness *
     struct cordon_pending *pending = NULL;
     struct cordon_value arg = cordon_uint(60);
     struct cordon_error error;
-    assert_int_equal(
-        cordon_submit(session, wait, &arg, 1, cordon_after_ms(200), &pending, &error), 0);
+    assert_int_equal(cordon_submit(session, wait, &arg, 1, cordon_after_ms(200), &pending, &error),
+                     0);
     cordon_flush(session);
     assert_true(harness_wait(worker_is_gone, &pid, 200 + GRACE_MS));
     struct cordon_result result;
@@ -93,8 +93,7 @@ static void test_later_calls_of_a_batch_end_with_the_late_one(const struct harne
     (void)harness_value(session, absolute, &arg, 1);
     arg = cordon_uint(60);
     struct cordon_error error;
-    assert_int_equal(cordon_submit(session, wait, &arg, 1, cordon_after_ms(150), &late, &error),
-                     0);
+    assert_int_equal(cordon_submit(session, wait, &arg, 1, cordon_after_ms(150), &late, &error), 0);
     arg = cordon_int(-1);
     assert_int_equal(
         cordon_submit(session, absolute, &arg, 1, cordon_after_ms(20000), &behind, &error), 0);
@@ -120,9 +119,9 @@ static void test_deadline_that_passes_in_a_callback_ends_the_call_when_it_return
     const struct harness *harness)
 {
     struct cordon_cell *cell = harness_open(harness, "", NULL);
-    struct cordon_function *sort = harness_bind(
-        cell, "void qsort(int base[n], size_t n, size_t size,"
-              " int (*cmp)(const int *a, const int *b) fails(0))");
+    struct cordon_function *sort =
+        harness_bind(cell, "void qsort(int base[n], size_t n, size_t size,"
+                           " int (*cmp)(const int *a, const int *b) fails(0))");
     struct cordon_callback *compare = NULL;
     assert_int_equal(cordon_callback_new(slow, NULL, &compare), 0);
     int numbers[2] = {2, 1};
@@ -157,8 +156,8 @@ int main(int argc, char **argv)
          HARNESS_PROCESS | HARNESS_THREAD, HARNESS_ABANDONS, 0},
         {"default_deadline_is_the_cells", test_default_deadline_is_the_cells,
          HARNESS_PROCESS | HARNESS_THREAD, HARNESS_ABANDONS, 0},
-        {"deadline_is_enforced_though_nobody_waits",
-         test_deadline_is_enforced_though_nobody_waits, HARNESS_PROCESS, 0, 0},
+        {"deadline_is_enforced_though_nobody_waits", test_deadline_is_enforced_though_nobody_waits,
+         HARNESS_PROCESS, 0, 0},
         {"later_calls_of_a_batch_end_with_the_late_one",
          test_later_calls_of_a_batch_end_with_the_late_one, HARNESS_PROCESS, 0, 0},
         {"deadline_that_passes_in_a_callback_ends_the_call_when_it_returns",

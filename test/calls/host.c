@@ -78,10 +78,10 @@ static void test_library_cannot_change_the_hosts_state(const struct harness *har
     mode_t mask = umask(0);
     (void)umask(mask);
     (void)harness_call(session, umask_, (struct cordon_value[]){cordon_uint(0777)}, 1);
-    (void)harness_call(session, setenv_,
-                       (struct cordon_value[]){cordon_string("CORDON_CHANGED"),
-                                               cordon_string("1"), cordon_int(1)},
-                       3);
+    (void)harness_call(
+        session, setenv_,
+        (struct cordon_value[]){cordon_string("CORDON_CHANGED"), cordon_string("1"), cordon_int(1)},
+        3);
     (void)harness_call(session, close_, (struct cordon_value[]){cordon_int(1)}, 1);
     (void)harness_call(session, ignore,
                        (struct cordon_value[]){cordon_int(SIGUSR1), cordon_uint(1)}, 2);

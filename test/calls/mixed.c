@@ -113,7 +113,8 @@ static void test_counts_of_100000_mixed_calls_from_8_threads_add_up(const struct
         .absolute = harness_bind(cell, "int abs(int j)"),
         .length = harness_bind(cell, "size_t strlen(const char *s)"),
         .root = harness_bind(cell, "double sqrt(double x)"),
-        .compare = harness_bind(cell, "int memcmp(const uint8_t a[n], const uint8_t b[n], size_t n)"),
+        .compare =
+            harness_bind(cell, "int memcmp(const uint8_t a[n], const uint8_t b[n], size_t n)"),
         .copy = harness_bind(
             cell, "int snprintf(out char buffer[size], size_t size, const char *format, ...)"),
     };

@@ -156,6 +156,8 @@ static void test_runaway_thread_is_quarantined(const struct harness *harness)
     struct cordon_cell *cell = open_faults(harness);
     static const struct misdeed runaway = {"fault_pause", CORDON_TIMEOUT, 0, 0, 0};
     commit(&runaway, bind_fault(cell, runaway.symbol));
+    struct cordon_value arg = cordon_int(6);
+    assert_int_equal(harness_value(NULL, bind_fault(cell, "fault_none"), &arg, 1).i, 6);
     struct cordon_cell_stats stats;
     cordon_cell_stats(cell, &stats);
     assert_int_equal(stats.ended[CORDON_TIMEOUT], 1);
@@ -177,8 +179,8 @@ static void test_binding_that_needs_more_than_the_level_gives_is_refused(
             assert_non_null(cordon_isolation_name(bit));
             assert_non_null(strstr(error.text, cordon_isolation_name(bit)));
         }
-        assert_int_equal(cordon_bind(cell, "int fault_none(int value)",
-                                     bit | CORDON_BEST_EFFORT, &function, &error),
+        assert_int_equal(cordon_bind(cell, "int fault_none(int value)", bit | CORDON_BEST_EFFORT,
+                                     &function, &error),
                          0);
     }
     cordon_cell_close(cell);
@@ -191,9 +193,9 @@ static void test_host_keeps_the_handlers_that_it_had(const struct harness *harne
     struct cordon_cell *cell = open_faults(harness);
     struct cordon_value arg = cordon_int(1);
     struct cordon_result result;
-    harness_expect(cordon_call(bind_fault(cell, "fault_null_read"), &arg, 1, CORDON_DEFAULT,
-                               &result),
-                   CORDON_CRASHED, &result);
+    harness_expect(
+        cordon_call(bind_fault(cell, "fault_null_read"), &arg, 1, CORDON_DEFAULT, &result),
+        CORDON_CRASHED, &result);
     struct sigaction after;
     assert_int_equal(sigaction(SIGSEGV, NULL, &after), 0);
     assert_true(before.sa_handler == after.sa_handler);
@@ -205,8 +207,8 @@ int main(int argc, char **argv)
     static const struct harness_case cases[] = {
         {"misdeed_is_an_outcome_and_the_next_call_is_served",
          test_misdeed_is_an_outcome_and_the_next_call_is_served, HARNESS_PROCESS, 0, 60},
-        {"misdeed_of_one_session_spares_the_others",
-         test_misdeed_of_one_session_spares_the_others, HARNESS_PROCESS, 0, 0},
+        {"misdeed_of_one_session_spares_the_others", test_misdeed_of_one_session_spares_the_others,
+         HARNESS_PROCESS, 0, 0},
         {"fault_in_this_process_poisons_the_cell", test_fault_in_this_process_poisons_the_cell,
          HARNESS_THREAD | HARNESS_INLINE, HARNESS_ABANDONS, 0},
         {"runaway_thread_is_quarantined", test_runaway_thread_is_quarantined, HARNESS_THREAD,

@@ -12,21 +12,20 @@
 
 #include "harness/harness.h"
 
-static const char interface_text[] =
-    "typedef struct FILE_ FILE;\n"
-    "struct timespec_ { long seconds; long nanoseconds; };\n"
-    "nullable FILE *fopen(const char *path, const char *mode);\n"
-    "int fclose(release FILE *stream);\n"
-    "int fileno(FILE *stream);\n"
-    "int raise(int sig);\n"
-    "int abs(int j);\n";
+static const char interface_text[] = "typedef struct FILE_ FILE;\n"
+                                     "struct timespec_ { long seconds; long nanoseconds; };\n"
+                                     "nullable FILE *fopen(const char *path, const char *mode);\n"
+                                     "int fclose(release FILE *stream);\n"
+                                     "int fileno(FILE *stream);\n"
+                                     "int raise(int sig);\n"
+                                     "int abs(int j);\n";
 
 static void crash(struct cordon_cell *cell, struct cordon_session *session)
 {
     struct cordon_value arg = cordon_int(SIGSEGV);
     struct cordon_result result;
-    int r = cordon_session_call(session, harness_bind(cell, "raise"), &arg, 1, CORDON_DEFAULT,
-                                &result);
+    int r =
+        cordon_session_call(session, harness_bind(cell, "raise"), &arg, 1, CORDON_DEFAULT, &result);
     harness_expect(r, CORDON_CRASHED, &result);
 }
 
@@ -172,16 +171,16 @@ static void test_arena_survives_the_worker(const struct harness *harness)
 int main(int argc, char **argv)
 {
     static const struct harness_case cases[] = {
-        {"handle_of_a_dead_worker_is_stale", test_handle_of_a_dead_worker_is_stale,
-         HARNESS_PROCESS, 0, 0},
+        {"handle_of_a_dead_worker_is_stale", test_handle_of_a_dead_worker_is_stale, HARNESS_PROCESS,
+         0, 0},
         {"released_handle_is_stale", test_released_handle_is_stale, HARNESS_ALL_LEVELS,
          HARNESS_LEAVES_FDS, 0},
         {"handle_of_another_session_is_stale", test_handle_of_another_session_is_stale,
          HARNESS_ALL_LEVELS, HARNESS_LEAVES_FDS, 0},
         {"made_up_handle_is_refused", test_made_up_handle_is_refused, HARNESS_ALL_LEVELS,
          HARNESS_LEAVES_FDS, 0},
-        {"object_of_a_dead_worker_is_stale", test_object_of_a_dead_worker_is_stale,
-         HARNESS_PROCESS, 0, 0},
+        {"object_of_a_dead_worker_is_stale", test_object_of_a_dead_worker_is_stale, HARNESS_PROCESS,
+         0, 0},
         {"arena_survives_the_worker", test_arena_survives_the_worker, HARNESS_PROCESS, 0, 0},
     };
     return harness_main(argc, argv, cases, HARNESS_COUNT(cases));

@@ -313,8 +313,7 @@ int harness_main(int argc, char **argv, const struct harness_case *cases, size_t
             snprintf(run->name, sizeof run->name, once ? "%s" : "%s[%s]", cases[i].name,
                      level_names[level]);
             if (selected(run->name, argc, argv)) {
-                tests[chosen] =
-                    (struct CMUnitTest){run->name, test_function, NULL, NULL, run};
+                tests[chosen] = (struct CMUnitTest){run->name, test_function, NULL, NULL, run};
                 chosen++;
             }
         }

@@ -29,9 +29,11 @@ enum harness_levels {
 };
 
 enum harness_flags {
-    HARNESS_COLD = 1u << 0,      /* do not start the keeper before the state to compare with is taken */
-    HARNESS_ABANDONS = 1u << 1,  /* level thread: the case leaves a runaway thread, which keeps its memory */
-    HARNESS_LEAVES_FDS = 1u << 2, /* the library under test opens fds in this process (thread, inline) */
+    HARNESS_COLD = 1u << 0, /* do not start the keeper before the state to compare with is taken */
+    HARNESS_ABANDONS =
+        1u << 1, /* level thread: the case leaves a runaway thread, which keeps its memory */
+    HARNESS_LEAVES_FDS =
+        1u << 2, /* the library under test opens fds in this process (thread, inline) */
 };
 
 /* What a case is given. */

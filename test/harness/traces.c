@@ -146,8 +146,7 @@ bool traces_compare(const struct traces *before, unsigned overlook)
         clean = false;
     }
     if (!(overlook & TRACES_MEMORY) && now.mappings > before->mappings) {
-        printf("left behind: %zu shared mappings where %zu were\n", now.mappings,
-               before->mappings);
+        printf("left behind: %zu shared mappings where %zu were\n", now.mappings, before->mappings);
         clean = false;
     }
     if (!(overlook & TRACES_ACTIONS) && !actions_kept(before, &now)) {

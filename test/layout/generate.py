@@ -9,6 +9,7 @@ compares them with what PRINT_LAYOUT says for the same text. Exits with 77 if th
 """
 
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -28,9 +29,24 @@ enum wide { WIDE_A = 0x100000000 };
 """
 
 
+def union(rng, name, earlier):
+    """A union that the member m0 selects from; compilers do not read its labels."""
+    members = "".join(f"case {i}: {member(rng, f'u{i}', earlier)}; "
+                      for i in range(rng.randint(1, 4)))
+    return f"union {{ {members}}} {name} switch(m0)"
+
+
+def without_labels(text):
+    return re.sub(r"case \d+: |switch\(m0\)", "", text)
+
+
 def member(rng, name, earlier):
     """One member's declaration; nested structs come from the names in earlier."""
+    if name == "m0":
+        return f"{rng.choice(['int', 'unsigned char', 'long'])} m0"
     kind = rng.random()
+    if kind > 0.92 and name.startswith("m"):
+        return union(rng, name, earlier)
     if kind < 0.15:
         return rng.choice(POINTERS).format(name)
     base = "struct " + rng.choice(earlier) if kind < 0.35 and earlier else rng.choice(SCALARS)
@@ -68,7 +84,7 @@ def structs(rng, count):
 def compiled(compiler, made, text, folder):
     """What the compiler says: one line per struct and member."""
     lines = ["#include <stddef.h>", "#include <stdint.h>", "#include <stdio.h>",
-             "#include <sys/types.h>", "#include <wchar.h>", text, "int main(void)", "{"]
+             "#include <sys/types.h>", "#include <wchar.h>", without_labels(text), "int main(void)", "{"]
     for name, names, _ in made:
         lines.append(f'    printf("{name} %zu %zu\\n", sizeof(struct {name}), '
                      f"_Alignof(struct {name}));")

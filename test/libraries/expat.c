@@ -75,8 +75,8 @@ static int on_start(void *context, struct cordon_session *session, const struct 
         note(seen, " %s=%s", attributes[i], attributes[i + 1]);
     }
     note(seen, ">");
-    seen->last_line = subject_uint(seen->expat, "XML_GetCurrentLineNumber",
-                                   ARGS(cordon_object(seen->parser)));
+    seen->last_line =
+        subject_uint(seen->expat, "XML_GetCurrentLineNumber", ARGS(cordon_object(seen->parser)));
     return 0;
 }
 
@@ -97,8 +97,7 @@ static int on_text(void *context, struct cordon_session *session, const struct c
 }
 
 static int on_comment(void *context, struct cordon_session *session,
-                      const struct cordon_value *args, size_t count,
-                      struct cordon_value *ret_value)
+                      const struct cordon_value *args, size_t count, struct cordon_value *ret_value)
 {
     (void)session, (void)count, (void)ret_value;
     note(context, "#%s#", (const char *)args[1].memory);
@@ -139,10 +138,9 @@ static void test_kept_handlers_see_what_direct_ones_see(const struct harness *ha
                  ARGS(cordon_object(seen.parser), handler(on_text, &seen, &callbacks[2])));
     subject_void(&expat, "XML_SetCommentHandler",
                  ARGS(cordon_object(seen.parser), handler(on_comment, &seen, &callbacks[3])));
-    struct cordon_result status =
-        subject_result(&expat, "XML_Parse",
-                       ARGS(cordon_object(seen.parser), cordon_in(document, sizeof document - 1),
-                            cordon_int(1)));
+    struct cordon_result status = subject_result(
+        &expat, "XML_Parse",
+        ARGS(cordon_object(seen.parser), cordon_in(document, sizeof document - 1), cordon_int(1)));
     assert_int_equal(status.value.u, XML_STATUS_OK);
     assert_string_equal(seen.text, direct.text);
     assert_int_equal(seen.last_line, 4);

@@ -99,19 +99,18 @@ static void test_mac_and_key_derivation_equal_direct_calls(const struct harness 
                  ARGS(cordon_object(sha512), cordon_in(key, strlen(key)),
                       cordon_in(bytes, sizeof bytes), cordon_out(ours, 64),
                       cordon_out(&ours_bytes, 1)));
-    assert_non_null(HMAC(EVP_sha512(), key, (int)strlen(key), bytes, sizeof bytes, direct,
-                         &direct_bytes));
+    assert_non_null(
+        HMAC(EVP_sha512(), key, (int)strlen(key), bytes, sizeof bytes, direct, &direct_bytes));
     assert_int_equal(ours_bytes, direct_bytes);
     assert_memory_equal(ours, direct, direct_bytes);
 
-    assert_int_equal(subject_int(&crypto, "PKCS5_PBKDF2_HMAC",
-                                 ARGS(cordon_in(key, strlen(key)), cordon_in(bytes, 16),
-                                      cordon_int(100), cordon_object(sha512), cordon_int(40),
-                                      cordon_out(ours, 40))),
-                     1);
-    assert_int_equal(PKCS5_PBKDF2_HMAC(key, (int)strlen(key), bytes, 16, 100, EVP_sha512(), 40,
-                                       direct),
-                     1);
+    assert_int_equal(
+        subject_int(&crypto, "PKCS5_PBKDF2_HMAC",
+                    ARGS(cordon_in(key, strlen(key)), cordon_in(bytes, 16), cordon_int(100),
+                         cordon_object(sha512), cordon_int(40), cordon_out(ours, 40))),
+        1);
+    assert_int_equal(
+        PKCS5_PBKDF2_HMAC(key, (int)strlen(key), bytes, 16, 100, EVP_sha512(), 40, direct), 1);
     assert_memory_equal(ours, direct, 40);
     subject_close(&crypto);
 }
@@ -130,11 +129,11 @@ static void test_cipher_equals_direct_calls(const struct harness *harness)
                                  ARGS(cordon_object(context), cordon_object(cipher), cordon_null(),
                                       cordon_in(key, 32), cordon_in(iv, 16))),
                      1);
-    assert_int_equal(subject_int(&crypto, "EVP_EncryptUpdate",
-                                 ARGS(cordon_object(context), cordon_out(ours, 1032),
-                                      cordon_out(&made, 1), cordon_in(plain, 1000),
-                                      cordon_int(1000))),
-                     1);
+    assert_int_equal(
+        subject_int(&crypto, "EVP_EncryptUpdate",
+                    ARGS(cordon_object(context), cordon_out(ours, 1032), cordon_out(&made, 1),
+                         cordon_in(plain, 1000), cordon_int(1000))),
+        1);
     assert_int_equal(
         subject_int(&crypto, "EVP_EncryptFinal_ex",
                     ARGS(cordon_object(context), cordon_out(rest, 32), cordon_out(&last, 1))),
@@ -185,8 +184,8 @@ static void test_random_bytes_come(const struct harness *harness)
 {
     struct subject crypto = subject_open_interface(harness, "libcrypto.cordon");
     uint8_t first[32] = {0}, second[32] = {0};
-    assert_int_equal(subject_int(&crypto, "RAND_bytes", ARGS(cordon_out(first, 32), cordon_int(32))),
-                     1);
+    assert_int_equal(
+        subject_int(&crypto, "RAND_bytes", ARGS(cordon_out(first, 32), cordon_int(32))), 1);
     assert_int_equal(
         subject_int(&crypto, "RAND_bytes", ARGS(cordon_out(second, 32), cordon_int(32))), 1);
     assert_memory_not_equal(first, second, 32);
@@ -201,8 +200,7 @@ int main(int argc, char **argv)
         {"digest_by_context_equals_direct_calls", test_digest_by_context_equals_direct_calls,
          HARNESS_ALL_LEVELS, HARNESS_LEAVES_FDS, 0},
         {"mac_and_key_derivation_equal_direct_calls",
-         test_mac_and_key_derivation_equal_direct_calls, HARNESS_ALL_LEVELS, HARNESS_LEAVES_FDS,
-         0},
+         test_mac_and_key_derivation_equal_direct_calls, HARNESS_ALL_LEVELS, HARNESS_LEAVES_FDS, 0},
         {"cipher_equals_direct_calls", test_cipher_equals_direct_calls, HARNESS_ALL_LEVELS,
          HARNESS_LEAVES_FDS, 0},
         {"error_queue_stays_with_its_session", test_error_queue_stays_with_its_session,

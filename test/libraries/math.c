@@ -15,7 +15,7 @@
 
 #include "libraries/subject.h"
 
-static const double samples[] = {0.0,  -0.0, 0.25,    0.5,  -0.75,     1.0,   1.5,     -2.0,
+static const double samples[] = {0.0,  -0.0, 0.25,    0.5,  -0.75,     1.0,   1.5,      -2.0,
                                  3.14, 7.0,  -1e-300, 1e10, 123456.75, -99.9, INFINITY, -INFINITY};
 
 static const struct {
@@ -34,19 +34,26 @@ static const struct {
     const char *name;
     double (*direct)(double, double);
 } binary[] = {
-    {"pow", pow},         {"atan2", atan2}, {"fmod", fmod},   {"hypot", hypot},
-    {"copysign", copysign}, {"fdim", fdim}, {"fmax", fmax},   {"fmin", fmin},
-    {"nextafter", nextafter}, {"remainder", remainder},
+    {"pow", pow},
+    {"atan2", atan2},
+    {"fmod", fmod},
+    {"hypot", hypot},
+    {"copysign", copysign},
+    {"fdim", fdim},
+    {"fmax", fmax},
+    {"fmin", fmin},
+    {"nextafter", nextafter},
+    {"remainder", remainder},
 };
 
 static const struct {
     const char *name;
     int (*direct)(int);
 } integers[] = {
-    {"abs", abs},         {"isalpha", isalpha}, {"isdigit", isdigit}, {"isspace", isspace},
+    {"abs", abs},         {"isalpha", isalpha}, {"isdigit", isdigit},   {"isspace", isspace},
     {"isupper", isupper}, {"islower", islower}, {"isxdigit", isxdigit}, {"ispunct", ispunct},
-    {"isalnum", isalnum}, {"isprint", isprint}, {"toupper", toupper}, {"tolower", tolower},
-    {"isgraph", isgraph}, {"iscntrl", iscntrl}, {"isblank", isblank}, {"toascii", toascii},
+    {"isalnum", isalnum}, {"isprint", isprint}, {"toupper", toupper},   {"tolower", tolower},
+    {"isgraph", isgraph}, {"iscntrl", iscntrl}, {"isblank", isblank},   {"toascii", toascii},
 };
 
 static void assert_same(const char *name, double x, double ours, double direct)
@@ -113,7 +120,8 @@ static void test_floats_and_outputs_equal_direct_calls(const struct harness *har
 {
     struct cordon_cell *cell = harness_open(harness, "libm.so.6", NULL);
     struct cordon_function *sqrtf_ = harness_bind(cell, "float sqrtf(float x)");
-    struct cordon_function *frexp_ = harness_bind(cell, "double frexp(double x, out int *exponent)");
+    struct cordon_function *frexp_ =
+        harness_bind(cell, "double frexp(double x, out int *exponent)");
     struct cordon_function *modf_ = harness_bind(cell, "double modf(double x, out double *whole)");
     struct cordon_function *ldexp_ = harness_bind(cell, "double ldexp(double x, int exponent)");
     struct cordon_function *sincos_ =

@@ -61,10 +61,8 @@ static void test_image_written_to_memory_equals_direct_calls(const struct harnes
     struct subject png = subject_open_interface(harness, "libpng16.cordon");
     static uint8_t pixels[WIDTH * HEIGHT * 4], ours[65536], direct[65536];
     draw(pixels);
-    png_image image = {.version = PNG_IMAGE_VERSION,
-                       .width = WIDTH,
-                       .height = HEIGHT,
-                       .format = PNG_FORMAT_RGBA};
+    png_image image = {
+        .version = PNG_IMAGE_VERSION, .width = WIDTH, .height = HEIGHT, .format = PNG_FORMAT_RGBA};
     png_alloc_size_t direct_bytes = sizeof direct;
     assert_int_equal(
         png_image_write_to_memory(&image, direct, &direct_bytes, 0, pixels, WIDTH * 4, NULL), 1);

@@ -19,9 +19,9 @@
 static struct cordon_handle open_database(const struct subject *lite)
 {
     struct cordon_handle db = {0};
-    assert_int_equal(subject_int(lite, "sqlite3_open",
-                                 ARGS(cordon_string(":memory:"), cordon_out(&db, 1))),
-                     SQLITE_OK);
+    assert_int_equal(
+        subject_int(lite, "sqlite3_open", ARGS(cordon_string(":memory:"), cordon_out(&db, 1))),
+        SQLITE_OK);
     return db;
 }
 
@@ -76,8 +76,8 @@ static struct cordon_handle fill_table(const struct subject *lite)
                          SQLITE_DONE);
         assert_int_equal(subject_int(lite, "sqlite3_reset", ARGS(cordon_object(insert))),
                          SQLITE_OK);
-        assert_int_equal(
-            subject_int(lite, "sqlite3_last_insert_rowid", ARGS(cordon_object(db))), i + 1);
+        assert_int_equal(subject_int(lite, "sqlite3_last_insert_rowid", ARGS(cordon_object(db))),
+                         i + 1);
     }
     assert_int_equal(subject_int(lite, "sqlite3_finalize", ARGS(cordon_object(insert))), SQLITE_OK);
     return db;
@@ -95,7 +95,8 @@ static void test_rows_are_read_by_columns(const struct harness *harness)
     struct cordon_handle select =
         prepare(&lite, db, "select id, name, weight, data, null from t order by id");
     assert_int_equal(subject_int(&lite, "sqlite3_column_count", ARGS(cordon_object(select))), 5);
-    subject_text(&lite, "weight", "sqlite3_column_name", ARGS(cordon_object(select), cordon_int(2)));
+    subject_text(&lite, "weight", "sqlite3_column_name",
+                 ARGS(cordon_object(select), cordon_int(2)));
     for (int i = 0; i < ROWS; i++) {
         char name[32];
         (void)snprintf(name, sizeof name, "row %d", i);
@@ -159,8 +160,8 @@ static int on_row(void *context, struct cordon_session *session, const struct co
     rows->count++;
     if (rows->call_back) {
         /* A call of the same session from inside. */
-        assert_int_equal(
-            subject_int(rows->lite, "sqlite3_errcode", ARGS(cordon_object(rows->db))), SQLITE_OK);
+        assert_int_equal(subject_int(rows->lite, "sqlite3_errcode", ARGS(cordon_object(rows->db))),
+                         SQLITE_OK);
     }
     *ret_value = cordon_int(rows->stop_after && rows->count >= rows->stop_after ? 1 : 0);
     return 0;
@@ -219,8 +220,7 @@ static void test_row_callback_sees_what_a_direct_one_sees(const struct harness *
     assert_int_equal(cordon_callback_new(on_row, &ours, &row), 0);
     assert_int_equal(subject_int(&lite, "sqlite3_exec",
                                  ARGS(cordon_object(db), cordon_string(select_sql),
-                                      cordon_function_pointer(row), cordon_uint(7),
-                                      cordon_null())),
+                                      cordon_function_pointer(row), cordon_uint(7), cordon_null())),
                      SQLITE_ABORT);
     assert_int_equal(ours.count, 3);
     cordon_callback_free(row);
@@ -253,11 +253,11 @@ static void test_tail_of_a_statement_is_an_offset(const struct harness *harness)
     struct cordon_handle db = open_database(&lite);
     struct cordon_handle statement = {0};
     uint64_t tail = 0;
-    assert_int_equal(subject_int(&lite, "sqlite3_prepare_v2",
-                                 ARGS(cordon_object(db), cordon_string("select 1; select 2"),
-                                      cordon_int(-1), cordon_out(&statement, 1),
-                                      cordon_out(&tail, 1))),
-                     SQLITE_OK);
+    assert_int_equal(
+        subject_int(&lite, "sqlite3_prepare_v2",
+                    ARGS(cordon_object(db), cordon_string("select 1; select 2"), cordon_int(-1),
+                         cordon_out(&statement, 1), cordon_out(&tail, 1))),
+        SQLITE_OK);
     assert_int_equal(tail, strlen("select 1;"));
     assert_int_equal(subject_int(&lite, "sqlite3_finalize", ARGS(cordon_object(statement))),
                      SQLITE_OK);

@@ -71,9 +71,8 @@ static void test_checksums_equal_direct_calls(const struct harness *harness)
                          crc32_z(9, text, n));
         assert_int_equal(subject_uint(&zlib, "adler32", ARGS(cordon_uint(1), cordon_in(text, n))),
                          adler32(1, text, (uInt)n));
-        assert_int_equal(
-            subject_uint(&zlib, "adler32_z", ARGS(cordon_uint(1), cordon_in(text, n))),
-            adler32_z(1, text, n));
+        assert_int_equal(subject_uint(&zlib, "adler32_z", ARGS(cordon_uint(1), cordon_in(text, n))),
+                         adler32_z(1, text, n));
     }
     assert_int_equal(subject_uint(&zlib, "crc32_combine",
                                   ARGS(cordon_uint(123456), cordon_uint(654321), cordon_int(99))),
@@ -109,11 +108,11 @@ static void test_compress_and_back_equal_direct_calls(const struct harness *harn
         unsigned long packed_bytes = sizeof packed;
         unsigned long direct_bytes = sizeof direct;
         assert_int_equal(compress2(direct, &direct_bytes, text, sizeof text, level), Z_OK);
-        assert_int_equal(subject_int(&zlib, "compress2",
-                                     ARGS(cordon_out(packed, sizeof packed),
-                                          cordon_out(&packed_bytes, 1),
-                                          cordon_in(text, sizeof text), cordon_int(level))),
-                         Z_OK);
+        assert_int_equal(
+            subject_int(&zlib, "compress2",
+                        ARGS(cordon_out(packed, sizeof packed), cordon_out(&packed_bytes, 1),
+                             cordon_in(text, sizeof text), cordon_int(level))),
+            Z_OK);
         assert_int_equal(packed_bytes, direct_bytes);
         assert_memory_equal(packed, direct, direct_bytes);
         unsigned long again_bytes = sizeof again;
@@ -217,9 +216,9 @@ static void test_resident_stream_works_over_the_arena(const struct harness *harn
                                  ARGS(cordon_object(stream), cordon_string(ZLIB_VERSION),
                                       cordon_int(sizeof(z_stream)))),
                      Z_OK);
-    assert_int_equal(run_stream(&zlib, "inflate", stream, packed, (unsigned)packed_bytes, again,
-                                TEXT_BYTES),
-                     TEXT_BYTES);
+    assert_int_equal(
+        run_stream(&zlib, "inflate", stream, packed, (unsigned)packed_bytes, again, TEXT_BYTES),
+        TEXT_BYTES);
     assert_int_equal(subject_int(&zlib, "inflateEnd", ARGS(cordon_object(stream))), Z_OK);
     assert_memory_equal(again, text, TEXT_BYTES);
     subject_close(&zlib);

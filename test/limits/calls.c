@@ -71,8 +71,9 @@ static void test_frame_bytes(const struct harness *harness)
     uint8_t *large = calloc(1, bytes);
     assert_non_null(large);
     struct cordon_value args[] = {cordon_in(large, bytes), cordon_in(large, bytes)};
-    expect_refused(c.session, harness_bind(c.cell, "int memcmp(const uint8_t a[n],"
-                                                   " const uint8_t b[n], size_t n)"),
+    expect_refused(c.session,
+                   harness_bind(c.cell, "int memcmp(const uint8_t a[n],"
+                                        " const uint8_t b[n], size_t n)"),
                    args, 2, -E2BIG, "LIMIT_FRAME_BYTES|call_bytes");
     struct cordon_value out[] = {cordon_out(large, bytes), cordon_int(0), cordon_uint(bytes)};
     expect_refused(c.session,
@@ -107,8 +108,7 @@ static void test_dynamic_room(const struct harness *harness)
     assert_non_null(large);
     memset(large, 'x', bytes);
     large[bytes] = '\0';
-    struct cordon_function *copy =
-        harness_bind(c.cell, "owned(free) char *strdup(const char *s)");
+    struct cordon_function *copy = harness_bind(c.cell, "owned(free) char *strdup(const char *s)");
     struct cordon_value arg = cordon_string(large);
     expect_refused(c.session, copy, &arg, 1, -E2BIG, "LIMIT_DYNAMIC_ROOM");
     free(large);
@@ -196,8 +196,7 @@ static void test_closures(const struct harness *harness)
                              " kept int (*cmp)(const int *a, const int *b) fails(0))");
     struct cordon_callback *callbacks[LIMIT_CLOSURES + 1];
     int numbers[1] = {1};
-    struct cordon_value args[] = {cordon_out(numbers, 1), cordon_uint(sizeof(int)),
-                                  cordon_null()};
+    struct cordon_value args[] = {cordon_out(numbers, 1), cordon_uint(sizeof(int)), cordon_null()};
     for (uint32_t i = 0; i <= LIMIT_CLOSURES; i++) {
         assert_int_equal(cordon_callback_new(equal, NULL, &callbacks[i]), 0);
         args[2] = cordon_function_pointer(callbacks[i]);

@@ -3,10 +3,12 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "harness/harness.h"
 
 bool kill_worker(struct cordon_session *session, bool await)
 {
@@ -22,4 +24,31 @@ bool kill_worker(struct cordon_session *session, bool await)
     }
     struct pollfd end = {.fd = process, .events = POLLIN};
     return !await || poll(&end, 1, 5000) == 1;
+}
+
+static bool is_worker_below(int ancestor, int pid)
+{
+    int pids[64];
+    size_t found = harness_descendants(ancestor, "cordon-worker", pids, HARNESS_COUNT(pids));
+    for (size_t i = 0; i < found && i < HARNESS_COUNT(pids); i++) {
+        if (pids[i] == pid) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool kill_some_worker(int ancestor, unsigned *seed)
+{
+    int pids[64];
+    size_t found = harness_descendants(ancestor, "cordon-worker", pids, HARNESS_COUNT(pids));
+    found = found < HARNESS_COUNT(pids) ? found : HARNESS_COUNT(pids);
+    if (found == 0) {
+        return false;
+    }
+    int pid = pids[(size_t)rand_r(seed) % found];
+    OWN_FD process = (int)syscall(SYS_pidfd_open, pid, 0);
+    /* As above: what the number names now cannot change any more. */
+    return process >= 0 && is_worker_below(ancestor, pid) &&
+           syscall(SYS_pidfd_send_signal, process, SIGKILL, NULL, 0) == 0;
 }

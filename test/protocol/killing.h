@@ -14,4 +14,10 @@
  */
 bool kill_worker(struct cordon_session *session, bool await);
 
+/*
+ * Send SIGKILL to any worker below process @ancestor, whatever it is doing: starting, executing, ending.
+ * Takes no lock of the session. Returns false if there was none.
+ */
+bool kill_some_worker(int ancestor, unsigned *seed);
+
 #endif

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -18,9 +19,9 @@
 #include "harness/harness.h"
 #include "protocol/killing.h"
 
-#define SESSIONS     4u
-#define KILLS        500u
-#define CALL_MAX_NS  (10 * CLOCK_SECOND_NS)
+#define SESSIONS    4u
+#define KILLS       500u
+#define CALL_MAX_NS (10 * CLOCK_SECOND_NS)
 
 struct load {
     struct cordon_cell *cell;
@@ -32,7 +33,7 @@ struct load {
     /* Written by the threads, read after they were joined: relaxed would do. */
     _Atomic uint64_t begun;
     _Atomic uint64_t ended[8];
-    _Atomic uint64_t refused;
+    _Atomic uint64_t refused; /* their fresh worker was killed before it had started */
     _Atomic uint64_t wrong;
     _Atomic uint64_t late;
 };
@@ -147,7 +148,7 @@ static void kill_at_random(struct load *load)
     unsigned seed = 20;
     uint64_t until_ns = clock_after_ns(90 * CLOCK_SECOND_NS);
     for (uint32_t kills = 0; kills < KILLS;) {
-        if (kill_worker(load->sessions[(unsigned)rand_r(&seed) % SESSIONS], false)) {
+        if (kill_some_worker(getppid(), &seed)) {
             kills++;
         }
         if (clock_now_ns() > until_ns) {
@@ -186,14 +187,14 @@ static void test_500_random_kills_end_every_call_exactly_once(const struct harne
     for (size_t i = 0; i < HARNESS_COUNT(load.ended); i++) {
         ended += load.ended[i];
     }
-    printf("%lu calls: %lu done, %lu crashed, %lu aborted\n", load.begun,
-           load.ended[CORDON_DONE], load.ended[CORDON_CRASHED], load.ended[CORDON_ABORTED]);
+    printf("%lu calls: %lu done, %lu crashed, %lu aborted\n", load.begun, load.ended[CORDON_DONE],
+           load.ended[CORDON_CRASHED], load.ended[CORDON_ABORTED]);
     struct cordon_cell_stats stats;
     cordon_cell_stats(load.cell, &stats);
-    assert_int_equal(load.refused, 0);
+    assert_in_range(load.refused, 0, KILLS);
     assert_int_equal(load.wrong, 0);
     assert_int_equal(load.late, 0);
-    assert_int_equal(ended, load.begun);
+    assert_int_equal(ended + load.refused, load.begun);
     assert_int_equal(stats.calls, load.begun);
     assert_int_equal(load.ended[CORDON_TIMEOUT], 0);
     assert_true(load.ended[CORDON_DONE] > KILLS);

@@ -45,8 +45,7 @@ static struct stage stage_open(const struct harness *harness)
     stage.absolute = harness_bind(stage.cell, "abs");
     stage.sort = harness_bind(stage.cell, "void qsort(int base[n], size_t n, size_t size,"
                                           " int (*cmp)(const int *a, const int *b) fails(0))");
-    stage.set =
-        harness_bind(stage.cell, "void memset(out uint8_t bytes[n], int value, size_t n)");
+    stage.set = harness_bind(stage.cell, "void memset(out uint8_t bytes[n], int value, size_t n)");
     stage.wait = harness_bind(stage.cell, "int usleep(unsigned usec)");
     return stage;
 }
@@ -93,7 +92,8 @@ static void test_kill_while_parked(const struct harness *harness)
         /* The host may publish before the keeper has told it of the death: then the call crashed. */
         struct cordon_value arg = cordon_int(-1);
         struct cordon_result result;
-        int r = cordon_session_call(stage.session, stage.absolute, &arg, 1, CORDON_DEFAULT, &result);
+        int r =
+            cordon_session_call(stage.session, stage.absolute, &arg, 1, CORDON_DEFAULT, &result);
         assert_true(r == CORDON_DONE || r == CORDON_CRASHED);
         expect_served(&stage);
     }
@@ -221,8 +221,8 @@ static int compare(void *context, struct cordon_session *session, const struct c
         if (saboteur->call_inside) {
             struct cordon_value arg = cordon_int(-1);
             struct cordon_result result;
-            saboteur->inner_outcome = cordon_session_call(
-                session, saboteur->stage->absolute, &arg, 1, CORDON_DEFAULT, &result);
+            saboteur->inner_outcome = cordon_session_call(session, saboteur->stage->absolute, &arg,
+                                                          1, CORDON_DEFAULT, &result);
         }
     }
     return 0;
@@ -282,7 +282,8 @@ static void test_kill_after_a_callback_has_returned(const struct harness *harnes
         assert_true(kill_worker(stage.session, i % 2 == 0));
         struct cordon_value arg = cordon_int(-1);
         struct cordon_result result;
-        int r = cordon_session_call(stage.session, stage.absolute, &arg, 1, CORDON_DEFAULT, &result);
+        int r =
+            cordon_session_call(stage.session, stage.absolute, &arg, 1, CORDON_DEFAULT, &result);
         assert_true(r == CORDON_DONE || r == CORDON_CRASHED);
         expect_served(&stage);
     }
@@ -302,9 +303,9 @@ static void test_kill_between_batches(const struct harness *harness)
             cordon_flush(stage.session);
             for (int n = 0; n < 8; n++) {
                 int r = collect(pending[n]);
-                assert_true(batch == 0 ? r == CORDON_DONE
-                                       : r == CORDON_DONE || r == CORDON_CRASHED ||
-                                             r == CORDON_ABORTED);
+                assert_true(batch == 0
+                                ? r == CORDON_DONE
+                                : r == CORDON_DONE || r == CORDON_CRASHED || r == CORDON_ABORTED);
             }
             assert_true(batch == 1 || kill_worker(stage.session, true));
         }
@@ -390,8 +391,8 @@ int main(int argc, char **argv)
         {"kill_while_executing", test_kill_while_executing, HARNESS_PROCESS, 0, 0},
         {"kill_after_the_answer_before_it_is_collected",
          test_kill_after_the_answer_before_it_is_collected, HARNESS_PROCESS, 0, 0},
-        {"kill_in_the_middle_of_collecting", test_kill_in_the_middle_of_collecting,
-         HARNESS_PROCESS, 0, 0},
+        {"kill_in_the_middle_of_collecting", test_kill_in_the_middle_of_collecting, HARNESS_PROCESS,
+         0, 0},
         {"kill_inside_a_callback", test_kill_inside_a_callback, HARNESS_PROCESS, 0, 0},
         {"kill_inside_a_callback_before_a_call_from_it",
          test_kill_inside_a_callback_before_a_call_from_it, HARNESS_PROCESS, 0, 0},
