@@ -112,7 +112,7 @@ def run_one(test, chosen, temporary):
         process = subprocess.Popen(
             test["cmd"],
             env=env,
-            cwd=test["workdir"] or temporary,
+            cwd=test["workdir"] or test["build"],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -154,6 +154,8 @@ def moved(value, old, new):
 
 def run_pass(chosen, tests, jobs, root, build):
     selected = [t for t in tests if any(s.split(":")[-1] == chosen.suite for s in t["suite"])]
+    for test in selected:
+        test["build"] = build  # tests run there, as `meson test` has it
     print(f"== {chosen}: {len(selected)} programs", flush=True)
     total = Count()
     scratch = []
@@ -163,6 +165,7 @@ def run_pass(chosen, tests, jobs, root, build):
             copy, tree = copy_for(chosen.user, root, build)
             scratch.append(copy)
             for test in selected:
+                test["build"] = moved(test["build"], root, tree)
                 test["cmd"] = [moved(word, root, tree) for word in test["cmd"]]
                 test["workdir"] = moved(test["workdir"], root, tree)
                 test["env"] = {k: moved(v, root, tree) for k, v in test["env"].items()}

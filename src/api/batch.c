@@ -46,6 +46,9 @@ int cordon_collect(struct cordon_pending *pending, uint64_t until_ns,
                    struct cordon_result *ret_result)
 {
     struct cordon_session *session = batch_session(pending);
+    if (ret_result) {
+        ret_result->owned = NULL;
+    }
     if (cell_usable(session->cell, NULL) == -ECHILD) {
         return message_set(ret_result ? text_of(&ret_result->error) : NULL, -ECHILD,
                            "calls do not survive fork()");

@@ -41,10 +41,20 @@ static int perform(struct cordon_session *session, const struct cordon_function 
                : call_perform(session, function, args, count, deadline_ns, ret_result);
 }
 
+/* Whatever happens, releasing the result is harmless. */
+static void empty(struct cordon_result *ret_result)
+{
+    ret_result->owned = NULL;
+    ret_result->signal = 0;
+    ret_result->exit_status = 0;
+    ret_result->error_number = 0;
+}
+
 int cordon_call(struct cordon_function *function, const struct cordon_value *args, size_t count,
                 uint64_t deadline_ns, struct cordon_result *ret_result)
 {
     struct cordon_cell *cell = function->cell;
+    empty(ret_result);
     int r = cell_usable(cell, text_of(&ret_result->error));
     if (r != 0) {
         return r;
@@ -67,6 +77,7 @@ int cordon_session_call(struct cordon_session *session, struct cordon_function *
                         const struct cordon_value *args, size_t count, uint64_t deadline_ns,
                         struct cordon_result *ret_result)
 {
+    empty(ret_result);
     int r = cell_usable(session->cell, text_of(&ret_result->error));
     if (r != 0) {
         return r;

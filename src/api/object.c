@@ -54,6 +54,18 @@ int cordon_object_fetch(struct cordon_session *session, struct cordon_handle han
                                  text_of(ret_error));
 }
 
+int cordon_object_follow(struct cordon_session *session, struct cordon_handle handle,
+                         const char *member, struct cordon_handle *ret_handle,
+                         struct cordon_error *ret_error)
+{
+    if (!session || !member || !ret_handle) {
+        return message_set(text_of(ret_error), -EINVAL,
+                           "session, member and ret_handle must not be NULL");
+    }
+    int r = cell_usable(session->cell, text_of(ret_error));
+    return r != 0 ? r : object_follow(session, handle, member, ret_handle, text_of(ret_error));
+}
+
 int cordon_object_free(struct cordon_session *session, struct cordon_handle handle,
                        struct cordon_error *ret_error)
 {

@@ -21,7 +21,7 @@ int cordon_session_open(struct cordon_cell *cell, struct cordon_session **ret_se
 
 void cordon_session_close(struct cordon_session *session)
 {
-    if (session && session->is_explicit && fork_mark_intact()) {
+    if (session && session->is_explicit && fork_mark_intact(session->cell->generation)) {
         cell_session_close(session);
     }
 }
@@ -34,13 +34,16 @@ struct cordon_session *cordon_session_current(struct cordon_cell *cell)
 
 int cordon_session_worker_pid(struct cordon_session *session)
 {
-    if (!fork_mark_intact() || session_enter(session, CLOCK_NEVER) < 0) {
+    struct cordon_cell *cell = session->cell;
+    if (!fork_mark_intact(cell->generation)) {
         return 0;
     }
+    /* The cell's lock, under which stations come and go; the session itself may be in a call. */
+    (void)pthread_mutex_lock(&cell->lock);
     int pid = session->station && !station_broken(session->station)
                   ? worker_pid(session->station)
                   : 0;
-    session_leave(session);
+    (void)pthread_mutex_unlock(&cell->lock);
     return pid;
 }
 

@@ -8,6 +8,7 @@
  */
 
 #define LIMIT_PROTOTYPE_BYTES (256u * 1024u) /* text of one prototype or interface file */
+#define LIMIT_HEADER_BYTES (4u << 20)        /* text of a header that the preprocessor has read */
 #define LIMIT_PROTOTYPE_DEPTH 32u            /* nesting of declarators, types, expressions */
 #define LIMIT_INTERFACE_FUNCTIONS 4096u      /* functions of one interface */
 #define LIMIT_INTERFACE_BYTES (64u << 20)    /* all plans of one interface */

@@ -126,6 +126,20 @@ static int open_processes(struct cordon_cell *cell, uint32_t *ret_mechanisms, st
     return r;
 }
 
+int outcome_errno(int outcome)
+{
+    switch (outcome) {
+    case CORDON_BUSY:
+        return -EAGAIN;
+    case CORDON_CRASHED:
+        return -ENOEXEC; /* its constructor did */
+    case CORDON_TIMEOUT:
+        return -ETIMEDOUT;
+    default:
+        return outcome > 0 ? -EIO : outcome;
+    }
+}
+
 /* The library loads, or the caller learns why not. */
 static int first_worker(struct cordon_cell *cell, struct message *why)
 {
@@ -137,21 +151,19 @@ static int first_worker(struct cordon_cell *cell, struct message *why)
     (void)session_enter(session, CLOCK_NEVER);
     r = session_station(session, why);
     session_leave(session);
-    if (r > 0) {
-        return r == CORDON_BUSY ? -EAGAIN : -EIO;
-    }
-    return r;
+    return outcome_errno(r);
 }
 
 int cell_open(const struct cordon_cell_options *options, struct cordon_cell **ret_cell,
               struct message *why)
 {
     int r = fork_mark_make();
-    struct cordon_cell *cell = r == 0 ? calloc(1, sizeof *cell) : NULL;
+    struct cordon_cell *cell = r > 0 ? calloc(1, sizeof *cell) : NULL;
     if (!cell) {
-        return message_set(why, r ? r : -ENOMEM, "cannot make a cell: %s",
-                           strerror(r ? -r : ENOMEM));
+        return message_set(why, r < 0 ? r : -ENOMEM, "cannot make a cell: %s",
+                           strerror(r < 0 ? -r : ENOMEM));
     }
+    cell->generation = r;
     (void)pthread_mutex_init(&cell->lock, NULL);
     cell->thread_base = this_thread();
     uint32_t mechanisms = 0;
@@ -212,7 +224,7 @@ void cell_close(struct cordon_cell *cell)
         return;
     }
     atomic_store_explicit(&cell->state, CELL_CLOSED, memory_order_release);
-    if (fork_mark_intact()) {
+    if (fork_mark_intact(cell->generation)) {
         condemn_all(cell);
         for (uint32_t i = 0; i < LIMIT_WORKERS_MAX; i++) {
             close_session(atomic_load_explicit(&cell->pool[i], memory_order_relaxed));
@@ -242,7 +254,7 @@ void cell_close(struct cordon_cell *cell)
 
 int cell_usable(const struct cordon_cell *cell, struct message *why)
 {
-    if (!fork_mark_intact()) {
+    if (!fork_mark_intact(cell->generation)) {
         return message_set(why, -ECHILD,
                            "cells do not survive fork(): open one in the child instead");
     }
@@ -307,9 +319,9 @@ struct cordon_session *cell_session_of_worker(struct cordon_cell *cell, uint32_t
 int cell_session_open(struct cordon_cell *cell, struct cordon_session **ret_session,
                       struct message *why)
 {
-    int r = cell_usable(cell, why);
+    int r = outcome_errno(cell_usable(cell, why));
     if (r != 0) {
-        return r > 0 ? -EIO : r;
+        return r;
     }
     struct cordon_session *session = NULL;
     (void)pthread_mutex_lock(&cell->lock);
@@ -331,7 +343,7 @@ int cell_session_open(struct cordon_cell *cell, struct cordon_session **ret_sess
     session_leave(session);
     if (r != 0) {
         cell_session_close(session);
-        return r > 0 ? -EAGAIN : r;
+        return outcome_errno(r);
     }
     *ret_session = session;
     return 0;

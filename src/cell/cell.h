@@ -49,6 +49,7 @@ struct cordon_cell {
     struct keeper_share *keeper;        /* process */
     struct library *library;            /* thread, inline: loaded in this process */
     uint32_t isolation;
+    int generation; /* of the process that opened it: fork_mark.h */
     uint32_t thread_base;
     _Atomic uint32_t state;   /* enum cell_state */
     _Atomic uint32_t started; /* workers ever */
@@ -72,6 +73,9 @@ void cell_close(struct cordon_cell *cell);
 
 /* Not usable any more: an outcome (CORDON_OPEN), -ESHUTDOWN, -ECHILD; 0: go on. */
 int cell_usable(const struct cordon_cell *cell, struct message *why);
+
+/* An outcome as an errno, where no call is concerned: opening, binding. Others unchanged. */
+int outcome_errno(int outcome);
 
 int cell_bind(struct cordon_cell *cell, const char *prototype, uint32_t require,
               struct cordon_function **ret_function, struct message *why);

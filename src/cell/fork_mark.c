@@ -6,31 +6,37 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-volatile const unsigned *fork_mark_page;
+volatile int *fork_mark_page;
 
-static int make_error;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int generations; /* copied by fork: a child's own is one its parent never had before */
 
-static void make(void)
+static int make_page(void)
 {
     size_t page_bytes = (size_t)sysconf(_SC_PAGESIZE);
-    unsigned *page =
-        mmap(NULL, page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int *page = mmap(NULL, page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (page == MAP_FAILED) {
-        make_error = -errno;
-        return;
+        return -errno;
     }
     if (madvise(page, page_bytes, MADV_WIPEONFORK) != 0) {
-        make_error = -errno;
+        int error = -errno;
         (void)munmap(page, page_bytes);
-        return;
+        return error;
     }
-    *page = 1;
     fork_mark_page = page;
+    return 0;
 }
 
 int fork_mark_make(void)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    (void)pthread_once(&once, make);
-    return make_error;
+    (void)pthread_mutex_lock(&lock);
+    int r = fork_mark_page ? 0 : make_page();
+    if (r == 0 && *fork_mark_page == 0) {
+        *fork_mark_page = ++generations;
+    }
+    if (r == 0) {
+        r = *fork_mark_page;
+    }
+    (void)pthread_mutex_unlock(&lock);
+    return r;
 }

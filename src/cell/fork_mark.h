@@ -3,21 +3,25 @@
 #define CELL_FORK_MARK_H
 
 /*
- * Fork mark: a page that the kernel wipes in a forked child. Objects of this library do not survive
- * fork(); every entry looks at the mark first.
+ * Fork mark: a page that the kernel wipes in a forked child. It holds the process's generation; objects
+ * remember theirs, and are strangers in a child: its page is empty, or says another one from the first
+ * cell on that the child itself opens.
  */
 
 #include <stdbool.h>
 
-/* Make the page, once per process. Returns 0 or a negative errno. */
+/*
+ * Make the page, or mark it anew in a child. Returns this process's generation, or a negative errno.
+ * Threads: any.
+ */
 int fork_mark_make(void);
 
-extern volatile const unsigned *fork_mark_page;
+extern volatile int *fork_mark_page;
 
-/* False in a child of the process that made the mark. */
-static inline bool fork_mark_intact(void)
+/* False in a child of the process that got @generation. */
+static inline bool fork_mark_intact(int generation)
 {
-    return fork_mark_page && *fork_mark_page != 0;
+    return fork_mark_page && *fork_mark_page == generation;
 }
 
 #endif

@@ -109,7 +109,8 @@ static int add_function(struct cordon_cell *cell, const void *bytes, size_t leng
     (void)pthread_mutex_lock(&cell->lock);
     struct cordon_function *function = find_bound(cell, bytes, length);
     if (!function && cell->function_count == LIMIT_FUNCTIONS) {
-        r = message_set(why, -E2BIG, "more than %u functions in one cell", LIMIT_FUNCTIONS);
+        r = message_set(why, -E2BIG, "more than %u functions in one cell (LIMIT_FUNCTIONS)",
+                        LIMIT_FUNCTIONS);
     }
     if (!function && r == 0) {
         r = function_new(cell, bytes, length, &function, why);
@@ -140,6 +141,7 @@ static int check_symbol(struct cordon_cell *cell, struct cordon_function *functi
         r = session_bind(session, function, why);
     }
     session_leave(session);
+    r = outcome_errno(r);
     if (r == -ENOENT && cell->library) {
         library_explain(cell->library, plan_name(function->plan, function->record->symbol), why);
     }
@@ -165,7 +167,7 @@ static int bind_plan(struct cordon_cell *cell, const struct interface *interface
 int cell_bind(struct cordon_cell *cell, const char *prototype, uint32_t require,
               struct cordon_function **ret_function, struct message *why)
 {
-    int r = cell_usable(cell, why);
+    int r = outcome_errno(cell_usable(cell, why));
     if (r == 0) {
         r = isolation_require(cell->isolation, require, why);
     }

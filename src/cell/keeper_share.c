@@ -14,6 +14,7 @@ struct keeper_share {
     char *worker_path;
     uint32_t without;
     uint32_t users;
+    int generation; /* of the process that made it */
     pthread_mutex_t lock; /* guards client, retired */
     struct keeper_client *client;
     struct keeper_client *retired[8]; /* dead ones that callers may still look at */
@@ -30,7 +31,7 @@ static bool same_path(const char *a, const char *b)
 
 static bool fits(const struct keeper_share *share, const struct keeper_options *options)
 {
-    return share->without == options->without &&
+    return fork_mark_intact(share->generation) && share->without == options->without &&
            same_path(share->keeper_path, options->keeper_path) &&
            same_path(share->worker_path, options->worker_path);
 }
@@ -55,6 +56,7 @@ static struct keeper_share *share_new(const struct keeper_options *options)
     }
     (void)pthread_mutex_init(&share->lock, NULL);
     share->without = options->without;
+    share->generation = fork_mark_make();
     share->keeper_path = options->keeper_path ? strdup(options->keeper_path) : NULL;
     share->worker_path = options->worker_path ? strdup(options->worker_path) : NULL;
     if ((options->keeper_path && !share->keeper_path) ||
@@ -100,7 +102,7 @@ void keeper_share_leave(struct keeper_share *share)
     if (!share) {
         return;
     }
-    if (!fork_mark_intact()) {
+    if (!fork_mark_intact(share->generation)) {
         /* The parent's keeper, and locks that other threads of the parent may have held: not ours. */
         if (share->client) {
             keeper_client_abandon(share->client);

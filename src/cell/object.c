@@ -14,6 +14,8 @@ struct member {
     uint32_t offset;
     uint32_t size;
     bool pointer;
+    bool string;
+    uint32_t target_tag; /* of the struct that it points to; 0: it points to none */
 };
 
 static uint64_t default_deadline(const struct cordon_session *session)
@@ -113,6 +115,18 @@ static bool is_pointer(const struct cordon_plan_type *type)
     return type->kind >= CORDON_PLAN_POINTER && type->kind <= CORDON_PLAN_WITHIN;
 }
 
+static uint32_t target_tag(const struct plan *plan, const struct cordon_plan_type *type)
+{
+    if (type->kind == CORDON_PLAN_HANDLE) {
+        return type->tag;
+    }
+    if (type->kind != CORDON_PLAN_POINTER ||
+        plan_type(plan, type->target)->kind != CORDON_PLAN_STRUCT) {
+        return 0;
+    }
+    return tag_of(plan_name(plan, plan_type(plan, type->target)->name));
+}
+
 /* Follow "state.mode" from the struct @type. */
 static int follow(const struct plan *plan, const struct cordon_plan_type *type, const char *path,
                   struct member *ret_member, struct message *why)
@@ -121,7 +135,9 @@ static int follow(const struct plan *plan, const struct cordon_plan_type *type, 
     while (path && *path) {
         size_t length = strcspn(path, ".");
         const struct cordon_plan_field *field =
-            type->kind == CORDON_PLAN_STRUCT ? find_field(plan, type, path, length) : NULL;
+            type->kind == CORDON_PLAN_STRUCT || type->kind == CORDON_PLAN_UNION
+                ? find_field(plan, type, path, length)
+                : NULL;
         if (!field) {
             return message_set(why, -ENOENT, "%s has no member '%.*s'", plan_name(plan, type->name),
                                (int)length, path);
@@ -130,8 +146,11 @@ static int follow(const struct plan *plan, const struct cordon_plan_type *type, 
         type = plan_type(plan, field->type);
         path += length + (path[length] == '.');
     }
-    *ret_member =
-        (struct member){.offset = offset, .size = type->size, .pointer = is_pointer(type)};
+    *ret_member = (struct member){.offset = offset,
+                                  .size = type->size,
+                                  .pointer = is_pointer(type),
+                                  .string = type->kind == CORDON_PLAN_STRING,
+                                  .target_tag = target_tag(plan, type)};
     return 0;
 }
 
@@ -247,9 +266,40 @@ int object_fetch(struct cordon_session *session, struct cordon_handle handle, co
                                 .reply = ret_bytes,
                                 .reply_room = (uint32_t)bytes};
     r = on_object(session, handle, &verb, why);
-    if (r == 0 && verb.reply_bytes != bytes) {
+    if (r == 0 && verb.reply_bytes != bytes && !place.string) {
         return message_set(why, -EBADMSG, "the worker answered with %u of %zu bytes",
                            verb.reply_bytes, bytes);
+    }
+    if (r == 0) {
+        memset((char *)ret_bytes + verb.reply_bytes, 0, bytes - verb.reply_bytes);
+    }
+    return r;
+}
+
+int object_follow(struct cordon_session *session, struct cordon_handle handle, const char *member,
+                  struct cordon_handle *ret_handle, struct message *why)
+{
+    struct member place;
+    int r = find_member(session, handle, member, &place, why);
+    if (r != 0) {
+        return r;
+    }
+    if (place.target_tag == 0) {
+        return message_set(why, -EINVAL, "'%s' is no pointer to a struct",
+                           member ? member : "the object");
+    }
+    struct session_verb verb = {.verb = ENGINE_RESIDENT_FOLLOW, .words = {0, 0, place.offset}};
+    r = on_object(session, handle, &verb, why);
+    if (r == 0) {
+        /* The worker's word is a name for its own object; of which type that is, the declaration says. */
+        bool null = verb.reply_words[0] == 0;
+        *ret_handle = null ? (struct cordon_handle){0}
+                           : (struct cordon_handle){
+                                 .worker = handle.worker,
+                                 .generation = (uint32_t)(verb.reply_words[0] >> 32),
+                                 .index = (uint32_t)verb.reply_words[0],
+                                 .tag = place.target_tag,
+                             };
     }
     return r;
 }

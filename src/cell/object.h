@@ -24,6 +24,8 @@ int object_point(struct cordon_session *session, struct cordon_handle handle, co
                  const void *memory, size_t bytes, struct message *why);
 int object_fetch(struct cordon_session *session, struct cordon_handle handle, const char *member,
                  size_t offset, void *ret_bytes, size_t bytes, struct message *why);
+int object_follow(struct cordon_session *session, struct cordon_handle handle, const char *member,
+                  struct cordon_handle *ret_handle, struct message *why);
 int object_free(struct cordon_session *session, struct cordon_handle handle, struct message *why);
 
 #endif

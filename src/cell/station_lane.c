@@ -293,6 +293,22 @@ static void end_died(const struct lane_death *death, struct station_end *end)
                       death->status, death->status ? strsignal(death->status) : "not known");
 }
 
+/*
+ * The worker refused (its errno and sentence), or died while the library was loaded: a crash of the
+ * library like any other.
+ */
+static void end_unstarted(const struct lane_death *death, struct station_end *end)
+{
+    if (death->code == 0) {
+        end->outcome = death->status > 0 ? -death->status : -ENOEXEC;
+    } else {
+        end->outcome = CORDON_CRASHED;
+        end->signal = death->code == CLD_EXITED ? 0 : death->status;
+        end->exit_status = death->code == CLD_EXITED ? death->status : 0;
+    }
+    message_set_foreign(&end->why, death->text, sizeof death->text);
+}
+
 /* What the verdict means for call @seq. */
 static void end_by_verdict(struct station *station, uint32_t seq, struct station_end *end)
 {
@@ -326,8 +342,7 @@ static void end_by_verdict(struct station *station, uint32_t seq, struct station
         (void)message_set(&end->why, 0, "the keeper process was lost, and its workers with it");
         break;
     case LANE_START_FAILED:
-        end->outcome = death.status > 0 ? -death.status : -ENOEXEC;
-        message_set_foreign(&end->why, death.text, sizeof death.text);
+        end_unstarted(&death, end);
         break;
     case LANE_WORKER_DENIED:
         end->outcome = CORDON_DENIED;

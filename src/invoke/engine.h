@@ -79,7 +79,10 @@ enum engine_verb {
                                    pointed anew); 4 bytes of room if more than given. Neither: NULL */
     ENGINE_HANDLE_DROP,    /* word 0 handle: forget it; a resident object is freed */
     ENGINE_RESIDENT_FETCH, /* word 0 handle, 1 tag, 2 offset of a pointer member, 3 offset, 4 bytes
-                                   of the memory that POINT copied for it -> bytes */
+                                   of the memory that POINT copied for it, else of what the library
+                                   has there -> bytes: of a string fewer, if it ends before */
+    ENGINE_RESIDENT_FOLLOW, /* word 0 handle, 1 tag, 2 offset of a member that points to a struct
+                                   -> word 0 handle borrowed from the first, or 0: NULL; 1 tag */
     ENGINE_VERBS_END,
 };
 #define ENGINE_PROTOCOL 1u

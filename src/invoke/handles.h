@@ -17,16 +17,19 @@
 #include <stdint.h>
 
 #include "base/message.h"
+#include "prototype/plan.h"
 
 struct handles;
 
 /* An object as the table knows it. */
 struct handle_object {
     void *object;
-    const char *name; /* of its type, for errors; lives as long as the table */
-    uint32_t tag;     /* of its type: cordon_plan_type.tag */
-    uint64_t owner;   /* the handle that it is borrowed from; 0: nobody */
-    void *resident;   /* what `ended` is told; NULL: the library's own object */
+    const char *name;                    /* of its type, for errors; lives as long as the table */
+    uint32_t tag;                        /* of its type: cordon_plan_type.tag */
+    uint64_t owner;                      /* the handle that it is borrowed from; 0: nobody */
+    void *resident;                      /* what `ended` is told; NULL: the library's own object */
+    const struct plan *plan;             /* of which `type` is; lives as long as the handle */
+    const struct cordon_plan_type *type; /* its members, where they are known; else NULL */
 };
 
 /* Told of each handle that ends, before the word is forgotten; not by handles_free(). */

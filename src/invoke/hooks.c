@@ -58,6 +58,10 @@ static int object_to_word(void *context, const struct plan *plan,
     struct engine *engine = context;
     struct handle_object what = {.object = object, .name = type_name(plan, type), .tag = type->tag};
     uint64_t known = 0;
+    if (type->flags & CORDON_PLAN_RESIDENT && type->target != CORDON_PLAN_NONE) {
+        what.plan = plan;
+        what.type = plan_type(plan, type->target);
+    }
     if (!object) {
         *ret_word = 0;
         return 0;

@@ -16,8 +16,9 @@
 #include "base/message.h"
 #include "prototype/plan.h"
 
+/* Objects of the library whose members are known are seen through one as well, made for a moment. */
 struct resident {
-    const struct plan *plan; /* own copy */
+    const struct plan *plan; /* own copy, where the object is ours */
     const struct cordon_plan_type *type;
     uint8_t *object;       /* zeroed at first */
     struct resident *next; /* of those that have ended and are not freed yet */
@@ -45,5 +46,33 @@ void resident_write(struct resident *resident, uint64_t offset, uint64_t bytes,
 
 /* Set the pointer member at @offset. -EINVAL with @why if there is none. */
 int resident_point(struct resident *resident, uint64_t offset, void *to, struct message *why);
+
+/* What a pointer member leads to. view.object NULL: the pointer is; view.type NULL: not known. */
+struct resident_target {
+    struct resident view;
+    const char *name;
+    uint32_t tag;
+};
+
+/* Follow the pointer member at @offset to a struct. -EINVAL with @why if it leads to none. */
+int resident_follow(const struct resident *resident, uint64_t offset,
+                    struct resident_target *ret_target, struct message *why);
+
+/* A part of what a pointer member points to. */
+struct resident_range {
+    uint64_t at;
+    uint64_t bytes;
+};
+
+/*
+ * Copy @range of the memory behind the pointer member at @offset, which is as long as the member's
+ * declared length, or a string: of that what is there, its NUL included. Pointers inside read as 0.
+ *
+ * Returns 0, -ENOENT (NULL, or no declared length), -EINVAL (no pointer, or beyond the length), or
+ * what the length's evaluation says, with @why.
+ */
+int resident_fetch(const struct resident *resident, uint64_t offset,
+                   const struct resident_range *range, uint8_t *to, uint64_t *ret_bytes,
+                   struct message *why);
 
 #endif

@@ -71,7 +71,7 @@ static int new_resident(struct engine *engine, const struct engine_request *requ
 
 /* The object that words 0 and 1 name. */
 static int find_resident(struct engine *engine, const struct engine_request *request,
-                         struct resident **ret_resident, struct message *why)
+                         struct resident *ret_view, struct message *why)
 {
     const struct handle_object *what;
     if (request->words[1] > UINT32_MAX) {
@@ -82,10 +82,14 @@ static int find_resident(struct engine *engine, const struct engine_request *req
     if (r < 0) {
         return r;
     }
-    if (!what->resident) {
-        return message_set(why, -EINVAL, "a %s of the library is no resident object", what->name);
+    const struct resident *own = what->resident;
+    if (!own && !what->type) {
+        return message_set(why, -EINVAL, "the members of this %s of the library are not known",
+                           what->name);
     }
-    *ret_resident = what->resident;
+    *ret_view =
+        own ? *own
+            : (struct resident){.plan = what->plan, .type = what->type, .object = what->object};
     return 0;
 }
 
@@ -100,16 +104,16 @@ static int check_room(const struct engine_request *request, uint64_t bytes, stru
 static int read_resident(struct engine *engine, const struct engine_request *request,
                          struct engine_reply *ret_reply, struct message *why)
 {
-    struct resident *resident = NULL;
+    struct resident resident = {0};
     uint64_t offset = request->words[2];
     uint64_t bytes = request->words[3];
     int r = find_resident(engine, request, &resident, why);
-    r = r < 0 ? r : resident_check(resident, offset, bytes, why);
+    r = r < 0 ? r : resident_check(&resident, offset, bytes, why);
     r = r < 0 ? r : check_room(request, bytes, why);
     if (r < 0) {
         return r;
     }
-    resident_read(resident, offset, bytes, request->reply);
+    resident_read(&resident, offset, bytes, request->reply);
     ret_reply->reply_bytes = (uint32_t)bytes;
     return 0;
 }
@@ -118,11 +122,11 @@ static int write_resident(struct engine *engine, const struct engine_request *re
                           struct engine_reply *ret_reply, struct message *why)
 {
     (void)ret_reply;
-    struct resident *resident = NULL;
+    struct resident resident = {0};
     int r = find_resident(engine, request, &resident, why);
-    r = r < 0 ? r : resident_check(resident, request->words[2], request->byte_count, why);
+    r = r < 0 ? r : resident_check(&resident, request->words[2], request->byte_count, why);
     if (r == 0 && request->byte_count > 0) {
-        resident_write(resident, request->words[2], request->byte_count, request->bytes);
+        resident_write(&resident, request->words[2], request->byte_count, request->bytes);
     }
     return r;
 }
@@ -156,26 +160,26 @@ static int check_arena(const struct engine *engine, uint64_t address, struct mes
 
 static struct kept_key pointee_key(const struct resident *resident, uint64_t word, uint64_t offset)
 {
-    return (struct kept_key){.place = resident, .param = (uint32_t)offset, .owner = word};
+    return (struct kept_key){.place = resident->object, .param = (uint32_t)offset, .owner = word};
 }
 
 static int point_resident(struct engine *engine, const struct engine_request *request,
                           struct engine_reply *ret_reply, struct message *why)
 {
     (void)ret_reply;
-    struct resident *resident = NULL;
+    struct resident resident = {0};
     uint64_t offset = request->words[2];
     uint64_t address = request->words[3];
     uint64_t room = request->words[4];
     void *to = NULL;
     int r = find_resident(engine, request, &resident, why);
-    r = r < 0 ? r : resident_check(resident, offset, sizeof to, why);
+    r = r < 0 ? r : resident_check(&resident, offset, sizeof to, why);
     r = r < 0 || address == 0 ? r : check_arena(engine, address, why);
-    r = r < 0 ? r : resident_point(resident, offset, NULL, why);
+    r = r < 0 ? r : resident_point(&resident, offset, NULL, why);
     if (r < 0) {
         return r;
     }
-    struct kept_key key = pointee_key(resident, request->words[0], offset);
+    struct kept_key key = pointee_key(&resident, request->words[0], offset);
     if (address != 0) {
         kept_forget(&engine->kept, &key);
         to = (void *)(uintptr_t)address;
@@ -185,25 +189,29 @@ static int point_resident(struct engine *engine, const struct engine_request *re
     } else {
         kept_forget(&engine->kept, &key);
     }
-    return r < 0 ? r : resident_point(resident, offset, to, why);
+    return r < 0 ? r : resident_point(&resident, offset, to, why);
 }
 
 static int fetch_resident(struct engine *engine, const struct engine_request *request,
                           struct engine_reply *ret_reply, struct message *why)
 {
-    struct resident *resident = NULL;
+    struct resident resident = {0};
     uint64_t offset = request->words[3];
     uint64_t bytes = request->words[4];
     int r = find_resident(engine, request, &resident, why);
-    r = r < 0 ? r : resident_check(resident, request->words[2], sizeof(void *), why);
+    r = r < 0 ? r : resident_check(&resident, request->words[2], sizeof(void *), why);
     r = r < 0 ? r : check_room(request, bytes, why);
     if (r < 0) {
         return r;
     }
-    struct kept_key key = pointee_key(resident, request->words[0], request->words[2]);
+    struct kept_key key = pointee_key(&resident, request->words[0], request->words[2]);
     const struct kept_item *item = kept_find(&engine->kept, &key);
     if (!item) {
-        return message_set(why, -ENOENT, "the pointer has no memory of its own");
+        const struct resident_range range = {offset, bytes};
+        uint64_t copied = 0;
+        r = resident_fetch(&resident, request->words[2], &range, request->reply, &copied, why);
+        ret_reply->reply_bytes = (uint32_t)copied;
+        return r;
     }
     if (offset > item->bytes || bytes > item->bytes - offset) {
         return message_set(why, -EINVAL, "%llu bytes at offset %llu of memory that has %zu",
@@ -212,6 +220,39 @@ static int fetch_resident(struct engine *engine, const struct engine_request *re
     memcpy(request->reply, item->memory + offset, bytes);
     ret_reply->reply_bytes = (uint32_t)bytes;
     return 0;
+}
+
+static int follow_resident(struct engine *engine, const struct engine_request *request,
+                           struct engine_reply *ret_reply, struct message *why)
+{
+    struct resident resident = {0};
+    struct resident_target target;
+    int r = find_resident(engine, request, &resident, why);
+    r = r < 0 ? r : resident_check(&resident, request->words[2], sizeof(void *), why);
+    r = r < 0 ? r : resident_follow(&resident, request->words[2], &target, why);
+    if (r < 0) {
+        return r;
+    }
+    struct handle_object what = {
+        .object = target.view.object,
+        .name = target.name,
+        .tag = target.tag,
+        .owner = request->words[0],
+        .plan = target.view.plan,
+        .type = target.view.type,
+    };
+    uint64_t word = 0;
+    if (what.object) {
+        word = handles_find(engine->handles, what.object, what.tag, &what.owner);
+    }
+    if (what.object && word == 0) {
+        r = handles_add(engine->handles, &what, &word, why);
+    }
+    if (r == 0) {
+        reply_word(ret_reply, word);
+        reply_word(ret_reply, what.tag);
+    }
+    return r;
 }
 
 static int drop_handle(struct engine *engine, const struct engine_request *request,
@@ -237,6 +278,7 @@ static const struct verb verbs[ENGINE_VERBS_END - ENGINE_VERBS] = {
     [ENGINE_RESIDENT_POINT - ENGINE_VERBS] = {point_resident, 5, false},
     [ENGINE_HANDLE_DROP - ENGINE_VERBS] = {drop_handle, 1, false},
     [ENGINE_RESIDENT_FETCH - ENGINE_VERBS] = {fetch_resident, 5, false},
+    [ENGINE_RESIDENT_FOLLOW - ENGINE_VERBS] = {follow_resident, 3, false},
 };
 
 int verbs_execute(struct engine *engine, const struct engine_request *request,

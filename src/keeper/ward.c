@@ -97,10 +97,11 @@ static int read_answer(struct ward *ward)
     if (length > 0 && answer[0] == START_LOADED) {
         return 1;
     }
-    if (length > 1 && answer[0] == START_REFUSED) {
+    if (length > 2 && answer[0] == START_REFUSED) {
         struct message text;
-        message_set_foreign(&text, answer + 1, (size_t)length - 1);
+        message_set_foreign(&text, answer + 2, (size_t)length - 2);
         say(&ward->death, text.text);
+        ward->death.status = (unsigned char)answer[1];
     }
     return -1;
 }
@@ -136,8 +137,14 @@ static void say_how_loading_ended(struct lane_death *death)
 static void on_exit_starting(struct ward *ward)
 {
     int answer = read_answer(ward);
+    bool refused = answer < 0 && ward->death.text[0];
+    int error = ward->death.status;
     reap(ward);
-    if (answer <= 0 && !ward->death.text[0]) {
+    if (refused) {
+        /* It said why, and which errno that is: how it ended then says nothing more. */
+        ward->death.code = 0;
+        ward->death.status = error;
+    } else if (answer <= 0) {
         say_how_loading_ended(&ward->death);
     }
     on_dead(ward, answer > 0 ? LANE_DIED : LANE_START_FAILED);
@@ -157,6 +164,7 @@ static void on_time_starting(struct ward *ward)
 {
     uint64_t now = clock_now_ns();
     if (now >= ward->start_until_ns) {
+        ward->death.status = ETIMEDOUT;
         (void)snprintf(ward->death.text, sizeof ward->death.text,
                        "the library did not finish loading within %llu ms (a constructor hangs?)",
                        (unsigned long long)((ward->start_until_ns - ward->start_ns) / CLOCK_MS_NS));

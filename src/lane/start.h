@@ -57,7 +57,7 @@ struct start_order {
     char library[ERRAND_LIBRARY_BYTES]; /* sent up to its NUL */
 };
 
-/* The answer: one byte, and after START_REFUSED a sentence without NUL. */
+/* The answer: one byte; after START_REFUSED an errno in one byte, and a sentence without NUL. */
 enum start_answer {
     START_LOADED = 'L',
     START_REFUSED = 'R',

@@ -68,6 +68,18 @@ static bool index_functions(struct unit *unit, struct interface *interface)
     return !unit->error;
 }
 
+/* Whether what was just compiled is left out; the compiler is as before it then. */
+static bool forgive(struct compiler *compiler, const char *name)
+{
+    if (!unit_forgive(compiler->unit, name)) {
+        return false;
+    }
+    compiler->scope = NULL;
+    compiler->depth = 0;
+    compiler->callbacks = 0;
+    return true;
+}
+
 static bool compile_functions(struct compiler *compiler, struct interface *interface)
 {
     struct unit *unit = compiler->unit;
@@ -77,7 +89,9 @@ static bool compile_functions(struct compiler *compiler, struct interface *inter
         struct interface_entry *entry = &interface->functions[interface->function_count];
         entry->name = keep_text(unit, interface, f->name);
         entry->plan = compile_function(compiler, f, &interface->pool, &entry->plan_bytes);
-        interface->function_count++;
+        if (!forgive(compiler, f->name)) {
+            interface->function_count++;
+        }
     }
     return !unit->error && index_functions(unit, interface);
 }
@@ -100,9 +114,12 @@ static bool compile_types(struct compiler *compiler, struct interface *interface
     interface->types = keep_room(unit, interface, count * sizeof *interface->types);
     for (const struct named_type *n = unit->named_types; n && !unit->error; n = n->next) {
         if (has_plan(n)) {
-            struct interface_entry *entry = &interface->types[interface->type_count++];
+            struct interface_entry *entry = &interface->types[interface->type_count];
             entry->name = keep_text(unit, interface, n->name);
             entry->plan = compile_named_type(compiler, n, &interface->pool, &entry->plan_bytes);
+            if (!forgive(compiler, n->name)) {
+                interface->type_count++;
+            }
         }
     }
     return !unit->error;
@@ -119,25 +136,20 @@ static int compile_unit(struct unit *unit, struct interface *interface)
     return unit->error;
 }
 
-int interface_parse(const char *name, const char *text, size_t length,
-                    struct interface **ret_interface, struct message *why)
+/* Whose pool and error are still empty. */
+static int parse_unit(struct unit *unit, struct interface **ret_interface)
 {
-    if (length > LIMIT_PROTOTYPE_BYTES) {
-        return message_set(why, -E2BIG, "%.100s: longer than LIMIT_PROTOTYPE_BYTES (%u)", name,
-                           LIMIT_PROTOTYPE_BYTES);
-    }
     struct interface *interface = calloc(1, sizeof *interface);
     if (!interface) {
-        return message_set(why, -ENOMEM, "%.100s: not enough memory", name);
+        return message_set(unit->why, -ENOMEM, "%.100s: not enough memory", unit->name);
     }
     struct pool pool = {0};
-    struct unit unit = {
-        .name = name, .text = text, .length = (uint32_t)length, .why = why, .pool = &pool};
-    int r = lexer_run(&unit);
-    if (r == 0 && parse_text(&unit)) {
-        r = compile_unit(&unit, interface);
+    unit->pool = &pool;
+    int r = lexer_run(unit);
+    if (r == 0 && parse_text(unit)) {
+        r = compile_unit(unit, interface);
     }
-    r = unit.error;
+    r = unit->error;
     pool_deinit(&pool);
     if (r < 0) {
         interface_free(interface);
@@ -145,6 +157,37 @@ int interface_parse(const char *name, const char *text, size_t length,
     }
     *ret_interface = interface;
     return 0;
+}
+
+int interface_parse(const char *name, const char *text, size_t length,
+                    struct interface **ret_interface, struct message *why)
+{
+    if (length > LIMIT_PROTOTYPE_BYTES) {
+        return message_set(why, -E2BIG, "%.100s: longer than LIMIT_PROTOTYPE_BYTES (%u)", name,
+                           LIMIT_PROTOTYPE_BYTES);
+    }
+    struct unit unit = {.name = name, .text = text, .length = (uint32_t)length, .why = why};
+    return parse_unit(&unit, ret_interface);
+}
+
+int interface_parse_some(const char *name, const char *text, size_t length,
+                         interface_skipped *skipped, void *context,
+                         struct interface **ret_interface, struct message *why)
+{
+    struct message sentence = {{0}};
+    if (length > LIMIT_HEADER_BYTES) {
+        return message_set(why, -E2BIG, "%.100s: longer than LIMIT_HEADER_BYTES (%u)", name,
+                           LIMIT_HEADER_BYTES);
+    }
+    struct unit unit = {.name = name,
+                        .text = text,
+                        .length = (uint32_t)length,
+                        .why = &sentence,
+                        .tolerant = true,
+                        .skipped = skipped,
+                        .skipped_context = context};
+    int r = parse_unit(&unit, ret_interface);
+    return r < 0 ? message_set(why, r, "%.100s: %s", name, sentence.text) : 0;
 }
 
 void interface_free(struct interface *interface)

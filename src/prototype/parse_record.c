@@ -196,14 +196,29 @@ static bool parse_members(struct unit *unit, struct record *record, struct field
     return unit_expect(unit, ';', "';' behind the member");
 }
 
+static bool parse_open_body(struct unit *unit, struct record *record, struct notes *notes);
+
+/* A record whose body is refused stays an opaque one. */
 static bool parse_body(struct unit *unit, struct record *record, struct notes *notes)
 {
-    struct field **end = &record->fields;
     if (record->defined || record->open) {
         return !unit_refuse(unit, unit_here(unit), -EINVAL, "%s %.64s is defined twice",
                             record->is_union ? "union" : "struct", record->tag ? record->tag : "");
     }
     record->open = true;
+    record->defined = parse_open_body(unit, record, notes);
+    record->open = false;
+    if (!record->defined) {
+        record->fields = NULL;
+        record->field_count = 0;
+        record->has_union = false;
+    }
+    return record->defined;
+}
+
+static bool parse_open_body(struct unit *unit, struct record *record, struct notes *notes)
+{
+    struct field **end = &record->fields;
     if (!unit_enter(unit)) {
         return false;
     }
@@ -217,12 +232,7 @@ static bool parse_body(struct unit *unit, struct record *record, struct notes *n
     if (!record->fields) {
         return !unit_refuse(unit, record->at, -ENOTSUP, "a struct needs at least one member");
     }
-    if (!parse_decoration(unit, DECORATION_OF_TAG, notes) || !layout_record(unit, record, notes)) {
-        return false;
-    }
-    record->open = false;
-    record->defined = true;
-    return true;
+    return parse_decoration(unit, DECORATION_OF_TAG, notes) && layout_record(unit, record, notes);
 }
 
 static bool add_named_type(struct unit *unit, const char *word, const char *tag,

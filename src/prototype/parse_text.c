@@ -122,6 +122,54 @@ static bool parse_declaration(struct unit *unit)
     return unit_at(unit, TOKEN_END) || unit_expect(unit, ';', "';' behind the declaration");
 }
 
+/* Index of the token behind the declaration that begins at the cursor. */
+static uint32_t declaration_end(const struct unit *unit)
+{
+    uint32_t open = 0;
+    bool body = false; /* braces behind a ')': what follows them is another declaration */
+    for (uint32_t i = unit->cursor; i + 1 < unit->token_count; i++) {
+        uint8_t kind = unit->tokens[i].kind;
+        if (kind == '(' || kind == '[' || kind == '{') {
+            body = body || (kind == '{' && open == 0 && i > unit->cursor &&
+                            unit->tokens[i - 1].kind == ')');
+            open++;
+        } else if (kind == ')' || kind == ']' || kind == '}') {
+            open -= open > 0 ? 1 : 0;
+            if (kind == '}' && open == 0 && body) {
+                return i + 1;
+            }
+        } else if (kind == ';' && open == 0) {
+            return i + 1;
+        }
+    }
+    return unit->token_count - 1;
+}
+
+/* The name before the first '(' of what was not understood, if that looks like a function. */
+static const char *declared_name(struct unit *unit, uint32_t end)
+{
+    for (uint32_t i = unit->cursor; i + 1 < end; i++) {
+        if (unit->tokens[i].kind == TOKEN_NAME && unit->tokens[i + 1].kind == '(' &&
+            unit->text[unit->tokens[i].at] != '_') {
+            return pool_text(unit->pool, unit->text + unit->tokens[i].at, unit->tokens[i].length);
+        }
+    }
+    return NULL;
+}
+
+static void parse_one(struct unit *unit)
+{
+    uint32_t start = unit->cursor;
+    if (parse_declaration(unit) || !unit->tolerant) {
+        return;
+    }
+    unit->cursor = start;
+    uint32_t end = declaration_end(unit);
+    if (unit_forgive(unit, declared_name(unit, end))) {
+        unit->cursor = end;
+    }
+}
+
 bool parse_text(struct unit *unit)
 {
     unit->functions_end = &unit->functions;
@@ -133,7 +181,7 @@ bool parse_text(struct unit *unit)
             (void)unit_refuse(unit, unit_here(unit), -ENOTSUP,
                               "extern \"C\" is C++: leave it and its braces out");
         } else if (!unit_accept(unit, ';')) {
-            (void)parse_declaration(unit);
+            parse_one(unit);
         }
     }
     return !unit->error;

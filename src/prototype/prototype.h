@@ -28,6 +28,24 @@ struct interface;
 int interface_parse(const char *name, const char *text, size_t length,
                     struct interface **ret_interface, struct message *why);
 
+/* What interface_parse_some() left out, one at a time. */
+struct interface_skip {
+    const char *name;   /* of the function or type, or NULL: it was not read that far */
+    size_t at;          /* offset in the text */
+    int error;          /* as interface_parse() would return */
+    const char *reason; /* a sentence without a place; borrowed until the return */
+};
+typedef void interface_skipped(void *context, const struct interface_skip *skip);
+
+/*
+ * As interface_parse(), for what a preprocessor made of a header (`cc -E`): a declaration that cannot be
+ * compiled is left out and told to @skipped, and all others are kept. Structs that cannot be laid out are
+ * opaque. At most LIMIT_HEADER_BYTES.
+ */
+int interface_parse_some(const char *name, const char *text, size_t length,
+                         interface_skipped *skipped, void *context,
+                         struct interface **ret_interface, struct message *why);
+
 void interface_free(struct interface *interface);
 
 /* The library's name from `library "libz.so.1";`, or NULL. Borrowed. */

@@ -69,11 +69,32 @@ int unit_refuse(struct unit *unit, uint32_t at, int error, const char *format, .
     va_start(args, format);
     (void)vsnprintf(sentence, sizeof sentence, format, args);
     va_end(args);
+    if (unit->tolerant) {
+        unit->error_at = at;
+        return message_set(unit->why, error, "%s", sentence);
+    }
     struct place place = place_find(unit, at);
     (void)message_set(unit->why, error, "%.100s:%u:%u: %s", unit->name, place.line, place.column,
                       sentence);
     place_show(unit, &place);
     return error;
+}
+
+bool unit_forgive(struct unit *unit, const char *name)
+{
+    if (!unit->tolerant || !unit->error || unit->error == -ENOMEM) {
+        return false;
+    }
+    const struct interface_skip skip = {.name = name,
+                                        .at = unit->error_at,
+                                        .error = unit->error,
+                                        .reason = unit->why ? unit->why->text : ""};
+    if (unit->skipped) {
+        unit->skipped(unit->skipped_context, &skip);
+    }
+    unit->error = 0;
+    unit->depth = 0;
+    return true;
 }
 
 void *unit_take(struct unit *unit, size_t bytes)
@@ -305,7 +326,7 @@ const char *near_hint(struct unit *unit, const struct near *near)
 const char *unit_near(struct unit *unit, enum name_space space, const char *wanted)
 {
     struct near near = near_start(wanted, 2);
-    for (uint32_t i = 0; i < unit->name_room; i++) {
+    for (uint32_t i = 0; i < unit->name_room && !unit->tolerant; i++) {
         if (unit->names[i].text && unit->names[i].space == (uint32_t)space) {
             near_consider(&near, unit->names[i].text);
         }

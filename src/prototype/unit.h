@@ -14,6 +14,7 @@
 #include "base/message.h"
 #include "prototype/lexer.h"
 #include "prototype/pool.h"
+#include "prototype/prototype.h"
 
 /* C's name spaces, as far as they matter here. */
 enum name_space {
@@ -38,6 +39,10 @@ struct unit {
     struct message *why;
     int error; /* the first refusal: everything afterwards only unwinds */
     struct pool *pool;
+    bool tolerant;     /* refusals are of one declaration: sentences without places and guesses */
+    uint32_t error_at; /* where the refusal is, if tolerant */
+    interface_skipped *skipped;
+    void *skipped_context;
 
     struct token *tokens;
     uint32_t token_count;
@@ -61,6 +66,12 @@ struct unit {
  */
 int unit_refuse(struct unit *unit, uint32_t at, int error, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/*
+ * In a tolerant unit: leave out what was refused, the declaration of @name (NULL: not known). false:
+ * nothing was refused, or it cannot be passed over.
+ */
+bool unit_forgive(struct unit *unit, const char *name);
 
 /* Memory of the unit's pool; on NULL the unit is refused with -ENOMEM. */
 void *unit_take(struct unit *unit, size_t bytes);

@@ -46,13 +46,14 @@ static int read_order(struct start_order *order)
     return 0;
 }
 
-static _Noreturn void refuse(const struct message *why)
+static _Noreturn void refuse(int error, const struct message *why)
 {
     char answer[START_ANSWER_BYTES];
-    size_t length = strnlen(why->text, sizeof answer - 1);
+    size_t length = strnlen(why->text, sizeof answer - 2);
     answer[0] = START_REFUSED;
-    memcpy(answer + 1, why->text, length);
-    (void)!write(START_FD_SOCKET, answer, length + 1);
+    answer[1] = (char)(unsigned char)(error < 0 && error > -256 ? -error : ENOEXEC);
+    memcpy(answer + 2, why->text, length);
+    (void)!write(START_FD_SOCKET, answer, length + 2);
     _exit(START_EXIT_REFUSED);
 }
 
@@ -181,8 +182,10 @@ int main(void)
     if (read_order(&worker.order) < 0) {
         return START_EXIT_REFUSED;
     }
-    if (prepare(&worker, &why) < 0 || load(&worker, &why) < 0) {
-        refuse(&why);
+    int r = prepare(&worker, &why);
+    r = r < 0 ? r : load(&worker, &why);
+    if (r < 0) {
+        refuse(r, &why);
     }
     say_loaded();
     /* Destructors and atexit handlers are the library's: they get no turn. */

@@ -174,7 +174,7 @@ static void make_file(char *path, const char *content)
 static void test_getline_grows_the_callers_line(const struct harness *harness)
 {
     static const char content[] = "one\na considerably longer second line\n\nend";
-    struct subject c = subject_open_interface(harness, "libc.cordon");
+    struct subject c = subject_open_with_files(harness, "libc.cordon");
     char path[] = "/tmp/cordon-lines-XXXXXX";
     make_file(path, content);
     struct cordon_result opened =

@@ -12,6 +12,11 @@
 
 #include "libraries/subject.h"
 
+#define PNG_IMAGE                                                                                  \
+    "typedef struct png_image { struct png_control *opaque; uint32_t version; uint32_t width;"     \
+    " uint32_t height; uint32_t format; uint32_t flags; uint32_t colormap_entries;"                \
+    " uint32_t warning_or_error; char message[64]; } png_image;\n"
+
 #define WIDTH  40u
 #define HEIGHT 30u
 
@@ -72,11 +77,12 @@ static void test_image_written_to_memory_equals_direct_calls(const struct harnes
     set_number(&png, object, "height", HEIGHT);
     set_number(&png, object, "format", PNG_FORMAT_RGBA);
     size_t ours_bytes = sizeof ours;
-    struct cordon_function *write = harness_bind(
-        png.cell, "int png_image_write_to_memory(resident png_image *image,"
-                  " out uint8_t memory[*memory_bytes], inout size_t *memory_bytes,"
-                  " int convert_to_8_bit, const uint8_t buffer[row_stride * 30], int row_stride,"
-                  " void *colormap)");
+    struct cordon_function *write =
+        harness_bind(png.cell, PNG_IMAGE
+                     "int png_image_write_to_memory(resident png_image *image,"
+                     " out uint8_t memory[*memory_bytes], inout size_t *memory_bytes,"
+                     " int convert_to_8_bit, const uint8_t buffer[row_stride * 30], int row_stride,"
+                     " void *colormap)");
     (void)harness_call(png.session, write,
                        ARGS(cordon_object(object), cordon_out(ours, sizeof ours),
                             cordon_out(&ours_bytes, 1), cordon_int(0),
@@ -93,9 +99,10 @@ static void test_image_written_to_memory_equals_direct_calls(const struct harnes
     assert_int_equal(get_number(&png, reader, "width"), WIDTH);
     assert_int_equal(get_number(&png, reader, "height"), HEIGHT);
     assert_int_equal(get_number(&png, reader, "format"), PNG_FORMAT_RGBA);
-    struct cordon_function *finish = harness_bind(
-        png.cell, "int png_image_finish_read(resident png_image *image, void *background,"
-                  " out uint8_t buffer[row_stride * 30], int row_stride, void *colormap)");
+    struct cordon_function *finish =
+        harness_bind(png.cell, PNG_IMAGE
+                     "int png_image_finish_read(resident png_image *image, void *background,"
+                     " out uint8_t buffer[row_stride * 30], int row_stride, void *colormap)");
     static uint8_t again[WIDTH * HEIGHT * 4];
     (void)harness_call(png.session, finish,
                        ARGS(cordon_object(reader), cordon_uint(0), cordon_out(again, sizeof again),

@@ -10,19 +10,28 @@
 
 #include <cmocka.h>
 
-struct subject subject_open(const struct harness *harness, const char *library,
-                            const char *interface_text, uint64_t arena_bytes)
+static struct subject open_as(const struct harness *harness, const char *library,
+                              const char *interface_text, uint64_t arena_bytes,
+                              enum cordon_policy policy)
 {
     struct cordon_cell_options options = harness_options(harness);
     options.library = library;
     options.interface_text = interface_text;
     options.arena_bytes = arena_bytes;
+    options.policy = policy;
     struct subject subject = {.cell = harness_open_with(&options)};
     subject.session = harness_session(subject.cell);
     return subject;
 }
 
-struct subject subject_open_interface(const struct harness *harness, const char *file)
+struct subject subject_open(const struct harness *harness, const char *library,
+                            const char *interface_text, uint64_t arena_bytes)
+{
+    return open_as(harness, library, interface_text, arena_bytes, CORDON_POLICY_STRICT);
+}
+
+static struct subject open_file(const struct harness *harness, const char *file,
+                                enum cordon_policy policy)
 {
     static char text[65536];
     char path[4096];
@@ -35,7 +44,17 @@ struct subject subject_open_interface(const struct harness *harness, const char 
     size_t length = fread(text, 1, sizeof text - 1, stream);
     (void)fclose(stream);
     text[length] = '\0';
-    return subject_open(harness, NULL, text, 1u << 20);
+    return open_as(harness, NULL, text, 1u << 20, policy);
+}
+
+struct subject subject_open_interface(const struct harness *harness, const char *file)
+{
+    return open_file(harness, file, CORDON_POLICY_STRICT);
+}
+
+struct subject subject_open_with_files(const struct harness *harness, const char *file)
+{
+    return open_file(harness, file, CORDON_POLICY_FILES);
 }
 
 void subject_close(struct subject *subject)

@@ -25,6 +25,8 @@ struct subject subject_open(const struct harness *harness, const char *library,
                             const char *interface_text, uint64_t arena_bytes);
 /* The same with the library and declarations of interfaces/@file. */
 struct subject subject_open_interface(const struct harness *harness, const char *file);
+/* The same with permission to read and write files. */
+struct subject subject_open_with_files(const struct harness *harness, const char *file);
 void subject_close(struct subject *subject);
 
 int64_t subject_int(const struct subject *subject, const char *name,
