@@ -9,6 +9,7 @@
 #include "base/probe.h"
 #include "cell/batch.h"
 #include "cell/cell.h"
+#include "cell/refusal.h"
 
 #define CALLBACK_CONSTANT (1ull << 63)
 
@@ -292,33 +293,6 @@ int call_begin(struct call *call, bool ring, struct message *why)
     return r;
 }
 
-/* What the worker said instead of a result. */
-static int refused(struct call *call, const struct station_reply *reply,
-                   struct cordon_result *ret_result)
-{
-    struct message *why = error_message(ret_result);
-    uint32_t length = reply->reply ? reply->reply_bytes : 0;
-    char text[MESSAGE_BYTES];
-    length = length < sizeof text ? length : sizeof text;
-    for (uint32_t i = 0; i < length; i++) {
-        text[i] = (char)reply->reply[i];
-    }
-    if (reply->status == -ESTALE && length == 0) {
-        (void)message_set(why, 0, "the object behind a handle is gone");
-    } else if (length == 0) {
-        (void)message_set(why, 0, "the worker refused %s: %s",
-                          plan_name(call->function->plan, call->function->record->name),
-                          reply->status > -4096 && reply->status < 0 ? strerror(-reply->status)
-                                                                     : "it said nonsense");
-    } else {
-        message_set_foreign(why, text, length);
-    }
-    if (reply->status == -ESTALE) {
-        return CORDON_STALE;
-    }
-    return reply->status > -4096 && reply->status < 0 ? reply->status : -EBADMSG;
-}
-
 static int decode(struct call *call, const struct station_reply *reply,
                   struct cordon_result *ret_result)
 {
@@ -386,7 +360,8 @@ int call_end(struct call *call, uint64_t until_ns, struct cordon_result *ret_res
     if (r == STATION_ENDED) {
         r = ended(call, &end, ret_result);
     } else if (reply.status != 0) {
-        r = refused(call, &reply, ret_result);
+        r = refusal(&reply, plan_name(call->function->plan, call->function->record->name),
+                    error_message(ret_result));
     } else {
         r = decode(call, &reply, ret_result);
     }

@@ -213,6 +213,17 @@ int object_write(struct cordon_session *session, struct cordon_handle handle, co
     if (r != 0) {
         return r;
     }
+    if (place.pointer) {
+        void *pointer;
+        memcpy(&pointer, value, sizeof pointer);
+        if (pointer && !(session->arena && arena_check(session->arena, pointer, 1))) {
+            return message_set(why, -EINVAL,
+                               "'%s' is a pointer: it takes NULL or an address in the session's arena; "
+                               "cordon_object_point() copies other memory",
+                               member);
+        }
+        return object_point(session, handle, member, pointer, pointer ? 1 : 0, why);
+    }
     struct session_verb verb = {.verb = ENGINE_RESIDENT_WRITE,
                                 .words = {0, 0, place.offset, 0},
                                 .bytes = value,

@@ -9,6 +9,7 @@
 #include "cell/batch.h"
 #include "cell/call.h"
 #include "cell/cell.h"
+#include "cell/refusal.h"
 #include "library/library.h"
 
 #define BOUND_WORDS (LIMIT_FUNCTIONS / 64u)
@@ -223,30 +224,11 @@ int session_bind(struct cordon_session *session, const struct cordon_function *f
     return r;
 }
 
-/* A refusal's sentence, from the reply's bytes. */
-static int refused(const struct station_reply *reply, struct message *why)
-{
-    char text[MESSAGE_BYTES];
-    bool is_errno = reply->status < 0 && reply->status > -4096;
-    uint32_t length = reply->reply ? reply->reply_bytes : 0;
-    length = length < sizeof text ? length : sizeof text;
-    for (uint32_t i = 0; i < length; i++) {
-        text[i] = (char)reply->reply[i];
-    }
-    if (length > 0) {
-        message_set_foreign(why, text, length);
-    } else {
-        (void)message_set(why, 0, "the worker refused: %s",
-                          is_errno ? strerror(-reply->status) : "it said nonsense");
-    }
-    return !is_errno ? -EBADMSG : reply->status == -ESTALE ? CORDON_STALE : reply->status;
-}
-
 static int verb_reply(struct session_verb *verb, const struct station_reply *reply,
                       struct message *why)
 {
     if (reply->status != 0) {
-        return refused(reply, why);
+        return refusal(reply, "a request", why);
     }
     memcpy(verb->reply_words, reply->words, sizeof verb->reply_words);
     verb->reply_bytes =

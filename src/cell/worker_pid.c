@@ -27,9 +27,15 @@ static int innermost_pid(int pid)
     return innermost;
 }
 
-/* The keeper's children carry the numbers of this process's namespace; one of them is the worker. */
-int worker_pid(const struct station *station)
+/*
+ * The keeper's children carry the numbers of this process's namespace; one of them is the worker. It is
+ * looked for once: until the station's verdict stands the number is the answer.
+ */
+int worker_pid(struct station *station)
 {
+    if (station->host_pid != 0) {
+        return station->host_pid;
+    }
     int keeper = station->keeper ? keeper_client_pid(station->keeper) : 0;
     if (keeper <= 0) {
         return 0;
@@ -45,5 +51,6 @@ int worker_pid(const struct station *station)
     if (children) {
         (void)fclose(children);
     }
+    station->host_pid = found;
     return found;
 }

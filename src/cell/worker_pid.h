@@ -10,6 +10,6 @@
 #include "cell/station.h"
 
 /* 0: not known (levels thread and inline; a worker that is gone). */
-int worker_pid(const struct station *station);
+int worker_pid(struct station *station);
 
 #endif

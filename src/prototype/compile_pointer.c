@@ -304,11 +304,17 @@ static bool is_bare_union(const struct ctype *target)
     return target->record->is_union && !target->record->labelled;
 }
 
+static bool has_known_fields(const struct record *record)
+{
+    return record->defined && !record->open && !record->opaque && !record->is_union;
+}
+
 static bool is_handle_target(const struct ctype *target, const struct notes *notes)
 {
     return target->shape == SHAPE_RECORD &&
-           (!target->record->defined || target->record->open || is_bare_union(target) ||
-            notes->resident || notes->release || notes->is_static || notes->borrowed);
+           (!target->record->defined || target->record->open || target->record->opaque ||
+            is_bare_union(target) || notes->resident || notes->release || notes->is_static ||
+            notes->borrowed);
 }
 
 static bool set_length(const struct pointing *p, struct cordon_plan_type *type)
@@ -397,8 +403,7 @@ static uint32_t compile_by_target(const struct pointing *p)
         return compile_pointer_to_pointer(p);
     case SHAPE_RECORD:
         return is_handle_target(p->target, p->notes)
-                   ? compile_handle(p, p->target->record->defined && !p->target->record->open &&
-                                           !p->target->record->is_union)
+                   ? compile_handle(p, has_known_fields(p->target->record))
                    : compile_one(p);
     case SHAPE_VOID:
         return compile_void(p);

@@ -119,6 +119,8 @@ static bool compile_types(struct compiler *compiler, struct interface *interface
             entry->plan = compile_named_type(compiler, n, &interface->pool, &entry->plan_bytes);
             if (!forgive(compiler, n->name)) {
                 interface->type_count++;
+            } else if (n->type->shape == SHAPE_RECORD) {
+                n->type->record->opaque = true;
             }
         }
     }
@@ -128,8 +130,12 @@ static bool compile_types(struct compiler *compiler, struct interface *interface
 static int compile_unit(struct unit *unit, struct interface *interface)
 {
     struct compiler compiler = {.unit = unit, .builder = {.unit = unit}};
-    if (compile_functions(&compiler, interface) && compile_types(&compiler, interface) &&
-        unit->library) {
+    /* Pointers to structs that cannot be copied are handles, where that may be guessed. */
+    bool compiled =
+        unit->tolerant
+            ? compile_types(&compiler, interface) && compile_functions(&compiler, interface)
+            : compile_functions(&compiler, interface) && compile_types(&compiler, interface);
+    if (compiled && unit->library) {
         interface->library = keep_text(unit, interface, unit->library);
     }
     builder_deinit(&compiler.builder);

@@ -140,6 +140,29 @@ static const struct expression *parse_deref(struct unit *unit, uint32_t at)
     return nested && !unit_expect(unit, ')', "')'") ? NULL : deref;
 }
 
+static const struct expression *parse_operand(struct unit *unit);
+
+/* Behind '(', at a type: lengths are computed in 64 bits whatever wide type they are cast to. */
+static const struct expression *parse_cast(struct unit *unit, uint32_t at)
+{
+    struct specifiers specifiers = {0};
+    if (!parse_specifiers(unit, &specifiers) || !unit_expect(unit, ')', "')'") ||
+        !unit_enter(unit)) {
+        return NULL;
+    }
+    bool wide = specifiers.type->shape == SHAPE_SCALAR &&
+                specifiers.type->scalar >= CORDON_PLAN_I32 &&
+                specifiers.type->scalar <= CORDON_PLAN_U64;
+    const struct expression *operand = parse_operand(unit);
+    unit_leave(unit);
+    if (operand && !wide) {
+        (void)unit_refuse(unit, at, -ENOTSUP,
+                          "a length can be cast to int and wider integers only");
+        return NULL;
+    }
+    return operand;
+}
+
 static const struct expression *parse_operand(struct unit *unit)
 {
     uint32_t at = unit_here(unit);
@@ -156,6 +179,9 @@ static const struct expression *parse_operand(struct unit *unit)
         return parse_deref(unit, at);
     }
     if (unit_accept(unit, '(')) {
+        if (parse_at_type(unit)) {
+            return parse_cast(unit, at);
+        }
         const struct expression *inner = parse_expression(unit);
         return inner && unit_expect(unit, ')', "')'") ? inner : NULL;
     }

@@ -224,6 +224,8 @@ static bool refuse_word(struct unit *unit)
         {"_Complex", "complex numbers are not supported: no binding language passes them"},
         {"__complex__", "complex numbers are not supported: no binding language passes them"},
         {"__int128", "__int128 is not supported: values travel in words of 64 bits"},
+        {"_Float64x",
+         "_Float64x is not supported: its size and format differ from platform to platform"},
         {"_Float128", "_Float128 is not supported: values travel in words of 64 bits"},
         {"__float128", "__float128 is not supported: values travel in words of 64 bits"},
         {"_Atomic", "_Atomic objects cannot be copied between processes"},

@@ -39,8 +39,8 @@ typedef void interface_skipped(void *context, const struct interface_skip *skip)
 
 /*
  * As interface_parse(), for what a preprocessor made of a header (`cc -E`): a declaration that cannot be
- * compiled is left out and told to @skipped, and all others are kept. Structs that cannot be laid out are
- * opaque. At most LIMIT_HEADER_BYTES.
+ * compiled is left out and told to @skipped, and all others are kept. Structs that cannot be laid out, or
+ * whose members say too little to be copied, are opaque: pointers to them are handles. At most LIMIT_HEADER_BYTES.
  */
 int interface_parse_some(const char *name, const char *text, size_t length,
                          interface_skipped *skipped, void *context,

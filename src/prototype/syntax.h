@@ -127,6 +127,7 @@ struct record {
     bool is_union;
     bool labelled;  /* a union whose members are cases */
     bool has_union; /* has one inside, by value */
+    bool opaque;    /* laid out, but its members say too little to be copied (tolerant units) */
     bool defined;
     bool open; /* being laid out, or being compiled: its size is not known */
     uint32_t at;

@@ -89,7 +89,7 @@ static int called_back(void *context, struct cordon_session *session,
         memset(args[4].memory, 1, args[4].count);
     }
     *ret_value = cordon_int(0);
-    if (++field->callbacks % 16 == 0) {
+    if (field->callbacks++ % 16 == 0) {
         struct cordon_result result;
         struct cordon_value arg = cordon_int(1);
         int r = cordon_session_call(session, field->other ? field->other : field->number, &arg, 1,
@@ -280,7 +280,7 @@ static const struct case_of {
     {"silent", 1, CORDON_TIMEOUT, true},
     {"random", 12, ANY, true},
     {"late-callback", 1, CORDON_DONE, true},
-    {"bind-status", 12, ANY, true},
+    {"bind-status", 24, ANY, true},
     {"bind-callback", 1, ANY, true},
     {"bind-words", 4, ANY, true},
     {"bind-silent", 1, ANY, true},

@@ -226,7 +226,8 @@ static void play_status(struct enemy *enemy)
     uint32_t bytes;
     uint8_t *room = reply_room(enemy, &bytes);
     memset(room, (int)below(enemy, 256), bytes);
-    answer(enemy, statuses[enemy->seed++ % COUNT(statuses)], below(enemy, 2) ? bytes : 0, NULL);
+    uint64_t chosen = enemy->seed++ % (2 * COUNT(statuses));
+    answer(enemy, statuses[chosen / 2], chosen % 2 ? bytes : 0, NULL);
 }
 
 static void scribble(struct enemy *enemy, uint8_t *memory, uint32_t bytes)
