@@ -34,6 +34,11 @@ static const char *const prototypes[] = {
     "struct part { int n; count(n) const uint8_t *data; const char *text; };"
     "struct whole { int n; count(n) const struct part *parts; };"
     "count(1) const struct whole *whole(int unused)",
+    "struct value { int kind; unsigned n; union { case 0: ; case 1: long i; case 2: const char *s;"
+    " case 3: count(n) uint8_t *b; case 4: struct db *db; default: char text[12]; } u[2]"
+    " switch(kind); };"
+    "count(2) const struct value *values(inout struct value *v, const struct value w[count],"
+    " int count)",
 };
 #define PLAN_COUNT (sizeof prototypes / sizeof prototypes[0])
 

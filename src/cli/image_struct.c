@@ -24,9 +24,13 @@ static int refuse_member(struct image *image, const struct cordon_plan_type *rec
     char text[128];
     (void)image_refuse(image, -EINVAL, "%s has no member '%s'; its members are",
                        view_type_text(image->plan, record, text, sizeof text), name);
+    const char *before = " ";
     for (uint32_t i = 0; i < record->count; i++) {
-        message_add(image->why, "%s %s", i ? "," : "",
-                    view_name(image->plan, view_field(image->plan, record, i)->name));
+        const char *known = view_name(image->plan, view_field(image->plan, record, i)->name);
+        if (*known) { /* a case of a union that holds nothing has none */
+            message_add(image->why, "%s%s", before, known);
+            before = ", ";
+        }
     }
     return -EINVAL;
 }
@@ -119,6 +123,79 @@ static int store_in_member(struct image *image, const struct cordon_plan_type *r
                           : 0;
 }
 
+/* A selector that was not given becomes the case of the union's member that was. */
+static int select_case(struct image *image, const struct cordon_plan_type *record,
+                       const struct cordon_plan_type *type, const struct cordon_plan_field *field,
+                       const json_t *whole, uint8_t *memory)
+{
+    const struct cordon_plan_field *selector = view_field(image->plan, record, type->within);
+    const struct cordon_plan_type *kind = view_type(image->plan, selector->type);
+    const char *name = view_name(image->plan, selector->name);
+    if (json_object_get(whole, name)) {
+        return 0; /* whether it agrees is judged when the call is encoded */
+    }
+    if (!(field->flags & CORDON_PLAN_FIELD_CASE)) {
+        return image_refuse(image, -EINVAL, "'%s' does not say that this member is in use", name);
+    }
+    number_store(kind, (uint64_t)field->value_high << 32 | field->filled_by,
+                 memory + selector->offset);
+    return 0;
+}
+
+/* Memory behind a pointer that is a union's member; the struct around it may tell its length. */
+static int store_union_pointer(struct image *image, const struct cordon_plan_type *record,
+                               const struct cordon_plan_type *type, const json_t *json,
+                               uint8_t *memory, uint8_t *member)
+{
+    void *block = NULL;
+    size_t count = 0;
+    uint64_t needed = 0;
+    if (type->direction == CORDON_PLAN_OUT) {
+        return store_out_member(image, record, type, memory, member);
+    }
+    int r = json_is_null(json) ? 0 : image_elements(image, type, json, 0, &block, &count);
+    if (r < 0 || !block) {
+        return r;
+    }
+    memcpy(member, &block, sizeof block);
+    r = member_length(image, record, type, memory, count, &needed);
+    return r == 0 && type->kind == CORDON_PLAN_POINTER && count < needed
+               ? image_refuse(image, -EINVAL, "%zu elements given, its length says %llu", count,
+                              (unsigned long long)needed)
+               : r;
+}
+
+/* {"member": value} of a UNION in @record; null leaves it as it is. */
+static int store_union(struct image *image, const struct cordon_plan_type *record,
+                       const struct cordon_plan_type *type, const json_t *whole, const json_t *json,
+                       uint8_t *memory, uint8_t *at)
+{
+    if (json_is_null(json)) {
+        return 0;
+    }
+    if (!json_is_object(json) || json_object_size(json) != 1) {
+        return image_refuse_kind(image, type, json, "a JSON object with the one member in use");
+    }
+    const char *name = json_object_iter_key(json_object_iter((json_t *)(uintptr_t)json));
+    const json_t *value = json_object_get(json, name);
+    uint32_t i = find_member(image, type, name);
+    if (i == type->count) {
+        return refuse_member(image, type, name);
+    }
+    const struct cordon_plan_field *field = view_field(image->plan, type, i);
+    const struct cordon_plan_type *member = view_type(image->plan, field->type);
+    size_t length = image_path_enter(image, ".%s", name);
+    int r = select_case(image, record, type, field, whole, memory);
+    if (r == 0) {
+        r = view_is_memory(member) ? store_union_pointer(image, record, member, value, memory, at)
+                                   : image_store(image, member, value, at);
+    }
+    if (r == 0) {
+        image_path_leave(image, length);
+    }
+    return r;
+}
+
 static int store_member(struct image *image, const struct cordon_plan_type *record, uint32_t index,
                         const json_t *whole, uint8_t *memory, bool pointers)
 {
@@ -126,12 +203,16 @@ static int store_member(struct image *image, const struct cordon_plan_type *reco
     const struct cordon_plan_type *type = view_type(image->plan, field->type);
     const char *name = view_name(image->plan, field->name);
     const json_t *json = json_object_get(whole, name);
-    if (view_is_memory(type) != pointers) {
+    bool last = view_is_memory(type) || type->kind == CORDON_PLAN_UNION;
+    if (last != pointers) {
         return 0;
     }
     size_t length = image_path_enter(image, ".%s", name);
     int r = 0;
-    if (pointers && type->direction == CORDON_PLAN_OUT) {
+    if (type->kind == CORDON_PLAN_UNION) {
+        r = json ? store_union(image, record, type, whole, json, memory, memory + field->offset)
+                 : 0;
+    } else if (pointers && type->direction == CORDON_PLAN_OUT) {
         r = store_out_member(image, record, type, memory, memory + field->offset);
     } else if (pointers && json && !json_is_null(json)) {
         r = store_in_member(image, record, index, whole, json, memory);

@@ -221,10 +221,40 @@ static void show_struct(struct show *show, const struct spot *spot)
     json_out_object_end(show->out);
 }
 
+/* The member in use, alone and by its name; null where there is none. */
+static void show_union(struct show *show, const struct spot *spot)
+{
+    const struct cordon_plan_field *selector =
+        view_field(plan_of(show), spot->owner, spot->type->within);
+    uint64_t value = length_load(view_type(plan_of(show), selector->type)->kind,
+                                 spot->owner_memory + selector->offset);
+    for (uint32_t i = 0; i < spot->type->count; i++) {
+        const struct cordon_plan_field *field = view_field(plan_of(show), spot->type, i);
+        struct spot member = *spot;
+        member.type = view_type(plan_of(show), field->type);
+        if (!(field->flags & CORDON_PLAN_FIELD_DEFAULT) &&
+            ((uint64_t)field->value_high << 32 | field->filled_by) != value) {
+            continue;
+        }
+        if (member.type->kind == CORDON_PLAN_VOID) {
+            break;
+        }
+        json_out_object(show->out);
+        json_out_key(show->out, view_name(plan_of(show), field->name));
+        show_object(show, &member);
+        json_out_object_end(show->out);
+        return;
+    }
+    json_out_null(show->out);
+}
+
 static void show_object(struct show *show, const struct spot *spot)
 {
     uint64_t word = 0;
     switch (spot->type->kind) {
+    case CORDON_PLAN_UNION:
+        show_union(show, spot);
+        return;
     case CORDON_PLAN_STRUCT:
         show_struct(show, spot);
         return;

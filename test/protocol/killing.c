@@ -10,6 +10,19 @@
 #include "base/fd.h"
 #include "harness/harness.h"
 
+/* The process is gone, and its keeper has told: a call from now on goes to a fresh worker. */
+static bool known_dead(struct cordon_session *session, int process, int pid)
+{
+    struct pollfd end = {.fd = process, .events = POLLIN};
+    if (poll(&end, 1, 5000) != 1) {
+        return false;
+    }
+    for (int i = 0; i < 5000 && cordon_session_worker_pid(session) == pid; i++) {
+        (void)poll(NULL, 0, 1);
+    }
+    return cordon_session_worker_pid(session) != pid;
+}
+
 bool kill_worker(struct cordon_session *session, bool await)
 {
     int pid = cordon_session_worker_pid(session);
@@ -22,8 +35,7 @@ bool kill_worker(struct cordon_session *session, bool await)
         syscall(SYS_pidfd_send_signal, process, SIGKILL, NULL, 0) != 0) {
         return false;
     }
-    struct pollfd end = {.fd = process, .events = POLLIN};
-    return !await || poll(&end, 1, 5000) == 1;
+    return !await || known_dead(session, process, pid);
 }
 
 static bool is_worker_below(int ancestor, int pid)
