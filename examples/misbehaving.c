@@ -32,7 +32,9 @@ int leave(int status)
 
 int loop(int step)
 {
-    for (volatile int i = 0;; i += step) {
+    volatile int sum = 0;
+    for (;;) {
+        sum = sum + step;
     }
 }
 

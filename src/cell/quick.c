@@ -10,49 +10,116 @@
 #include "cell/session.h"
 #include "cell/station_internal.h"
 
-static bool scalar_of(const struct cordon_plan_type *type, struct quick_scalar *ret_scalar)
+#define REPLY_FIXED FRAME_ALIGN /* a reply's first bytes are never a place */
+#define REPLY_BYTES 1024u       /* for the sentence of a refusal */
+
+static bool scalar_of(const struct cordon_plan_type *type, struct quick_value *ret_value)
 {
-    static const struct quick_scalar scalars[CORDON_PLAN_KIND_COUNT] = {
-        [CORDON_PLAN_I8] = {QUICK_INT, INT8_MIN, INT8_MAX},
-        [CORDON_PLAN_U8] = {QUICK_UINT, 0, UINT8_MAX},
-        [CORDON_PLAN_I16] = {QUICK_INT, INT16_MIN, INT16_MAX},
-        [CORDON_PLAN_U16] = {QUICK_UINT, 0, UINT16_MAX},
-        [CORDON_PLAN_I32] = {QUICK_INT, INT32_MIN, INT32_MAX},
-        [CORDON_PLAN_U32] = {QUICK_UINT, 0, UINT32_MAX},
-        [CORDON_PLAN_I64] = {QUICK_INT, INT64_MIN, INT64_MAX},
-        [CORDON_PLAN_U64] = {QUICK_UINT, 0, UINT64_MAX},
-        [CORDON_PLAN_F32] = {QUICK_F32, 0, 0},
-        [CORDON_PLAN_F64] = {QUICK_F64, 0, 0},
+    static const struct quick_value scalars[CORDON_PLAN_KIND_COUNT] = {
+        [CORDON_PLAN_I8] = {.kind = QUICK_INT, .least = INT8_MIN, .most = INT8_MAX},
+        [CORDON_PLAN_U8] = {.kind = QUICK_UINT, .most = UINT8_MAX},
+        [CORDON_PLAN_I16] = {.kind = QUICK_INT, .least = INT16_MIN, .most = INT16_MAX},
+        [CORDON_PLAN_U16] = {.kind = QUICK_UINT, .most = UINT16_MAX},
+        [CORDON_PLAN_I32] = {.kind = QUICK_INT, .least = INT32_MIN, .most = INT32_MAX},
+        [CORDON_PLAN_U32] = {.kind = QUICK_UINT, .most = UINT32_MAX},
+        [CORDON_PLAN_I64] = {.kind = QUICK_INT, .least = INT64_MIN, .most = INT64_MAX},
+        [CORDON_PLAN_U64] = {.kind = QUICK_UINT, .most = UINT64_MAX},
+        [CORDON_PLAN_F32] = {.kind = QUICK_F32},
+        [CORDON_PLAN_F64] = {.kind = QUICK_F64},
     };
-    *ret_scalar = scalars[type->kind];
-    return ret_scalar->kind != QUICK_NOTHING;
+    *ret_value = scalars[type->kind];
+    return ret_value->kind != QUICK_NOTHING;
+}
+
+/* The length of parameter @array is parameter @length and nothing else. */
+static bool length_is_param(const struct plan *plan, const struct cordon_plan_type *array,
+                            uint32_t *ret_length)
+{
+    const uint8_t *code = PLAN_TABLE(plan, uint8_t, code_at) + array->code;
+    uint16_t param;
+    if (array->code == CORDON_PLAN_NONE || code[0] != CORDON_PLAN_OP_PARAM) {
+        return false;
+    }
+    memcpy(&param, code + 1, sizeof param);
+    *ret_length = param;
+    return code[1 + sizeof param] == CORDON_PLAN_OP_END;
+}
+
+static bool array_of(const struct plan *plan, const struct cordon_plan_function *record,
+                     uint32_t index, struct quick_value *ret_value)
+{
+    const struct cordon_plan_param *param = plan_function_param(plan, record, index);
+    const struct cordon_plan_type *type = plan_type(plan, param->type);
+    uint32_t length;
+    if (type->kind != CORDON_PLAN_POINTER || type->direction != CORDON_PLAN_IN ||
+        (type->flags & (CORDON_PLAN_CONST | CORDON_PLAN_KEPT | CORDON_PLAN_NULL_ENDED |
+                        CORDON_PLAN_OWNED)) != CORDON_PLAN_CONST ||
+        !length_is_param(plan, type, &length)) {
+        return false;
+    }
+    const struct cordon_plan_param *by = plan_function_param(plan, record, length);
+    const struct cordon_plan_type *element = plan_type(plan, type->target);
+    struct quick_value scalar;
+    if (!(by->flags & CORDON_PLAN_FILLED) || by->filled_by != index ||
+        (element->kind != CORDON_PLAN_VOID && !scalar_of(element, &scalar))) {
+        return false;
+    }
+    *ret_value = (struct quick_value){
+        .kind = QUICK_BYTES,
+        .element_bytes = element->kind == CORDON_PLAN_VOID ? 1 : element->size,
+    };
+    return true;
+}
+
+static bool prepare_param(struct quick *quick, const struct plan *plan,
+                          const struct cordon_plan_function *record, uint32_t i)
+{
+    const struct cordon_plan_param *param = plan_function_param(plan, record, i);
+    struct quick_value *value = &quick->params[i];
+    if (param->in_word != i || param->out_word != CORDON_PLAN_NO_WORD) {
+        return false;
+    }
+    if (param->passing == CORDON_PLAN_PASS_BYTES) {
+        quick->bytes = true;
+        if (!array_of(plan, record, i, value)) {
+            return false;
+        }
+    } else if (param->passing != CORDON_PLAN_PASS_WORD ||
+               !scalar_of(plan_type(plan, param->type), value)) {
+        return false;
+    }
+    value->position = (uint8_t)param->position;
+    if (param->flags & CORDON_PLAN_FILLED) {
+        value->kind = QUICK_LENGTH;
+        value->of = (uint8_t)param->filled_by;
+        return param->filled_by < record->param_count;
+    }
+    return true;
 }
 
 void quick_prepare(struct quick *quick, const struct plan *plan,
                    const struct cordon_plan_function *record)
 {
-    quick->able = false;
-    if (!(record->flags & CORDON_PLAN_MAILBOX) || record->param_count > CORDON_PLAN_MAILBOX_WORDS) {
+    const struct cordon_plan_type *result = plan_type(plan, record->result.type);
+    *quick = (struct quick){.able = false};
+    if (record->param_count > QUICK_PARAMS_MAX || record->out_words > 1 ||
+        (record->flags & CORDON_PLAN_VARIADIC) ||
+        (result->kind != CORDON_PLAN_VOID &&
+         (record->result.passing != CORDON_PLAN_PASS_WORD || !scalar_of(result, &quick->result)))) {
         return;
     }
     for (uint32_t i = 0; i < record->param_count; i++) {
-        const struct cordon_plan_param *param = plan_function_param(plan, record, i);
-        if (param->flags != 0 || param->in_word != i || param->out_word != CORDON_PLAN_NO_WORD ||
-            !scalar_of(plan_type(plan, param->type), &quick->args[i])) {
+        if (!prepare_param(quick, plan, record, i)) {
             return;
         }
     }
-    const struct cordon_plan_type *result = plan_type(plan, record->result.type);
-    quick->result.kind = QUICK_NOTHING;
-    if (result->kind != CORDON_PLAN_VOID && !scalar_of(result, &quick->result)) {
-        return;
-    }
-    quick->count = (uint8_t)record->param_count;
+    quick->param_count = (uint8_t)record->param_count;
+    quick->passed_count = (uint8_t)record->passed_count;
     quick->able = true;
 }
 
 /* False: it does not fit, or needs a look. */
-static bool encode_scalar(const struct quick_scalar *scalar, const struct cordon_value *value,
+static bool encode_scalar(const struct quick_value *scalar, const struct cordon_value *value,
                           uint64_t *ret_word)
 {
     float narrow;
@@ -74,14 +141,14 @@ static bool encode_scalar(const struct quick_scalar *scalar, const struct cordon
         narrow = (float)value->f;
         *ret_word = 0;
         memcpy(ret_word, &narrow, sizeof narrow);
-        return value->kind == CORDON_VALUE_FLOAT && ((double)narrow == value->f);
+        return value->kind == CORDON_VALUE_FLOAT && (double)narrow == value->f;
     default:
         return false;
     }
 }
 
 /* False: the worker's word is impossible for the type. */
-static bool decode_scalar(const struct quick_scalar *scalar, uint64_t word,
+static bool decode_scalar(const struct quick_value *scalar, uint64_t word,
                           struct cordon_value *ret_value)
 {
     float narrow;
@@ -118,11 +185,11 @@ bool quick_encode(const struct cordon_function *function, const struct cordon_va
                   size_t count, struct lane_message *ret_message)
 {
     const struct quick *quick = &function->quick;
-    if (!quick->able || count != quick->count) {
+    if (!quick->able || quick->bytes || count != quick->passed_count) {
         return false;
     }
     for (uint32_t i = 0; i < count; i++) {
-        if (!encode_scalar(&quick->args[i], &args[i], &ret_message->words[i])) {
+        if (!encode_scalar(&quick->params[i], &args[i], &ret_message->words[i])) {
             return false;
         }
     }
@@ -164,52 +231,189 @@ void quick_call_init(struct call *call, struct cordon_session *session,
     call->request.reply_bytes_max = 0;
 }
 
+/* A call in progress: what went out, in case that the general way has to end it. */
+struct outgoing {
+    struct cordon_session *session;
+    const struct cordon_function *function;
+    const struct cordon_value *args;
+    uint64_t deadline_ns;
+    const struct station_room *room; /* NULL: only words */
+    const uint64_t *words;           /* of the frame in the room */
+    uint32_t frame_bytes;
+};
+
 /* Something else than a plain answer came, or nothing: the general way goes on with it. */
-static int end_generally(struct cordon_session *session, const struct cordon_function *function,
-                         const struct cordon_value *args, uint64_t deadline_ns, uint32_t seq,
-                         const struct lane_event *came, struct cordon_result *ret_result)
+static int end_generally(const struct outgoing *out, uint32_t seq, const struct lane_event *came,
+                         struct cordon_result *ret_result)
 {
+    const struct quick *quick = &out->function->quick;
     struct call call;
-    quick_call_init(&call, session, function, deadline_ns, seq);
-    call.args = args;
-    call.count = function->quick.count;
+    quick_call_init(&call, out->session, out->function, out->deadline_ns, seq);
+    call.args = out->args;
+    call.count = quick->passed_count;
     call.ticket.came = came;
+    if (out->room) {
+        call.room = *out->room;
+        call.has_room = true;
+        call.ticket.room = &call.room;
+        call.ticket.reply_bytes_max = call.room.reply_bytes;
+        call.space.request = call.room.request;
+        call.space.request_bytes = call.room.request_bytes;
+        call.space.reply_bytes = call.room.reply_bytes;
+        call.request.word_count = quick->param_count;
+        call.request.frame_bytes = out->frame_bytes;
+        call.request.reply_fixed = REPLY_FIXED;
+        call.request.reply_bytes_max = call.room.reply_bytes;
+        memcpy(call.request.words, out->words, quick->param_count * sizeof out->words[0]);
+    }
     return call_end(&call, CLOCK_NEVER, ret_result);
 }
 
-static int exchange(struct cordon_session *session, const struct cordon_function *function,
-                    const struct lane_message *message, const struct cordon_value *args,
-                    uint64_t deadline_ns, struct cordon_result *ret_result)
+/* The room, if there is one, is given back in any case but QUICK_NOT. */
+static int exchange(const struct outgoing *out, const struct lane_message *message,
+                    struct cordon_result *ret_result)
 {
+    struct cordon_session *session = out->session;
     struct station *station = session->station;
     struct lane_event event;
     uint32_t seq;
-    if (lane_submit(station->lane, message, deadline_ns, true, &seq) != 0) {
+    if (lane_submit(station->lane, message, out->deadline_ns, true, &seq) != 0) {
         return QUICK_NOT;
     }
     session_count(&session->counts.calls);
-    int r = lane_await(station->lane, seq, deadline_ns, station_check, station, &event);
-    if (r != LANE_CAME || !quick_decode(function, &event, ret_result)) {
-        return end_generally(session, function, args, deadline_ns, seq,
-                             r == LANE_CAME ? &event : NULL, ret_result);
+    int r = lane_await(station->lane, seq, out->deadline_ns, station_check, station, &event);
+    if (r != LANE_CAME || !quick_decode(out->function, &event, ret_result)) {
+        return end_generally(out, seq, r == LANE_CAME ? &event : NULL, ret_result);
+    }
+    if (out->room) {
+        lane_room_free(station->lane, &out->room->lane);
     }
     lane_collect(station->lane, seq);
     session_count(&session->counts.ended[CORDON_DONE]);
-    PROBE2(outcome, function->id, CORDON_DONE);
+    PROBE2(outcome, out->function->id, CORDON_DONE);
     return CORDON_DONE;
+}
+
+static uint32_t align_frame(uint32_t at)
+{
+    return (at + FRAME_ALIGN - 1) & ~(FRAME_ALIGN - 1u);
+}
+
+/* Words, with places for the arrays; how long the frame gets. False: not so simple. */
+static bool lay_out(const struct cordon_session *session, const struct quick *quick,
+                    const struct cordon_value *args, uint64_t *ret_words, uint32_t *ret_bytes)
+{
+    uint32_t at = align_frame(sizeof(struct frame_header) + quick->param_count * 8u);
+    uint32_t limit = session->cell->options.call_bytes;
+    for (uint32_t i = 0; i < quick->param_count; i++) {
+        const struct quick_value *param = &quick->params[i];
+        if (param->kind == QUICK_LENGTH) {
+            /* The array's own position names its count: judged there, or no array at all. */
+            ret_words[i] = args[quick->params[param->of].position].count;
+            if (quick->params[param->of].kind != QUICK_BYTES || ret_words[i] > param->most) {
+                return false;
+            }
+        } else if (param->kind == QUICK_BYTES) {
+            const struct cordon_value *value = &args[param->position];
+            if (value->kind != CORDON_VALUE_MEMORY || value->count == 0 ||
+                value->count > (limit - at) / param->element_bytes ||
+                (session->arena && arena_check(session->arena, value->memory, 1))) {
+                return false;
+            }
+            ret_words[i] = at;
+            at = align_frame(at + (uint32_t)value->count * param->element_bytes);
+            if (at > limit) {
+                return false;
+            }
+        } else if (!encode_scalar(param, &args[param->position], &ret_words[i])) {
+            return false;
+        }
+    }
+    *ret_bytes = at;
+    return true;
+}
+
+static void write_frame(const struct cordon_function *function, const struct cordon_value *args,
+                        const uint64_t *words, uint32_t bytes, uint8_t *frame)
+{
+    const struct quick *quick = &function->quick;
+    struct frame_header header = {
+        .magic = FRAME_MAGIC,
+        .version = FRAME_VERSION,
+        .word_count = quick->param_count,
+        .frame_bytes = bytes,
+        .function_id = function->id,
+        .layout_hash = plan_header(function->plan)->layout_hash,
+        .reply_fixed = REPLY_FIXED,
+        .reply_bytes_max = REPLY_BYTES,
+    };
+    memcpy(frame, &header, sizeof header);
+    memcpy(frame + sizeof header, words, quick->param_count * sizeof words[0]);
+    for (uint32_t i = 0; i < quick->param_count; i++) {
+        const struct quick_value *param = &quick->params[i];
+        if (param->kind == QUICK_BYTES) {
+            const struct cordon_value *value = &args[param->position];
+            memcpy(frame + words[i], value->memory, value->count * param->element_bytes);
+        }
+    }
+}
+
+static int perform_bytes(struct cordon_session *session, const struct cordon_function *function,
+                         const struct cordon_value *args, uint64_t deadline_ns,
+                         struct cordon_result *ret_result)
+{
+    struct station *station = session->station;
+    uint64_t words[QUICK_PARAMS_MAX];
+    struct station_room room;
+    uint32_t bytes;
+    if (!lay_out(session, &function->quick, args, words, &bytes) ||
+        station_room_new(station, bytes, REPLY_BYTES, &room) != 0) {
+        return QUICK_NOT;
+    }
+    write_frame(function, args, words, bytes, room.request);
+    struct lane_message message = {
+        .verb = LANE_CALL_BYTES,
+        .tag = function->id,
+        .word_count = 2,
+        .words = {lane_place(room.lane.h_at, bytes), lane_place(room.lane.w_at, REPLY_BYTES)},
+    };
+    struct outgoing out = {.session = session,
+                           .function = function,
+                           .args = args,
+                           .deadline_ns = deadline_ns,
+                           .room = &room,
+                           .words = words,
+                           .frame_bytes = bytes};
+    int r = exchange(&out, &message, ret_result);
+    if (r == QUICK_NOT) {
+        station_room_free(station, &room);
+    }
+    return r;
+}
+
+static int perform_words(struct cordon_session *session, const struct cordon_function *function,
+                         const struct cordon_value *args, size_t count, uint64_t deadline_ns,
+                         struct cordon_result *ret_result)
+{
+    struct lane_message message;
+    struct outgoing out = {
+        .session = session, .function = function, .args = args, .deadline_ns = deadline_ns};
+    return quick_encode(function, args, count, &message) ? exchange(&out, &message, ret_result)
+                                                         : QUICK_NOT;
 }
 
 int quick_perform(struct cordon_session *session, const struct cordon_function *function,
                   const struct cordon_value *args, size_t count, uint64_t deadline_ns,
                   struct cordon_result *ret_result)
 {
-    struct lane_message message;
-    if (!quick_encode(function, args, count, &message) || !session_try_enter(session)) {
+    const struct quick *quick = &function->quick;
+    if (!quick->able || count != quick->passed_count || !session_try_enter(session)) {
         return QUICK_NOT;
     }
     int r = QUICK_NOT;
     if (quick_is_ready(session, function) && !session->pending) {
-        r = exchange(session, function, &message, args, deadline_ns, ret_result);
+        r = quick->bytes ? perform_bytes(session, function, args, deadline_ns, ret_result)
+                         : perform_words(session, function, args, count, deadline_ns, ret_result);
     }
     session_leave(session);
     return r;

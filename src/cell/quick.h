@@ -3,9 +3,10 @@
 #define CELL_QUICK_H
 
 /*
- * Quick calls: functions of nothing but plain scalars, on a session that is ready for them, without the
- * general call's rooms, hooks and plans. Whatever is not plain - another thread in the session, a
- * worker to start, a value that does not fit, a callback, a verdict - goes the general way.
+ * Quick calls: functions of plain scalars and constant arrays, on a session that is ready for them,
+ * without the general call's hooks and walks through the plan. Whatever is not plain - another thread in
+ * the session, a worker to start, a value that does not fit, a callback, a verdict - goes the general
+ * way.
  *
  * Bought: about 450 of 1,070 instructions of the host's side of add(int, int), 40 to 60 ns of its 110
  * (callgrind at level thread; `cordon bench add`).
@@ -21,27 +22,36 @@
 struct call;
 struct cordon_session;
 
-/* A scalar, as a quick call wants it. */
+/* A parameter, or the result, as a quick call wants it. */
 enum quick_kind {
     QUICK_NOTHING = 0,
     QUICK_INT,
     QUICK_UINT,
     QUICK_F32,
     QUICK_F64,
+    QUICK_BYTES,  /* a constant array of plain elements, as long as one QUICK_LENGTH says */
+    QUICK_LENGTH, /* filled in: the element count of parameter `of` */
 };
 
-struct quick_scalar {
+struct quick_value {
     enum quick_kind kind;
     int64_t least;
     uint64_t most;
+    uint32_t element_bytes; /* BYTES */
+    uint8_t of;             /* LENGTH */
+    uint8_t position;       /* among the arguments; LENGTH has none */
 };
+
+#define QUICK_PARAMS_MAX CORDON_PLAN_MAILBOX_WORDS
 
 /* What is known of a function at its binding. */
 struct quick {
     bool able;
-    uint8_t count;
-    struct quick_scalar args[CORDON_PLAN_MAILBOX_WORDS];
-    struct quick_scalar result;
+    bool bytes; /* has arrays: a frame in memory travels */
+    uint8_t param_count;
+    uint8_t passed_count;
+    struct quick_value params[QUICK_PARAMS_MAX];
+    struct quick_value result;
 };
 
 void quick_prepare(struct quick *quick, const struct plan *plan,
@@ -50,7 +60,7 @@ void quick_prepare(struct quick *quick, const struct plan *plan,
 /* The session has a worker behind a lane that knows the function. */
 bool quick_is_ready(const struct cordon_session *session, const struct cordon_function *function);
 
-/* The call's message. False: not of this kind, or a value that does not simply fit. */
+/* The message of a call of only words. False: not of this kind, or a value that does not simply fit. */
 bool quick_encode(const struct cordon_function *function, const struct cordon_value *args,
                   size_t count, struct lane_message *ret_message);
 

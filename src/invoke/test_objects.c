@@ -319,6 +319,62 @@ static void test_stream_is_fed_through_pointers_of_a_resident_object(void **stat
     rig_free(rig);
 }
 
+#define ADDRESSES                                                                                  \
+    "struct addrinfo { int flags; int family; int socktype; int protocol; socklen_t addrlen;"      \
+    " const void addr[addrlen]; const char *canonname; struct addrinfo *next; };"
+
+/* Offsets on every platform with pointers of 8 bytes. */
+#define AT_ADDRESS 24
+#define AT_NAME    32
+#define AT_NEXT    40
+
+static void test_given_structs_are_read_and_followed_until_they_are_released(void **state)
+{
+    struct rig *rig = *state;
+    struct frame_result result;
+    struct engine_reply reply;
+    uint8_t bytes[4096];
+    struct cordon_handle list = {0};
+    const int hints[12] = {0x404, 0, 1}; /* numeric; one entry */
+    uint32_t find_fn =
+        rig_bind(rig, ADDRESSES "int getaddrinfo(const char *node, const char *service,"
+                                " const struct addrinfo *hints, out resident struct addrinfo **r)");
+    uint32_t free_fn =
+        rig_bind(rig, ADDRESSES "void freeaddrinfo(release resident struct addrinfo *res)");
+    assert_int_equal(rig_number(rig, find_fn,
+                                RIG_ARGS(cordon_string("127.0.0.1"), cordon_string("80"),
+                                         cordon_in(hints, 1), cordon_out(&list, 1))),
+                     0);
+    uint64_t words[5] = {word_of(cordon_object(list)), list.tag, 0, 48};
+    assert_int_equal(rig_verb(rig, ENGINE_RESIDENT_READ, words, 4, NULL, 0, bytes, &reply), 0);
+    static const uint8_t zeros[24];
+    assert_memory_equal(bytes + AT_ADDRESS, zeros, 24); /* no pointer is shown */
+    assert_int_equal(bytes[16], 16);
+    words[2] = AT_ADDRESS;
+    words[3] = 4;
+    words[4] = 4;
+    assert_int_equal(rig_verb(rig, ENGINE_RESIDENT_FETCH, words, 5, NULL, 0, bytes, &reply), 0);
+    assert_int_equal(reply.reply_bytes, 4);
+    assert_memory_equal(bytes, "\x7f\0\0\1", 4);
+    words[4] = 13;
+    assert_int_equal(rig_verb(rig, ENGINE_RESIDENT_FETCH, words, 5, NULL, 0, bytes, &reply),
+                     -EINVAL);
+    words[2] = AT_NAME;
+    assert_int_equal(rig_verb(rig, ENGINE_RESIDENT_FETCH, words, 5, NULL, 0, bytes, &reply),
+                     -ENOENT);
+    assert_int_equal(rig_verb(rig, ENGINE_RESIDENT_FOLLOW, words, 3, NULL, 0, bytes, &reply),
+                     -EINVAL); /* leads to a string */
+    words[2] = AT_NEXT - 1;
+    assert_int_equal(rig_verb(rig, ENGINE_RESIDENT_FOLLOW, words, 3, NULL, 0, bytes, &reply),
+                     -EINVAL);
+    words[2] = AT_NEXT;
+    assert_int_equal(rig_verb(rig, ENGINE_RESIDENT_FOLLOW, words, 3, NULL, 0, bytes, &reply), 0);
+    assert_int_equal(reply.words[0], 0); /* the end of the list */
+    assert_int_equal(rig_call(rig, free_fn, RIG_ARGS(cordon_object(list)), &result), 0);
+    assert_int_equal(rig_verb(rig, ENGINE_RESIDENT_FOLLOW, words, 3, NULL, 0, bytes, &reply),
+                     -ESTALE);
+}
+
 static void test_resident_requests_outside_the_object_are_refused(void **state)
 {
     struct rig *rig = *state;
@@ -392,6 +448,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_handle_of_another_type_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_regex_lives_in_a_resident_object, set_up, tear_down),
         cmocka_unit_test(test_stream_is_fed_through_pointers_of_a_resident_object),
+        cmocka_unit_test_setup_teardown(
+            test_given_structs_are_read_and_followed_until_they_are_released, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_resident_requests_outside_the_object_are_refused,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_writes_leave_pointers_of_a_resident_object_alone,

@@ -211,6 +211,12 @@ static void check_too_big(const char *text, const char *limit)
 static void test_limits_of_plans_are_reached_and_named(void **state)
 {
     (void)state;
+    char cases[16384] = "struct s { int t; union { ";
+    for (unsigned i = 0; i <= CORDON_PLAN_CASES_MAX; i++) {
+        (void)sprintf(cases + strlen(cases), "case %u: int m%u; ", i, i);
+    }
+    strcat(cases, "} u switch(t); };");
+    check_too_big(cases, "CORDON_PLAN_CASES_MAX");
     check_too_big("struct s { char a[0x7fffffff]; };", "CORDON_PLAN_TYPE_SIZE_MAX");
     char length[1024] = "void f(int n, const int v[";
     for (unsigned i = 0; i < CORDON_PLAN_CODE_STACK_MAX; i++) {

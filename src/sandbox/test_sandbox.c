@@ -271,7 +271,7 @@ static void claim_library_folder(void)
     char path[sizeof secret_folder + 8];
     (void)snprintf(path, sizeof path, "%s/libx.so", secret_folder);
     OWN_FD before = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-    CLAIM(chdir("/usr") == 0 && privileges_forbid_new() == 0);
+    CLAIM(before >= 0 && chdir("/usr") == 0 && privileges_forbid_new() == 0);
     struct landlock_wish wish = {.library = path};
     CLAIM(landlock_apply(&wish) == 0);
     CLAIM(open(path, O_RDONLY) >= 0);

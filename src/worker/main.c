@@ -124,7 +124,7 @@ static void explain(void *context, const char *symbol, struct message *why)
 }
 
 /* Native frames lie on the stack: there is no way back through them. */
-static _Noreturn void leave(void *context, enum serve_leave why)
+static __attribute__((noreturn)) void leave(void *context, enum serve_leave why)
 {
     (void)context;
     _exit(why == SERVE_BROKEN ? START_EXIT_BROKEN_LANE : 0);

@@ -189,8 +189,8 @@ static void call_structs(struct field *field)
     void *second = pieces[1].base = malloc(24);
     pieces[0].size = 40;
     pieces[1].size = 24;
-    const struct cordon_value args[] = {cordon_out(pieces, 2), cordon_uint(2)};
-    if (call(field, "gather", args, 2, &result) == CORDON_DONE) {
+    const struct cordon_value args[] = {cordon_out(pieces, 2)};
+    if (call(field, "gather", args, 1, &result) == CORDON_DONE) {
         for (int i = 0; i < 2; i++) {
             uint8_t *base = pieces[i].base;
             uint8_t *begin = i ? second : first;
@@ -207,9 +207,9 @@ static void call_callbacks(struct field *field)
     struct cordon_result result;
     int numbers[] = {3, 1, 2};
     struct cordon_value callback = cordon_function_pointer(field->callback);
-    const struct cordon_value sort[] = {cordon_out(numbers, 3), cordon_uint(3), callback};
+    const struct cordon_value sort[] = {cordon_out(numbers, 3), callback};
     const struct cordon_value ask[] = {cordon_uint(48), callback};
-    (void)call(field, "sort", sort, 3, &result);
+    (void)call(field, "sort", sort, 2, &result);
     (void)call(field, "ask", ask, 2, &result);
     (void)call(field, "each", &callback, 1, &result);
     (void)call(field, "keep", &callback, 1, &result);
@@ -222,7 +222,7 @@ static void call_batch(struct field *field)
     int numbers[] = {3, 1, 2};
     uint32_t count = 0;
     struct cordon_value arg = cordon_int(1);
-    const struct cordon_value args[] = {cordon_out(numbers, 3), cordon_uint(3),
+    const struct cordon_value args[] = {cordon_out(numbers, 3),
                                         cordon_function_pointer(field->callback)};
     uint64_t begin_ns = clock_now_ns();
     if (cordon_bind(field->cell, "sort", CORDON_BEST_EFFORT, &sort, NULL) != 0) {
@@ -231,7 +231,7 @@ static void call_batch(struct field *field)
     for (int i = 0; i < 12; i++) {
         bool sorts = sort && i % 4 == 3;
         int r = cordon_submit(field->session, sorts ? sort : field->number, sorts ? args : &arg,
-                              sorts ? 3 : 1, CORDON_DEFAULT, &pending[count], NULL);
+                              sorts ? 2 : 1, CORDON_DEFAULT, &pending[count], NULL);
         assert_true(r >= -4095 && r <= 7);
         count += r == 0;
     }

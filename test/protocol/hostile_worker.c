@@ -505,8 +505,10 @@ static void serve(struct enemy *enemy, const struct mode *mode)
     } else if (enemy->verb != LANE_CALLBACK_RETURN && enemy->tag == enemy->keeper_id) {
         enemy->keeps = true;
     }
-    bind = bind && !(mode->when == AT_CALLS_LATER && enemy->keeps);
-    if (mode->when == AT_CALLS_LATER && !enemy->keeps && !hello && !bind) {
+    bool later = mode->when == AT_CALLS_LATER;
+    bind = bind && !(later && enemy->keeps);
+    if (later && enemy->depth == 0 && enemy->verb != LANE_CALLBACK_RETURN &&
+        enemy->tag < ENGINE_VERBS) {
         play_honest(enemy);
     } else if (enemy->verb != LANE_CALLBACK_RETURN && (hello || bind)) {
         const uint64_t words[LANE_WORDS] = {ENGINE_PROTOCOL, 0, (uint64_t)getpid()};
