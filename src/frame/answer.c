@@ -17,19 +17,23 @@ struct answerer {
 };
 
 /* A pointer into parameter `within` as offset + 1. */
+/* Offset + 1 of @native in the argument that it belongs to; 0: it does not lie there. */
+static uint64_t within_offset(const struct frame_call *call, const struct cordon_plan_type *type,
+                              uint64_t native)
+{
+    uint32_t index = type->within;
+    bool inside = index < plan_function(call->plan, call->function)->param_count && call->scratch &&
+                  call->storage[index] != 0 && native >= call->storage[index] &&
+                  native - call->storage[index] <= call->scratch->param_bytes[index];
+    return inside ? native - call->storage[index] + 1 : 0;
+}
+
 static int within_word(const struct answerer *answerer, const struct cordon_plan_type *type,
                        uint64_t native, uint64_t *ret_word)
 {
     const struct frame_call *call = answerer->call;
-    uint32_t index = type->within;
-    *ret_word = 0;
-    if (native == 0) {
-        return 0;
-    }
-    if (index < answerer->function->param_count && call->scratch && call->storage[index] != 0 &&
-        native >= call->storage[index] &&
-        native - call->storage[index] <= call->scratch->param_bytes[index]) {
-        *ret_word = native - call->storage[index] + 1;
+    *ret_word = within_offset(call, type, native);
+    if (native == 0 || *ret_word != 0) {
         return 0;
     }
     return message_set(answerer->why, -ERANGE,
@@ -169,6 +173,8 @@ static int answer_spot(void *context, const struct frame_spot *spot)
     if (spot->type->kind == CORDON_PLAN_HANDLE) {
         r = object_to_word(image->call->hooks, image->call->plan, spot->type,
                            pointer_from_word(native), &word);
+    } else if (spot->type->kind == CORDON_PLAN_WITHIN) {
+        word = within_offset(image->call, spot->type, native);
     } else if (native != 0) {
         bool inside = !spot->other && original != 0 && native >= original &&
                       native - original <= word_at(block->extents + at);

@@ -36,6 +36,17 @@ static void find_variadic(struct decoder *decoder)
     }
 }
 
+bool decode_is_within(const struct decoder *decoder, const struct cordon_plan_type *type,
+                      uint64_t word)
+{
+    if (word == 0 || type->within >= decoder->function->param_count) {
+        return true;
+    }
+    const struct cordon_plan_param *base =
+        plan_function_param(decoder->plan, decoder->function, type->within);
+    return word - 1 <= decode_argument_bytes(decoder, type->within, argument_of(decoder, base));
+}
+
 /* Whether reply word @word can be what a @type is. A pointer within must lie in its argument. */
 static int judge_word(const struct decoder *decoder, const struct cordon_plan_type *type,
                       uint64_t word)
@@ -43,15 +54,9 @@ static int judge_word(const struct decoder *decoder, const struct cordon_plan_ty
     if (!scalar_fits(type->kind, word)) {
         return lies(decoder, "holds a number beyond its type");
     }
-    if (type->kind == CORDON_PLAN_WITHIN && word != 0 &&
-        type->within < decoder->function->param_count) {
-        const struct cordon_plan_param *base =
-            plan_function_param(decoder->plan, decoder->function, type->within);
-        if (word - 1 > decode_argument_bytes(decoder, type->within, argument_of(decoder, base))) {
-            return lies(decoder, "points outside the argument that it belongs to");
-        }
-    }
-    return 0;
+    return type->kind == CORDON_PLAN_WITHIN && !decode_is_within(decoder, type, word)
+               ? lies(decoder, "points outside the argument that it belongs to")
+               : 0;
 }
 
 /* Judge every word, and copy what is DYNAMIC, before anything of the caller's is written. */

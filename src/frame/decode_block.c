@@ -200,7 +200,8 @@ static int decode_member(const struct image_decoder *image, const struct frame_s
         memcpy(member, &object, sizeof object);
         break;
     case CORDON_PLAN_WITHIN:
-        put_word(member, word - 1);
+        /* A place outside is none. */
+        put_word(member, decode_is_within(image->decoder, spot->type, word) ? word - 1 : UINT64_MAX);
         break;
     default: /* callbacks stay what the caller made them */
         if (!image->request || spot->other) {
