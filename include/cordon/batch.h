@@ -49,8 +49,7 @@ CORDON_API CORDON_MUST_USE int cordon_collect(struct cordon_pending *pending, ui
  * Find a call that has ended (its cordon_collect() will not wait); waits until @until_ns for one.
  * Returns 0, -ETIME, -ENOENT when none is in flight.
  */
-CORDON_API CORDON_MUST_USE int cordon_collect_any(struct cordon_session *session,
-                                                  uint64_t until_ns,
+CORDON_API CORDON_MUST_USE int cordon_collect_any(struct cordon_session *session, uint64_t until_ns,
                                                   struct cordon_pending **ret_pending);
 
 /*

@@ -45,20 +45,20 @@ enum cordon_policy {
 
 /* What a cell promises, as bits: cordon_cell_isolation(). */
 enum cordon_isolation {
-    CORDON_SURVIVES_CRASH = 1u << 0,   /* a fault or abort() in the library is an outcome */
-    CORDON_SURVIVES_EXIT = 1u << 1,    /* exit() and _exit() in the library are an outcome */
-    CORDON_SURVIVES_OVERFLOW = 1u << 2, /* so is a stack overflow */
+    CORDON_SURVIVES_CRASH = 1u << 0,      /* a fault or abort() in the library is an outcome */
+    CORDON_SURVIVES_EXIT = 1u << 1,       /* exit() and _exit() in the library are an outcome */
+    CORDON_SURVIVES_OVERFLOW = 1u << 2,   /* so is a stack overflow */
     CORDON_RETURNS_AT_DEADLINE = 1u << 3, /* the caller has its answer when the deadline passes */
-    CORDON_ENDS_LOOPS = 1u << 4,       /* and what still runs is ended, nothing is left behind */
-    CORDON_SEPARATE_MEMORY = 1u << 5,  /* the library cannot write this process's memory */
+    CORDON_ENDS_LOOPS = 1u << 4,          /* and what still runs is ended, nothing is left behind */
+    CORDON_SEPARATE_MEMORY = 1u << 5,     /* the library cannot write this process's memory */
     CORDON_SEPARATE_SIGNALS = 1u << 6, /* nor change its signal actions, fds, locale, environment */
     CORDON_HEALS = 1u << 7,            /* the next call after a crash is served by a fresh worker */
     CORDON_NO_PROCESSES = 1u << 8,     /* the library cannot start processes */
     CORDON_NO_NETWORK = 1u << 9,
-    CORDON_NO_WRITES = 1u << 10,       /* it cannot write files */
-    CORDON_NO_ORPHANS = 1u << 11,      /* the kernel ends workers with their keeper (PID namespace) */
-    CORDON_UNPRIVILEGED = 1u << 12,    /* workers have no capability and no way to get one */
-    CORDON_BEST_EFFORT = 1u << 30,     /* in a requirement: take what the level gives */
+    CORDON_NO_WRITES = 1u << 10,    /* it cannot write files */
+    CORDON_NO_ORPHANS = 1u << 11,   /* the kernel ends workers with their keeper (PID namespace) */
+    CORDON_UNPRIVILEGED = 1u << 12, /* workers have no capability and no way to get one */
+    CORDON_BEST_EFFORT = 1u << 30,  /* in a requirement: take what the level gives */
 };
 
 /* Mechanisms that a cell must do without, for tests: as if the kernel lacked them. */
@@ -72,27 +72,30 @@ enum cordon_mechanism {
 
 /* Start from CORDON_CELL_OPTIONS; 0 and NULL mean the default. */
 struct cordon_cell_options {
-    size_t size;           /* sizeof(struct cordon_cell_options) */
-    const char *library;   /* soname as the dynamic loader finds it, or a path; NULL: from the
+    size_t size;                /* sizeof(struct cordon_cell_options) */
+    const char *library;        /* soname as the dynamic loader finds it, or a path; NULL: from the
                               interface; "": the C library itself */
     const char *interface_text; /* declarations; copied. Functions are then bound by name */
     const char *interface_name; /* what errors call them; default "interface" */
     enum cordon_level level;
     enum cordon_policy policy;
-    uint32_t workers;      /* most workers for calls without a session: default 5, 1 to 256 */
-    uint32_t sessions;     /* most explicit sessions: default 64 */
-    uint64_t deadline_ms;  /* of calls that give none: default 3000 */
-    uint64_t start_ms;     /* a worker must have loaded the library by then: default 10000 */
-    uint64_t memory_bytes; /* address space a worker may add: default 2 GiB */
-    uint32_t call_bytes;   /* most bytes of one call, each way: default 64 MiB */
-    uint64_t arena_bytes;  /* arena of each session: default none */
-    bool events;           /* completions make cordon_session_event_fd() readable */
-    uint32_t require;      /* enum cordon_isolation: refuse to open without */
-    uint32_t without;      /* enum cordon_mechanism */
+    uint32_t workers;        /* most workers for calls without a session: default 5, 1 to 256 */
+    uint32_t sessions;       /* most explicit sessions: default 64 */
+    uint64_t deadline_ms;    /* of calls that give none: default 3000 */
+    uint64_t start_ms;       /* a worker must have loaded the library by then: default 10000 */
+    uint64_t memory_bytes;   /* address space a worker may add: default 2 GiB */
+    uint32_t call_bytes;     /* most bytes of one call, each way: default 64 MiB */
+    uint64_t arena_bytes;    /* arena of each session: default none */
+    bool events;             /* completions make cordon_session_event_fd() readable */
+    uint32_t require;        /* enum cordon_isolation: refuse to open without */
+    uint32_t without;        /* enum cordon_mechanism */
     const char *keeper_path; /* default: the copy inside the library */
     const char *worker_path;
 };
-#define CORDON_CELL_OPTIONS {sizeof(struct cordon_cell_options)}
+#define CORDON_CELL_OPTIONS                                                                        \
+    {                                                                                              \
+        sizeof(struct cordon_cell_options)                                                         \
+    }
 
 /*
  * Open a cell and load its library.
@@ -119,11 +122,11 @@ CORDON_API uint32_t cordon_cell_isolation(const struct cordon_cell *cell);
 CORDON_API const char *cordon_isolation_name(uint32_t bit);
 
 struct cordon_cell_stats {
-    uint64_t calls;   /* begun */
-    uint64_t ended[8]; /* by enum cordon_outcome */
-    uint64_t refused; /* arguments that did not fit */
-    uint32_t workers; /* alive now */
-    uint32_t started; /* ever */
+    uint64_t calls;       /* begun */
+    uint64_t ended[8];    /* by enum cordon_outcome */
+    uint64_t refused;     /* arguments that did not fit */
+    uint32_t workers;     /* alive now */
+    uint32_t started;     /* ever */
     uint32_t quarantined; /* threads that never came back (level thread) */
 };
 

@@ -4,7 +4,7 @@
 
 /* Marks of the public functions: visible from the library; a result that must be looked at. */
 #if defined(__GNUC__)
-#define CORDON_API __attribute__((visibility("default")))
+#define CORDON_API      __attribute__((visibility("default")))
 #define CORDON_MUST_USE __attribute__((warn_unused_result))
 #else
 #define CORDON_API

@@ -17,8 +17,8 @@ extern "C" {
 
 struct cordon_function;
 
-#define CORDON_NEVER UINT64_MAX /* a deadline that never passes */
-#define CORDON_DEFAULT 0u       /* the cell's deadline_ms from now */
+#define CORDON_NEVER   UINT64_MAX /* a deadline that never passes */
+#define CORDON_DEFAULT 0u         /* the cell's deadline_ms from now */
 
 /*
  * Bind a function.

@@ -19,9 +19,9 @@
 
 #include <stdint.h>
 
-#define CORDON_PLAN_MAGIC 0x4e4c5043u /* "CPLN" */
+#define CORDON_PLAN_MAGIC   0x4e4c5043u /* "CPLN" */
 #define CORDON_PLAN_VERSION 1u
-#define CORDON_PLAN_NONE 0xffffffffu    /* no such type, name or code */
+#define CORDON_PLAN_NONE    0xffffffffu /* no such type, name or code */
 #define CORDON_PLAN_NO_WORD 0xffffu     /* nothing travels in this direction */
 
 enum cordon_plan_abi {
@@ -33,9 +33,9 @@ enum cordon_plan_abi {
 struct cordon_plan_header {
     uint32_t magic;
     uint16_t version;
-    uint16_t abi;         /* enum cordon_plan_abi */
-    uint32_t plan_bytes;  /* all of it, this header included */
-    uint32_t root_type;   /* of a plan that only describes a type: its index; else CORDON_PLAN_NONE */
+    uint16_t abi;        /* enum cordon_plan_abi */
+    uint32_t plan_bytes; /* all of it, this header included */
+    uint32_t root_type; /* of a plan that only describes a type: its index; else CORDON_PLAN_NONE */
     uint64_t layout_hash; /* FNV-1a 64 over all bytes of the plan with this field zero */
     uint32_t functions_at;
     uint32_t function_count; /* [0] is the function itself, the others are its callbacks' shapes */
@@ -75,7 +75,7 @@ enum cordon_plan_kind {
     CORDON_PLAN_TOKEN,    /* void * without a length: an opaque number, never followed by Cordon */
     CORDON_PLAN_WITHIN,   /* a pointer into parameter `within`: an offset in bytes, or NULL */
     CORDON_PLAN_VARARGS,  /* `...` or va_list: values that carry their own types */
-    CORDON_PLAN_UNION,    /* member of a struct, or array of them: one of its fields is in use, which
+    CORDON_PLAN_UNION, /* member of a struct, or array of them: one of its fields is in use, which
                              the struct's integer field number `within` tells */
     CORDON_PLAN_KIND_COUNT,
 };
@@ -87,28 +87,30 @@ enum cordon_plan_direction {
 };
 
 enum cordon_plan_type_flags {
-    CORDON_PLAN_NULLABLE = 1u << 0,   /* NULL is a fitting value */
-    CORDON_PLAN_SECRET = 1u << 1,     /* masked in reports */
-    CORDON_PLAN_OWNED = 1u << 2,      /* copied, then freed by the function named by `releaser` */
-    CORDON_PLAN_RELEASE = 1u << 3,    /* HANDLE: the call ends this handle */
-    CORDON_PLAN_STATIC = 1u << 4,     /* HANDLE result: the same object each time, same handle */
-    CORDON_PLAN_BORROWED = 1u << 5,   /* HANDLE: ends with the handle in parameter `within` */
-    CORDON_PLAN_KEPT = 1u << 6,       /* library keeps the pointer: see keep */
-    CORDON_PLAN_RESIDENT = 1u << 7,   /* HANDLE: object declared by the caller, fields of target known */
-    CORDON_PLAN_TEXT = 1u << 8,       /* POINTER, ARRAY: elements are plain `char`, shown as text */
+    CORDON_PLAN_NULLABLE = 1u << 0, /* NULL is a fitting value */
+    CORDON_PLAN_SECRET = 1u << 1,   /* masked in reports */
+    CORDON_PLAN_OWNED = 1u << 2,    /* copied, then freed by the function named by `releaser` */
+    CORDON_PLAN_RELEASE = 1u << 3,  /* HANDLE: the call ends this handle */
+    CORDON_PLAN_STATIC = 1u << 4,   /* HANDLE result: the same object each time, same handle */
+    CORDON_PLAN_BORROWED = 1u << 5, /* HANDLE: ends with the handle in parameter `within` */
+    CORDON_PLAN_KEPT = 1u << 6,     /* library keeps the pointer: see keep */
+    CORDON_PLAN_RESIDENT =
+        1u << 7,                /* HANDLE: object declared by the caller, fields of target known */
+    CORDON_PLAN_TEXT = 1u << 8, /* POINTER, ARRAY: elements are plain `char`, shown as text */
     CORDON_PLAN_NULL_ENDED = 1u << 9, /* POINTER to pointers that ends with NULL: T *a[null] */
     CORDON_PLAN_VA_LIST = 1u << 10,   /* VARARGS: passed as va_list */
     CORDON_PLAN_ENUM = 1u << 11,      /* I32/U32..: has enumerators: first, count */
-    CORDON_PLAN_CONST = 1u << 12,     /* target declared const: an IN buffer is passed in place, read-only */
-    CORDON_PLAN_ESCAPE = 1u << 13,    /* CALLBACK: the built-in `escape`, which does not return */
+    CORDON_PLAN_CONST =
+        1u << 12, /* target declared const: an IN buffer is passed in place, read-only */
+    CORDON_PLAN_ESCAPE = 1u << 13, /* CALLBACK: the built-in `escape`, which does not return */
 };
 
 /* How long the library keeps a pointer (types with CORDON_PLAN_KEPT). */
 enum cordon_plan_keep {
-    CORDON_PLAN_KEEP_CALL = 0,    /* not kept */
-    CORDON_PLAN_KEEP_NEXT,        /* kept(until next): until the same parameter is passed again for the same handle */
-    CORDON_PLAN_KEEP_RELEASE,     /* kept(until release h): until the handle in parameter `within` ends */
-    CORDON_PLAN_KEEP_SESSION,     /* kept or kept(until close): until the session ends */
+    CORDON_PLAN_KEEP_CALL = 0, /* not kept */
+    CORDON_PLAN_KEEP_NEXT, /* kept(until next): until the same parameter is passed again for the same handle */
+    CORDON_PLAN_KEEP_RELEASE, /* kept(until release h): until the handle in parameter `within` ends */
+    CORDON_PLAN_KEEP_SESSION, /* kept or kept(until close): until the session ends */
 };
 
 /* 56 bytes. Sizes and alignments are those of the C object: 8 for every kind of pointer. */
@@ -120,11 +122,11 @@ struct cordon_plan_type {
     uint32_t flags; /* enum cordon_plan_type_flags */
     uint32_t size;
     uint32_t align;
-    uint32_t target;   /* type or function index, by kind; else CORDON_PLAN_NONE */
-    uint32_t first;    /* STRUCT, UNION: first field; ENUM: first enumerator */
-    uint32_t count;    /* STRUCT, UNION: fields; ENUM: enumerators; ARRAY: elements */
-    uint32_t code;     /* POINTER, STRING: offset of the count's code in the code table, or NONE */
-    uint32_t within;   /* WITHIN, BORROWED, KEEP_RELEASE: parameter index in the same function; UNION:
+    uint32_t target; /* type or function index, by kind; else CORDON_PLAN_NONE */
+    uint32_t first;  /* STRUCT, UNION: first field; ENUM: first enumerator */
+    uint32_t count;  /* STRUCT, UNION: fields; ENUM: enumerators; ARRAY: elements */
+    uint32_t code;   /* POINTER, STRING: offset of the count's code in the code table, or NONE */
+    uint32_t within; /* WITHIN, BORROWED, KEEP_RELEASE: parameter index in the same function; UNION:
                           index, within the struct that it lies in, of the selecting field; or NONE */
     uint32_t releaser; /* OWNED: name offset of the function that frees it */
     uint32_t name;     /* tag, typedef or spelled-out name */
@@ -141,7 +143,8 @@ struct cordon_plan_field {
     uint32_t type;
     uint32_t offset; /* bytes from the struct's start; UNION: 0 */
     uint32_t flags;  /* enum cordon_plan_field_flags */
-    uint32_t filled_by; /* FILLED: index, within the struct, of the pointer field whose count this is;
+    uint32_t
+        filled_by; /* FILLED: index, within the struct, of the pointer field whose count this is;
                            CASE: low half of the selector's value */
     uint32_t value_high; /* CASE: its high half; else 0 */
 };
@@ -152,7 +155,8 @@ struct cordon_plan_field {
  * struct that the union lies in.
  */
 enum cordon_plan_field_flags {
-    CORDON_PLAN_FIELD_FILLED = 1u << 0, /* only gives the length of what goes in behind another field */
+    CORDON_PLAN_FIELD_FILLED =
+        1u << 0, /* only gives the length of what goes in behind another field */
     CORDON_PLAN_FIELD_CASE = 1u << 1,
     CORDON_PLAN_FIELD_DEFAULT = 1u << 2,
 };
@@ -165,7 +169,8 @@ struct cordon_plan_enumerator {
 };
 
 enum cordon_plan_param_flags {
-    CORDON_PLAN_FILLED = 1u << 0, /* only gives input lengths: Cordon fills it in, callers do not pass it */
+    CORDON_PLAN_FILLED =
+        1u << 0, /* only gives input lengths: Cordon fills it in, callers do not pass it */
 };
 
 /*
@@ -197,31 +202,34 @@ enum cordon_plan_passing {
 struct cordon_plan_param {
     uint32_t name;
     uint32_t type;
-    uint32_t flags;     /* enum cordon_plan_param_flags */
-    uint32_t filled_by; /* FILLED: parameter whose element count this one is; others sharing it must agree */
-    uint16_t passing;   /* enum cordon_plan_passing */
-    uint16_t in_word;   /* index of the request word, or CORDON_PLAN_NO_WORD */
-    uint16_t out_word;  /* index of the reply word, or CORDON_PLAN_NO_WORD */
-    uint16_t position;  /* among the parameters that callers pass; NO_WORD if FILLED */
+    uint32_t flags; /* enum cordon_plan_param_flags */
+    uint32_t
+        filled_by; /* FILLED: parameter whose element count this one is; others sharing it must agree */
+    uint16_t passing;  /* enum cordon_plan_passing */
+    uint16_t in_word;  /* index of the request word, or CORDON_PLAN_NO_WORD */
+    uint16_t out_word; /* index of the reply word, or CORDON_PLAN_NO_WORD */
+    uint16_t position; /* among the parameters that callers pass; NO_WORD if FILLED */
     uint32_t reserved[2];
 };
 
 enum cordon_plan_function_flags {
     CORDON_PLAN_VARIADIC = 1u << 0,  /* the last parameter is `...` */
     CORDON_PLAN_STATELESS = 1u << 1, /* may run on any worker of the cell */
-    CORDON_PLAN_FAILS = 1u << 2,     /* callbacks: `fails` is what it returns when the host's side failed */
-    CORDON_PLAN_MAILBOX = 1u << 3,   /* only words, at most 6 each way: no bytes travel */
-    CORDON_PLAN_NORETURN = 1u << 4,  /* callbacks: `escape` */
+    CORDON_PLAN_FAILS =
+        1u << 2, /* callbacks: `fails` is what it returns when the host's side failed */
+    CORDON_PLAN_MAILBOX = 1u << 3,  /* only words, at most 6 each way: no bytes travel */
+    CORDON_PLAN_NORETURN = 1u << 4, /* callbacks: `escape` */
 };
 
 /* 96 bytes. Parameters of one function are consecutive. */
 struct cordon_plan_function {
-    uint32_t name;        /* of callbacks: the parameter's name */
-    uint32_t symbol;      /* what to look up; equals name unless the interface says otherwise */
+    uint32_t name;   /* of callbacks: the parameter's name */
+    uint32_t symbol; /* what to look up; equals name unless the interface says otherwise */
     uint32_t first_param;
     uint32_t param_count;
-    uint32_t passed_count; /* parameters that callers pass: without FILLED ones, `...` counted once */
-    uint32_t flags;        /* enum cordon_plan_function_flags */
+    uint32_t
+        passed_count; /* parameters that callers pass: without FILLED ones, `...` counted once */
+    uint32_t flags;   /* enum cordon_plan_function_flags */
     uint16_t in_words;
     uint16_t out_words;
     uint32_t outer;   /* callbacks: index of the function whose parameters are in scope, or NONE */
@@ -260,14 +268,14 @@ enum cordon_plan_op {
 };
 
 /* Limits that a plan keeps; plan_validate() refuses more. */
-#define CORDON_PLAN_BYTES_MAX (1u << 20)
-#define CORDON_PLAN_PARAMS_MAX 64u     /* of one function */
-#define CORDON_PLAN_WORDS_MAX 66u      /* each way: the parameters, the result */
-#define CORDON_PLAN_MAILBOX_WORDS 6u
+#define CORDON_PLAN_BYTES_MAX      (1u << 20)
+#define CORDON_PLAN_PARAMS_MAX     64u /* of one function */
+#define CORDON_PLAN_WORDS_MAX      66u /* each way: the parameters, the result */
+#define CORDON_PLAN_MAILBOX_WORDS  6u
 #define CORDON_PLAN_CODE_STACK_MAX 16u
 #define CORDON_PLAN_CODE_BYTES_MAX 512u /* of one length */
-#define CORDON_PLAN_TYPE_SIZE_MAX (1u << 30)
-#define CORDON_PLAN_DEPTH_MAX 16u      /* types inside types */
-#define CORDON_PLAN_CASES_MAX 256u     /* of one union */
+#define CORDON_PLAN_TYPE_SIZE_MAX  (1u << 30)
+#define CORDON_PLAN_DEPTH_MAX      16u  /* types inside types */
+#define CORDON_PLAN_CASES_MAX      256u /* of one union */
 
 #endif

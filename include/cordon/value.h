@@ -43,8 +43,8 @@ struct cordon_callback; /* callback.h */
 enum cordon_value_kind {
     CORDON_VALUE_NULL = 0, /* NULL where a pointer is expected; no result where one could be */
     CORDON_VALUE_INT,      /* i */
-    CORDON_VALUE_UINT,     /* u; also bool, tokens, a result inside an argument (an offset in bytes) */
-    CORDON_VALUE_FLOAT,    /* f; float and double */
+    CORDON_VALUE_UINT,  /* u; also bool, tokens, a result inside an argument (an offset in bytes) */
+    CORDON_VALUE_FLOAT, /* f; float and double */
     CORDON_VALUE_MEMORY,   /* memory, count */
     CORDON_VALUE_HANDLE,   /* handle */
     CORDON_VALUE_CALLBACK, /* callback */

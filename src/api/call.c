@@ -36,9 +36,8 @@ static int perform(struct cordon_session *session, const struct cordon_function 
 {
     deadline_ns = resolve_deadline(session->cell, deadline_ns);
     int r = quick_perform(session, function, args, count, deadline_ns, ret_result);
-    return r != QUICK_NOT
-               ? r
-               : call_perform(session, function, args, count, deadline_ns, ret_result);
+    return r != QUICK_NOT ? r
+                          : call_perform(session, function, args, count, deadline_ns, ret_result);
 }
 
 /* Whatever happens, releasing the result is harmless. */

@@ -20,7 +20,8 @@ int cordon_interface_parse(const char *name, const char *text, size_t length,
         return message_set(text_of(ret_error), -EINVAL, "text and ret_interface must not be NULL");
     }
     struct interface *interface;
-    int r = interface_parse(name ? name : "prototype", text, length, &interface, text_of(ret_error));
+    int r =
+        interface_parse(name ? name : "prototype", text, length, &interface, text_of(ret_error));
     if (r == 0) {
         *ret_interface = (struct cordon_interface *)(void *)interface;
     }

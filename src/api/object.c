@@ -24,8 +24,7 @@ int cordon_object_read(struct cordon_session *session, struct cordon_handle hand
                        struct cordon_error *ret_error)
 {
     int r = cell_usable(session->cell, text_of(ret_error));
-    return r != 0 ? r
-                  : object_read(session, handle, member, ret_value, bytes, text_of(ret_error));
+    return r != 0 ? r : object_read(session, handle, member, ret_value, bytes, text_of(ret_error));
 }
 
 int cordon_object_write(struct cordon_session *session, struct cordon_handle handle,

@@ -40,9 +40,8 @@ int cordon_session_worker_pid(struct cordon_session *session)
     }
     /* The cell's lock, under which stations come and go; the session itself may be in a call. */
     (void)pthread_mutex_lock(&cell->lock);
-    int pid = session->station && !station_broken(session->station)
-                  ? worker_pid(session->station)
-                  : 0;
+    int pid =
+        session->station && !station_broken(session->station) ? worker_pid(session->station) : 0;
     (void)pthread_mutex_unlock(&cell->lock);
     return pid;
 }

@@ -7,9 +7,9 @@
 #include <stdint.h>
 #include <time.h>
 
-#define CLOCK_NEVER UINT64_MAX
+#define CLOCK_NEVER     UINT64_MAX
 #define CLOCK_SECOND_NS 1000000000ull
-#define CLOCK_MS_NS 1000000ull
+#define CLOCK_MS_NS     1000000ull
 
 static inline uint64_t clock_now_ns(void)
 {

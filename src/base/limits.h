@@ -7,29 +7,29 @@
  * reaches it, docs/limits.md lists it. Limits of a plan stand in cordon/plan.h.
  */
 
-#define LIMIT_PROTOTYPE_BYTES (256u * 1024u) /* text of one prototype or interface file */
-#define LIMIT_HEADER_BYTES (4u << 20)        /* text of a header that the preprocessor has read */
-#define LIMIT_PROTOTYPE_DEPTH 32u            /* nesting of declarators, types, expressions */
-#define LIMIT_INTERFACE_FUNCTIONS 4096u      /* functions of one interface */
-#define LIMIT_INTERFACE_BYTES (64u << 20)    /* all plans of one interface */
-#define LIMIT_CALLBACK_SHAPES 64u            /* callbacks in one prototype, nested ones included */
-#define LIMIT_NAME_BYTES 255u                /* one identifier of a prototype */
-#define LIMIT_FRAME_BYTES (64u << 20)        /* request, and reply, of one call (default lane size) */
-#define LIMIT_STRING_BYTES (16u << 20)       /* one string, in or out */
-#define LIMIT_DYNAMIC_ROOM (1u << 20)        /* what a reply keeps ready for results of unknown length */
-#define LIMIT_DEPTH 16u                      /* callbacks inside callbacks on one lane */
-#define LIMIT_HANDLES (1u << 16)             /* live handles of one worker */
-#define LIMIT_CLOSURES 256u                  /* callbacks kept by one worker */
-#define LIMIT_KEPT_BYTES (64u << 20)         /* memory kept for a library by one worker */
-#define LIMIT_LANE_SLOTS 64u                 /* calls in flight on one lane */
-#define LIMIT_WORKERS 5u                     /* default workers of a cell */
-#define LIMIT_WORKERS_MAX 256u
-#define LIMIT_SESSIONS 64u                   /* explicit sessions of a cell */
-#define LIMIT_ARENA_BYTES (1ull << 36)
-#define LIMIT_QUARANTINED_THREADS 8u         /* runaway threads of a cell (level thread) */
-#define LIMIT_FUNCTIONS 4096u                /* functions bound in one cell */
-#define LIMIT_DEADLINE_MS 3000u              /* default deadline of a call */
-#define LIMIT_START_MS 10000u                /* a worker must have loaded its library by then */
-#define LIMIT_MEMORY_BYTES (2ull << 30)      /* default address-space growth of a worker */
+#define LIMIT_PROTOTYPE_BYTES     (256u * 1024u) /* text of one prototype or interface file */
+#define LIMIT_HEADER_BYTES        (4u << 20)  /* text of a header that the preprocessor has read */
+#define LIMIT_PROTOTYPE_DEPTH     32u         /* nesting of declarators, types, expressions */
+#define LIMIT_INTERFACE_FUNCTIONS 4096u       /* functions of one interface */
+#define LIMIT_INTERFACE_BYTES     (64u << 20) /* all plans of one interface */
+#define LIMIT_CALLBACK_SHAPES     64u         /* callbacks in one prototype, nested ones included */
+#define LIMIT_NAME_BYTES          255u        /* one identifier of a prototype */
+#define LIMIT_FRAME_BYTES         (64u << 20) /* request, and reply, of one call (default lane size) */
+#define LIMIT_STRING_BYTES        (16u << 20) /* one string, in or out */
+#define LIMIT_DYNAMIC_ROOM        (1u << 20) /* what a reply keeps ready for results of unknown length */
+#define LIMIT_DEPTH               16u        /* callbacks inside callbacks on one lane */
+#define LIMIT_HANDLES             (1u << 16)  /* live handles of one worker */
+#define LIMIT_CLOSURES            256u        /* callbacks kept by one worker */
+#define LIMIT_KEPT_BYTES          (64u << 20) /* memory kept for a library by one worker */
+#define LIMIT_LANE_SLOTS          64u         /* calls in flight on one lane */
+#define LIMIT_WORKERS             5u          /* default workers of a cell */
+#define LIMIT_WORKERS_MAX         256u
+#define LIMIT_SESSIONS            64u /* explicit sessions of a cell */
+#define LIMIT_ARENA_BYTES         (1ull << 36)
+#define LIMIT_QUARANTINED_THREADS 8u           /* runaway threads of a cell (level thread) */
+#define LIMIT_FUNCTIONS           4096u        /* functions bound in one cell */
+#define LIMIT_DEADLINE_MS         3000u        /* default deadline of a call */
+#define LIMIT_START_MS            10000u       /* a worker must have loaded its library by then */
+#define LIMIT_MEMORY_BYTES        (2ull << 30) /* default address-space growth of a worker */
 
 #endif

@@ -54,7 +54,8 @@ void message_set_foreign(struct message *why, const char *bytes, size_t length)
     size_t out = 0;
     for (size_t i = 0; i < length && bytes[i] && out + 4 < sizeof why->text;) {
         unsigned char c = (unsigned char)bytes[i];
-        size_t sequence = c < 0x80 ? 1 : utf8_sequence((const unsigned char *)bytes + i, length - i);
+        size_t sequence =
+            c < 0x80 ? 1 : utf8_sequence((const unsigned char *)bytes + i, length - i);
         if (sequence <= 1) {
             bool plain = sequence == 1 && (c == '\n' || (c >= 0x20 && c != 0x7f));
             why->text[out++] = plain ? (char)c : '?';

@@ -142,7 +142,8 @@ int batch_submit(struct cordon_session *session, const struct cordon_function *f
                  struct cordon_pending **ret_pending, struct message *why)
 {
     if (session->pending_count >= CORDON_BATCH_MAX) {
-        return message_set(why, -EAGAIN, "%d calls are in flight, the most of one session (CORDON_BATCH_MAX)",
+        return message_set(why, -EAGAIN,
+                           "%d calls are in flight, the most of one session (CORDON_BATCH_MAX)",
                            CORDON_BATCH_MAX);
     }
     if (session->depth > 0) {

@@ -463,6 +463,27 @@ static int accept(struct cordon_session *session, const struct callback_entry *e
                                  &frame->outer, ret_values, why);
 }
 
+/* What the host's function returned, put into the frame: as large as the shape's result is. */
+static int answer(struct cordon_session *session, const struct cordon_plan_function *shape,
+                  struct frame_call *frame, const struct cordon_value *value,
+                  struct station_callback *callback, struct message *why)
+{
+    uint64_t small[16] = {0};
+    uint32_t size = plan_type(frame->plan, shape->result.type)->size;
+    void *native = size <= sizeof small ? small : calloc(1, size);
+    int r = native ? frame_native_result(frame->plan, frame->function, value, &session->hooks,
+                                         native, why)
+                   : -ENOMEM;
+    if (r == 0) {
+        r = frame_answer(frame, native, callback->reply_words, &callback->reply_bytes, why);
+        callback->reply_word_count = shape->out_words;
+    }
+    if (native != small) {
+        free(native);
+    }
+    return r;
+}
+
 /* Run the host's function and put its answer into the frame. */
 static int run(struct cordon_session *session, const struct callback_entry *entry,
                struct frame_call *frame, const struct cordon_value *values,
@@ -470,7 +491,6 @@ static int run(struct cordon_session *session, const struct callback_entry *entr
 {
     const struct cordon_plan_function *shape = plan_function(entry->plan, entry->function);
     struct cordon_value value = cordon_null();
-    uint64_t native[16] = {0};
     struct cordon_callback *held = entry->callback;
     /* relaxed: the entry's reference is held meanwhile. */
     (void)atomic_fetch_add_explicit(&held->references, 1, memory_order_relaxed);
@@ -478,14 +498,7 @@ static int run(struct cordon_session *session, const struct callback_entry *entr
                 ? -ECANCELED
                 : held->function(held->context, session, values, shape->passed_count, &value);
     callback_release(held);
-    if (r == 0) {
-        r = frame_native_result(frame->plan, frame->function, &value, &session->hooks, native, why);
-    }
-    if (r == 0) {
-        r = frame_answer(frame, native, callback->reply_words, &callback->reply_bytes, why);
-        callback->reply_word_count = shape->out_words;
-    }
-    return r;
+    return r == 0 ? answer(session, shape, frame, &value, callback, why) : r;
 }
 
 int call_answer(void *context, struct station_callback *callback)

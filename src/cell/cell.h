@@ -56,8 +56,8 @@ struct cordon_cell {
 
     pthread_mutex_t lock;
     _Atomic(struct cordon_session *) pool[LIMIT_WORKERS_MAX]; /* written under lock */
-    struct cordon_session *sessions; /* explicit; guarded by lock */
-    uint32_t session_count;          /* guarded by lock */
+    struct cordon_session *sessions;                          /* explicit; guarded by lock */
+    uint32_t session_count;                                   /* guarded by lock */
     struct session_totals {
         uint64_t calls;
         uint64_t ended[8];

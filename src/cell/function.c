@@ -91,7 +91,8 @@ static int function_new(struct cordon_cell *cell, const void *bytes, size_t leng
 }
 
 /* The same declaration bound again is the same function. */
-static struct cordon_function *find_bound(struct cordon_cell *cell, const void *bytes, size_t length)
+static struct cordon_function *find_bound(struct cordon_cell *cell, const void *bytes,
+                                          size_t length)
 {
     for (uint32_t i = 0; i < cell->function_count; i++) {
         struct cordon_function *function = cell->functions[i];

@@ -4,9 +4,9 @@
 #include "cell/cell.h"
 #include "lane/errand.h"
 
-#define PROCESS_ALWAYS                                                                              \
-    (CORDON_SURVIVES_CRASH | CORDON_SURVIVES_EXIT | CORDON_SURVIVES_OVERFLOW |                      \
-     CORDON_RETURNS_AT_DEADLINE | CORDON_ENDS_LOOPS | CORDON_SEPARATE_MEMORY |                      \
+#define PROCESS_ALWAYS                                                                             \
+    (CORDON_SURVIVES_CRASH | CORDON_SURVIVES_EXIT | CORDON_SURVIVES_OVERFLOW |                     \
+     CORDON_RETURNS_AT_DEADLINE | CORDON_ENDS_LOOPS | CORDON_SEPARATE_MEMORY |                     \
      CORDON_SEPARATE_SIGNALS | CORDON_HEALS)
 
 static uint32_t of_process(enum cordon_policy policy, uint32_t mechanisms)

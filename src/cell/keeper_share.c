@@ -14,7 +14,7 @@ struct keeper_share {
     char *worker_path;
     uint32_t without;
     uint32_t users;
-    int generation; /* of the process that made it */
+    int generation;       /* of the process that made it */
     pthread_mutex_t lock; /* guards client, retired */
     struct keeper_client *client;
     struct keeper_client *retired[8]; /* dead ones that callers may still look at */
@@ -106,6 +106,7 @@ void keeper_share_leave(struct keeper_share *share)
         /* The parent's keeper, and locks that other threads of the parent may have held: not ours. */
         if (share->client) {
             keeper_client_abandon(share->client);
+            share->client = NULL;
         }
         return;
     }
@@ -129,7 +130,8 @@ static void retire(struct keeper_share *share)
 {
     if (share->retired_count == sizeof share->retired / sizeof share->retired[0]) {
         keeper_client_stop(share->retired[0]);
-        memmove(share->retired, share->retired + 1, sizeof share->retired - sizeof share->retired[0]);
+        memmove(share->retired, share->retired + 1,
+                sizeof share->retired - sizeof share->retired[0]);
         share->retired_count--;
     }
     share->retired[share->retired_count++] = share->client;

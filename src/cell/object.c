@@ -164,7 +164,8 @@ static int find_member(const struct cordon_session *session, struct cordon_handl
     const struct plan *plan;
     if (!interface || interface_type_by_tag(interface, handle.tag, &plan_bytes, &bytes) != 0 ||
         plan_validate(plan_bytes, bytes, &plan, NULL) != 0) {
-        return message_set(why, -ENOENT, "the handle's type is not defined in the cell's interface");
+        return message_set(why, -ENOENT,
+                           "the handle's type is not defined in the cell's interface");
     }
     return follow(plan, plan_type(plan, plan_header(plan)->root_type), path, ret_member, why);
 }
@@ -217,10 +218,11 @@ int object_write(struct cordon_session *session, struct cordon_handle handle, co
         void *pointer;
         memcpy(&pointer, value, sizeof pointer);
         if (pointer && !(session->arena && arena_check(session->arena, pointer, 1))) {
-            return message_set(why, -EINVAL,
-                               "'%s' is a pointer: it takes NULL or an address in the session's arena; "
-                               "cordon_object_point() copies other memory",
-                               member);
+            return message_set(
+                why, -EINVAL,
+                "'%s' is a pointer: it takes NULL or an address in the session's arena; "
+                "cordon_object_point() copies other memory",
+                member);
         }
         return object_point(session, handle, member, pointer, pointer ? 1 : 0, why);
     }
@@ -243,8 +245,8 @@ int object_point(struct cordon_session *session, struct cordon_handle handle, co
         return message_set(why, -EINVAL, "'%s' is no pointer", member ? member : "the object");
     }
     if (bytes > session->cell->options.call_bytes) {
-        return message_set(why, -E2BIG, "%zu bytes are more than the limit of %u (call_bytes)", bytes,
-                           session->cell->options.call_bytes);
+        return message_set(why, -E2BIG, "%zu bytes are more than the limit of %u (call_bytes)",
+                           bytes, session->cell->options.call_bytes);
     }
     struct session_verb verb = {.verb = ENGINE_RESIDENT_POINT, .words = {0, 0, place.offset, 0}};
     verb.words[4] = bytes;
@@ -269,8 +271,8 @@ int object_fetch(struct cordon_session *session, struct cordon_handle handle, co
         return message_set(why, -EINVAL, "'%s' is no pointer", member ? member : "the object");
     }
     if (bytes > session->cell->options.call_bytes) {
-        return message_set(why, -E2BIG, "%zu bytes are more than the limit of %u (call_bytes)", bytes,
-                           session->cell->options.call_bytes);
+        return message_set(why, -E2BIG, "%zu bytes are more than the limit of %u (call_bytes)",
+                           bytes, session->cell->options.call_bytes);
     }
     struct session_verb verb = {.verb = ENGINE_RESIDENT_FETCH,
                                 .words = {0, 0, place.offset, offset, bytes},

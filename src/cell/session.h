@@ -47,8 +47,8 @@ struct cordon_session {
     struct arena *arena;     /* NULL: the cell has none */
     struct frame_hooks hooks;
     struct callback_table callbacks;
-    struct call *call;   /* the innermost in progress: encoding, or awaited */
-    int callback_error;  /* of the host's side, told by the outer call */
+    struct call *call;              /* the innermost in progress: encoding, or awaited */
+    int callback_error;             /* of the host's side, told by the outer call */
     struct cordon_pending *pending; /* in flight or settled: oldest first */
     struct cordon_pending *pending_last;
     struct cordon_pending *pending_free;

@@ -114,7 +114,8 @@ struct station_ticket {
     uint32_t reply_bytes_max;
     const struct station_room *room;
     struct engine_reply *done; /* inline: the reply, at once */
-    const struct lane_event *came; /* process, thread: an event that was taken already; NULL: none */
+    const struct lane_event
+        *came; /* process, thread: an event that was taken already; NULL: none */
 };
 
 struct station_reply {

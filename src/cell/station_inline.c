@@ -78,11 +78,12 @@ static void note_fault(struct station *station, int end, const struct fault *fau
     if (end == INLINE_FAULTED) {
         station->end.outcome = CORDON_CRASHED;
         station->end.signal = fault->signal;
-        (void)message_set(&station->end.why, 0,
-                          "the library faulted in this process with %s%s at address %#lx; the cell is "
-                          "poisoned and must be opened anew",
-                          strsignal(fault->signal), fault->stack_overflow ? " (stack overflow)" : "",
-                          (unsigned long)fault->address);
+        (void)message_set(
+            &station->end.why, 0,
+            "the library faulted in this process with %s%s at address %#lx; the cell is "
+            "poisoned and must be opened anew",
+            strsignal(fault->signal), fault->stack_overflow ? " (stack overflow)" : "",
+            (unsigned long)fault->address);
         return;
     }
     (void)message_set(&station->end.why, 0,

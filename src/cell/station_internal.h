@@ -18,8 +18,8 @@ struct station_buffer {
 struct station {
     struct station_options options;
     uint32_t number;
-    int pid;      /* as the worker itself sees it */
-    int host_pid; /* as this process does; 0: not looked for yet */
+    int pid;        /* as the worker itself sees it */
+    int host_pid;   /* as this process does; 0: not looked for yet */
     bool broken;    /* inline: faulted; lanes have their verdict */
     uint32_t depth; /* callbacks being answered */
     struct station_buffer frames[LIMIT_DEPTH];

@@ -201,7 +201,8 @@ static int decode_member(const struct image_decoder *image, const struct frame_s
         break;
     case CORDON_PLAN_WITHIN:
         /* A place outside is none. */
-        put_word(member, decode_is_within(image->decoder, spot->type, word) ? word - 1 : UINT64_MAX);
+        put_word(member,
+                 decode_is_within(image->decoder, spot->type, word) ? word - 1 : UINT64_MAX);
         break;
     default: /* callbacks stay what the caller made them */
         if (!image->request || spot->other) {

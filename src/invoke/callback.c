@@ -64,7 +64,7 @@ static void failure_result(const struct cordon_plan_type *type, int64_t fails, v
 /* One callback on its way: what lives as long as it does. */
 struct errand {
     struct engine *engine;
-    const struct closure *closure;
+    struct closure *closure;
     struct engine_exchange exchange;
     struct frame_space space;
     struct cordon_value values[CORDON_PLAN_PARAMS_MAX];
@@ -158,7 +158,14 @@ static int converse(struct errand *errand, void **arguments, void *ret_value)
     r = encode(errand, arguments);
     engine->scope = outer_scope;
     if (r == 0) {
+        /* A call from inside may pass the same kept callback: its scope ends with it. */
+        struct closure *closure = errand->closure;
+        struct frame_outer outer = closure->outer;
+        uint64_t outer_words[CORDON_PLAN_WORDS_MAX];
+        memcpy(outer_words, closure->outer_words, sizeof outer_words);
         r = ask(engine, &errand->exchange);
+        closure->outer = outer;
+        memcpy(closure->outer_words, outer_words, sizeof outer_words);
     }
     if (r == 0) {
         r = decode(errand, ret_value);

@@ -78,7 +78,7 @@ enum engine_verb {
                                    0: bytes are copied to memory kept as long as the object (or until
                                    pointed anew); 4 bytes of room if more than given. Neither: NULL */
     ENGINE_HANDLE_DROP,    /* word 0 handle: forget it; a resident object is freed */
-    ENGINE_RESIDENT_FETCH, /* word 0 handle, 1 tag, 2 offset of a pointer member, 3 offset, 4 bytes
+    ENGINE_RESIDENT_FETCH,  /* word 0 handle, 1 tag, 2 offset of a pointer member, 3 offset, 4 bytes
                                    of the memory that POINT copied for it, else of what the library
                                    has there -> bytes: of a string fewer, if it ends before */
     ENGINE_RESIDENT_FOLLOW, /* word 0 handle, 1 tag, 2 offset of a member that points to a struct

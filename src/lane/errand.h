@@ -17,8 +17,8 @@
 
 #include <stdint.h>
 
-#define ERRAND_MAGIC 0x44525245u
-#define ERRAND_VERSION 1u
+#define ERRAND_MAGIC         0x44525245u
+#define ERRAND_VERSION       1u
 #define ERRAND_LIBRARY_BYTES 4096u
 
 enum errand_kind {
@@ -45,8 +45,8 @@ enum errand_mechanism {
 };
 
 enum errand_policy {
-    ERRAND_POLICY_STRICT = 0, /* reads what libraries need, no network, no processes, no writes */
-    ERRAND_POLICY_FILES = 1,  /* strict + reading and writing files */
+    ERRAND_POLICY_STRICT = 0,  /* reads what libraries need, no network, no processes, no writes */
+    ERRAND_POLICY_FILES = 1,   /* strict + reading and writing files */
     ERRAND_POLICY_NETWORK = 2, /* strict + sockets */
     ERRAND_POLICY_TRUSTED = 3, /* limits and namespaces only */
 };
@@ -56,8 +56,8 @@ struct errand {
     uint16_t version;
     uint16_t kind; /* enum errand_kind */
     uint32_t worker;
-    uint32_t flags; /* enum errand_flags */
-    uint32_t policy; /* enum errand_policy */
+    uint32_t flags;   /* enum errand_flags */
+    uint32_t policy;  /* enum errand_policy */
     uint32_t without; /* enum errand_mechanism: pretend that the kernel lacks these */
     uint64_t arena_base;
     uint64_t arena_bytes;
@@ -71,7 +71,7 @@ struct errand_hello {
     uint32_t magic;
     uint32_t version;
     uint32_t mechanisms; /* enum errand_mechanism that can be in force here */
-    uint32_t pid; /* in the host's namespace if known, else 0 */
+    uint32_t pid;        /* in the host's namespace if known, else 0 */
 };
 
 #endif

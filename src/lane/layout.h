@@ -41,19 +41,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LANE_MAGIC 0x4e414c43u /* "CLAN" */
+#define LANE_MAGIC   0x4e414c43u /* "CLAN" */
 #define LANE_VERSION 1u
-#define LANE_SLOTS 64u
-#define LANE_WORDS 6u
-#define LANE_LINE 64u
-#define LANE_PAGE 4096u
+#define LANE_SLOTS   64u
+#define LANE_WORDS   6u
+#define LANE_LINE    64u
+#define LANE_PAGE    4096u
 
 enum lane_verb {
     LANE_NOTHING = 0,
-    LANE_CALL = 1,        /* host: tag function id; words */
-    LANE_CALL_BYTES = 2,  /* host: tag function id; word 0 place in H, word 1 place in W; 2.. words */
-    LANE_RETURN = 3,      /* worker: tag errno, words, status_bytes */
-    LANE_CALLBACK = 4,    /* worker: tag callback id; word 0 place in W (callback share), word 1
+    LANE_CALL = 1, /* host: tag function id; words */
+    LANE_CALL_BYTES =
+        2,             /* host: tag function id; word 0 place in H, word 1 place in W; 2.. words */
+    LANE_RETURN = 3,   /* worker: tag errno, words, status_bytes */
+    LANE_CALLBACK = 4, /* worker: tag callback id; word 0 place in W (callback share), word 1
                              word count << 32 | reply bytes wanted; 2.. : words if no bytes (<= 4) */
     LANE_CALLBACK_RETURN = 5, /* host: words; status_bytes; if its bytes are not 0, word 5 is their
                                  place in H */
@@ -100,8 +101,9 @@ _Static_assert(sizeof(struct lane_mail) == LANE_LINE, "a mail is one cache line"
 struct lane_record {
     alignas(LANE_LINE) _Atomic uint64_t deadline_ns; /* CLOCK_NEVER: none */
     _Atomic uint32_t function_id;
-    _Atomic uint32_t step; /* step of the call's message: an answer has a later one with LANE_RETURN */
-                           /* | LANE_RECORD_NESTED: a LANE_RETURN answers a call inside a callback */
+    _Atomic uint32_t
+        step; /* step of the call's message: an answer has a later one with LANE_RETURN */
+              /* | LANE_RECORD_NESTED: a LANE_RETURN answers a call inside a callback */
     _Atomic uint64_t words[LANE_WORDS];
 };
 _Static_assert(sizeof(struct lane_record) == LANE_LINE, "a record is one cache line");
@@ -115,7 +117,7 @@ enum lane_verdict {
     LANE_LIED = 4,     /* the worker broke the protocol */
     LANE_FAILED = 5,   /* a callback failed without a failure value */
     LANE_KEEPER_LOST = 6,
-    LANE_START_FAILED = 7, /* death.text: why */
+    LANE_START_FAILED = 7,  /* death.text: why */
     LANE_WORKER_DENIED = 8, /* ended by policy */
 };
 
@@ -139,7 +141,7 @@ struct lane_host_page {
     uint32_t version;
     uint32_t h_bytes;
     uint32_t w_bytes;
-    uint32_t wake; /* enum lane_wake of the host's side */
+    uint32_t wake;    /* enum lane_wake of the host's side */
     uint32_t one_cpu; /* the host could use one CPU only when it opened the lane */
 
     alignas(LANE_LINE) _Atomic uint32_t verdict; /* futex word */
@@ -178,7 +180,7 @@ enum lane_wake {
 
 #define LANE_H_BYTES_DEFAULT (64u << 20) /* sparse: only touched pages cost */
 #define LANE_W_BYTES_DEFAULT (64u << 20)
-#define LANE_CALLBACK_SHARE 4u /* a quarter of W's bytes are for callback frames */
+#define LANE_CALLBACK_SHARE  4u /* a quarter of W's bytes are for callback frames */
 
 /* Where the bytes begin behind the pages above. */
 #define LANE_H_BYTES_AT (2u * LANE_PAGE)

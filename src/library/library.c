@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gnu/lib-names.h>
+#include <gnu/libc-version.h>
 #include <link.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -90,9 +91,43 @@ int library_open(struct library *library, struct message *why)
     return r;
 }
 
+static bool is_allocator(const char *symbol)
+{
+    static const char *const names[] = {
+        "free",          "malloc",         "calloc",   "realloc", "reallocarray",
+        "aligned_alloc", "posix_memalign", "memalign", "valloc",  "pvalloc",
+    };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(symbol, names[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool in_libc(const void *address)
+{
+    Dl_info there;
+    Dl_info libc;
+    return dladdr(address, &there) != 0 && dladdr(gnu_get_libc_version(), &libc) != 0 &&
+           there.dli_fbase == libc.dli_fbase;
+}
+
+/*
+ * A program may bring another allocator (linked, preloaded, a sanitizer's): then the C library itself
+ * takes memory from that one, in strdup() as anywhere, and dlsym() on a handle still finds libc's own
+ * free(). What belongs to the C library's allocator is what references to it are bound to.
+ */
 void *library_find(const struct library *library, const char *symbol)
 {
-    return library->handle ? dlsym(library->handle, symbol) : NULL;
+    void *found = library->handle ? dlsym(library->handle, symbol) : NULL;
+    if (found && is_allocator(symbol)) {
+        void *bound = dlsym(RTLD_DEFAULT, symbol);
+        if (bound && bound != found && in_libc(found)) {
+            return bound;
+        }
+    }
+    return found;
 }
 
 void library_explain(const struct library *library, const char *symbol, struct message *why)

@@ -32,7 +32,10 @@ int library_prepare(struct library *library, const char *name, struct message *w
  */
 int library_open(struct library *library, struct message *why);
 
-/* Address of a function or object that the library, or one that it needs, defines; NULL: none. */
+/*
+ * Address of a function or object that the library, or one that it needs, defines; NULL: none. Of the
+ * C library's allocator it is the function that this process uses in its place, if it does.
+ */
 void *library_find(const struct library *library, const char *symbol);
 
 /*

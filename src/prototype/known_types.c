@@ -40,8 +40,8 @@ const struct known_type known_types[] = {
     {"u_int32_t", CORDON_PLAN_U32},     {"u_int64_t", CORDON_PLAN_U64},
     {"bool", CORDON_PLAN_BOOL},         {"wchar_t", WCHAR_KIND},
     {"_Float32", CORDON_PLAN_F32},      {"_Float64", CORDON_PLAN_F64},
-    {"_Float32x", CORDON_PLAN_F64},
-    {"char16_t", CORDON_PLAN_U16},      {"char32_t", CORDON_PLAN_U32},
+    {"_Float32x", CORDON_PLAN_F64},     {"char16_t", CORDON_PLAN_U16},
+    {"char32_t", CORDON_PLAN_U32},
 };
 
 const size_t known_type_count = sizeof known_types / sizeof known_types[0];

@@ -176,6 +176,7 @@ static void test_error_queue_stays_with_its_session(const struct harness *harnes
     assert_int_equal(OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL), 1);
     ERR_error_string_n(error, direct, sizeof direct);
     assert_string_equal(ours, direct);
+    subject_void(&crypto, "EVP_CIPHER_CTX_free", ARGS(cordon_object(context)));
     cordon_session_close(other.session);
     subject_close(&crypto);
 }

