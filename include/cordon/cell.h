@@ -111,7 +111,8 @@ CORDON_API CORDON_MUST_USE int cordon_cell_open(const struct cordon_cell_options
 
 /*
  * End everything of the cell. Calls in flight in other threads end as CORDON_ABORTED first; its
- * sessions must not be used afterwards, functions and handles neither. NULL is fine.
+ * sessions must not be used afterwards, functions and handles neither. Not from inside a callback of the
+ * cell. NULL is fine.
  */
 CORDON_API void cordon_cell_close(struct cordon_cell *cell);
 

@@ -26,7 +26,10 @@ CORDON_API CORDON_MUST_USE int cordon_session_open(struct cordon_cell *cell,
                                                    struct cordon_session **ret_session,
                                                    struct cordon_error *ret_error);
 
-/* End the session and its worker. NULL is fine. Handles, objects and arena memory end with it. */
+/*
+ * End the session and its worker. NULL is fine. Handles, objects and arena memory end with it. Not from
+ * inside a callback of the session itself.
+ */
 CORDON_API void cordon_session_close(struct cordon_session *session);
 
 /* The session that calls of this thread without one use. Borrowed: not to be closed. NULL if none can be had. */

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -170,6 +171,26 @@ static void test_empty_name_is_the_c_library(void **state)
     assert_non_null(strstr(why.text, "the C library has no function 'strtoll_'; did you mean"));
 }
 
+/* This program's own, which comes before the C library's wherever somebody refers to it. */
+__attribute__((visibility("default"))) void *valloc(size_t size)
+{
+    (void)size;
+    return NULL;
+}
+
+static void test_allocator_is_the_one_that_this_program_uses(void **state)
+{
+    (void)state;
+    struct message why;
+    struct library library;
+    assert_int_equal(library_prepare(&library, "", &why), 0);
+    assert_int_equal(library_open(&library, &why), 0);
+    assert_ptr_not_equal(dlsym(library.handle, "valloc"), dlsym(RTLD_DEFAULT, "valloc"));
+    assert_ptr_equal(library_find(&library, "valloc"), dlsym(RTLD_DEFAULT, "valloc"));
+    assert_ptr_equal(library_find(&library, "strtol"), dlsym(library.handle, "strtol"));
+    library_deinit(&library);
+}
+
 static void test_unreadable_path_is_loaded_from_the_open_file(void **state)
 {
     (void)state;
@@ -215,6 +236,7 @@ int main(void)
         cmocka_unit_test(test_distance_counts_edits),
         cmocka_unit_test(test_missing_function_is_explained_with_near_names),
         cmocka_unit_test(test_empty_name_is_the_c_library),
+        cmocka_unit_test(test_allocator_is_the_one_that_this_program_uses),
         cmocka_unit_test(test_unreadable_path_is_loaded_from_the_open_file),
         cmocka_unit_test(test_path_is_judged_before_it_is_loaded),
     };

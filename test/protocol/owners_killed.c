@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,13 +34,18 @@ static void be_host(const struct harness *harness, int told)
     struct cordon_session *sessions[SESSIONS];
     if (cordon_cell_open(&options, &cell, &error) != 0 ||
         cordon_bind(cell, "int usleep(unsigned usec)", 0, &wait, &error) != 0) {
+        (void)fprintf(stderr, "host: %s\n", error.text);
         return;
     }
     struct cordon_value arg = cordon_uint(1);
     struct cordon_result result;
     for (int i = 0; i < SESSIONS; i++) {
-        if (cordon_session_open(cell, &sessions[i], &error) != 0 ||
-            cordon_session_call(sessions[i], wait, &arg, 1, CORDON_DEFAULT, &result) != 0) {
+        if (cordon_session_open(cell, &sessions[i], &error) != 0) {
+            (void)fprintf(stderr, "host: %s\n", error.text);
+            return;
+        }
+        if (cordon_session_call(sessions[i], wait, &arg, 1, CORDON_DEFAULT, &result) != 0) {
+            (void)fprintf(stderr, "host: %s\n", result.error.text);
             return;
         }
         pids[i] = cordon_session_worker_pid(sessions[i]);
