@@ -6,7 +6,8 @@
  */
 #define OPTIONS                                                                                    \
     "handle_segv=0:handle_sigbus=0:handle_abort=0:handle_sigill=0:handle_sigfpe=0:"                \
-    "detect_leaks=0:use_sigaltstack=0:abort_on_error=1"
+    "detect_leaks=0:use_sigaltstack=0:abort_on_error=1:"                                           \
+    "allocator_may_return_null=1"
 
 const char *__asan_default_options(void);
 const char *__tsan_default_options(void);

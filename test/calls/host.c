@@ -151,6 +151,9 @@ static void test_forked_child_is_refused_and_the_parent_goes_on(const struct har
 /* A forked child may open cells of its own. */
 static void test_forked_child_opens_its_own_cell(const struct harness *harness)
 {
+    if (harness->level == CORDON_LEVEL_THREAD && harness_under_tsan()) {
+        harness_skip("ThreadSanitizer does not support threads that start in a forked child");
+    }
     struct cordon_cell *cell = harness_open(harness, "", NULL);
     pid_t pid = fork();
     if (pid == 0) {

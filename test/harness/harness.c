@@ -9,6 +9,7 @@
 #include "harness/harness.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -117,10 +118,31 @@ static unsigned overlooked(const struct run *run)
     return overlook;
 }
 
+static void *end_at_once(void *context)
+{
+    return context;
+}
+
+bool harness_under_tsan(void)
+{
+    extern void __tsan_init(void) __attribute__((weak));
+    return __tsan_init != NULL;
+}
+
+/* ThreadSanitizer starts a thread of its own with the first one of the program. */
+static void start_tools(void)
+{
+    pthread_t thread;
+    if (harness_under_tsan() && pthread_create(&thread, NULL, end_at_once, NULL) == 0) {
+        (void)pthread_join(thread, NULL);
+    }
+}
+
 static __attribute__((noreturn)) void run_case(const struct run *run)
 {
     struct traces before;
     leave_cmocka();
+    start_tools();
     /* What belongs to a level that handles faults in this process is there after the warm-up. */
     if (!(run->what->flags & HARNESS_COLD) && run->harness.level == CORDON_LEVEL_PROCESS) {
         traces_take(&before);

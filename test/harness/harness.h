@@ -60,6 +60,9 @@ int harness_main(int argc, char **argv, const struct harness_case *cases, size_t
 /* End the case as skipped, saying why. */
 void harness_skip(const char *why, ...) __attribute__((format(printf, 1, 2), noreturn));
 
+/* True in a program that ThreadSanitizer watches: it knows no threads that start in a forked child. */
+bool harness_under_tsan(void);
+
 /* Options of a cell at the case's level, without the mechanisms that this run does without. */
 struct cordon_cell_options harness_options(const struct harness *harness);
 

@@ -188,18 +188,22 @@ static void test_getline_grows_the_callers_line(const struct harness *harness)
     const char *expected = content;
     while (*expected) {
         size_t length = strcspn(expected, "\n") + (strchr(expected, '\n') != NULL);
+        char *before = line;
         assert_int_equal(subject_int(&c, "getline",
                                      ARGS(cordon_out(&line, 1), cordon_out(&room, 1),
                                           cordon_object(opened.value.handle))),
                          length);
+        free(before);
         assert_int_equal(strlen(line), length);
         assert_memory_equal(line, expected, length);
         expected += length;
     }
+    char *last = line;
     assert_int_equal(subject_int(&c, "getline",
                                  ARGS(cordon_out(&line, 1), cordon_out(&room, 1),
                                       cordon_object(opened.value.handle))),
                      -1);
+    free(last);
     free(line);
     assert_int_equal(subject_int(&c, "fclose", ARGS(cordon_object(opened.value.handle))), 0);
     assert_int_equal(unlink(path), 0);
