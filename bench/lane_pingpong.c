@@ -201,30 +201,20 @@ static void across(uint32_t rounds, bool json, int here, int there)
     struct measure_busy from = measure_busy_now();
     require(measure_alternate(series, COUNT, rounds) == 0, "measure_alternate");
     double busy = measure_busy_share(from, measure_busy_now());
-    struct measure_line lines[] = {
+    struct measure_line lines[COUNT - LANE + 1] = {
         {.subject = &series[LANE], .floor = {{&series[PINGPONG], 1}}, .floor_terms = 1},
         {.subject = &series[LANE],
          .floor = {{&series[PINGPONG], 1}, {&series[FFI], 1.5}, {&series[CLOCK], 1}},
          .floor_terms = 3,
          .mark = 1},
         {.subject = &series[BATCH], .floor = {{&series[FFI], 2}}, .floor_terms = 1, .mark = 1},
-        {.subject = &series[SPACED_5],
-         .floor = {{&series[FUTEX], 1}},
-         .floor_terms = 1,
-         .mark = 1.3},
-        {.subject = &series[SPACED_20],
-         .floor = {{&series[FUTEX], 1}},
-         .floor_terms = 1,
-         .mark = 1.3},
-        {.subject = &series[SPACED_100],
-         .floor = {{&series[FUTEX], 1}},
-         .floor_terms = 1,
-         .mark = 1.3},
-        {.subject = &series[SPACED_1000],
-         .floor = {{&series[FUTEX], 1}},
-         .floor_terms = 1,
-         .mark = 1.3},
     };
+    for (uint32_t i = 0; i < 4; i++) {
+        lines[3 + i] = (struct measure_line){.subject = &series[SPACED_5 + i],
+                                             .floor = {{&series[FUTEX], 1}},
+                                             .floor_terms = 1,
+                                             .mark = 1.3};
+    }
     report(lines, sizeof lines / sizeof lines[0], busy, json);
     if (!json) {
         (void)printf("lane - ping-pong: %.1f ns (median)\n", measure_excess_ns(&lines[0]).median);

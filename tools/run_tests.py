@@ -98,8 +98,9 @@ def user_options(name):
     return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
 
 
-def run_one(test, chosen, temporary):
+def run_one(test, chosen, temporary, time_scale):
     env = dict(os.environ)
+    env["CORDON_TEST_TIME_SCALE"] = str(time_scale)
     env.update(test["env"])
     env.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1")
     env["TMPDIR"] = temporary
@@ -120,7 +121,7 @@ def run_one(test, chosen, temporary):
             **user_options(chosen.user),
         )
         try:
-            status = process.wait(timeout=max(test["timeout"], 1))
+            status = process.wait(timeout=max(test["timeout"], 1) * time_scale)
         except subprocess.TimeoutExpired:
             status = None
             os.killpg(process.pid, signal.SIGKILL)
@@ -128,7 +129,7 @@ def run_one(test, chosen, temporary):
         output.seek(0)
         text = output.read()
     if status is None:
-        text += f"\n*** ended after {test['timeout']} s\n"
+        text += f"\n*** ended after {test['timeout'] * time_scale} s\n"
     return count_cases(text, status), text
 
 
@@ -152,7 +153,8 @@ def moved(value, old, new):
     return value if value is None else value.replace(old, new)
 
 
-def run_pass(chosen, tests, jobs, root, build):
+def run_pass(chosen, tests, options):
+    root, build = options.root, options.build
     selected = [t for t in tests if any(s.split(":")[-1] == chosen.suite for s in t["suite"])]
     for test in selected:
         test["build"] = build  # tests run there, as `meson test` has it
@@ -175,11 +177,11 @@ def run_pass(chosen, tests, jobs, root, build):
             os.chown(temporary, pwd.getpwnam(chosen.user).pw_uid, -1)
         alone = [t for t in selected if not t["is_parallel"]]
         together = [t for t in selected if t["is_parallel"]]
-        for group, workers in ((together, jobs), (alone, 1)):
+        for group, workers in ((together, options.jobs), (alone, 1)):
             with concurrent.futures.ThreadPoolExecutor(workers) as pool:
                 started = {}
                 for test in group:
-                    started[pool.submit(timed, test, chosen, temporary)] = test
+                    started[pool.submit(timed, test, chosen, temporary, options.time_scale)] = test
                 for future in concurrent.futures.as_completed(started):
                     count, text, seconds = future.result()
                     tell(started[future], count, text, seconds)
@@ -191,9 +193,9 @@ def run_pass(chosen, tests, jobs, root, build):
     return total
 
 
-def timed(test, chosen, temporary):
+def timed(test, chosen, temporary, time_scale):
     begin = time.monotonic()
-    count, text = run_one(test, chosen, temporary)
+    count, text = run_one(test, chosen, temporary, time_scale)
     return count, text, time.monotonic() - begin
 
 
@@ -215,6 +217,7 @@ def main():
     parser.add_argument("--root", required=True)
     parser.add_argument("--pass", dest="passes", action="append", type=parse_pass, required=True)
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--time-scale", type=int, default=1, help="multiplies every time limit")
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
 
@@ -223,7 +226,7 @@ def main():
         tests = introspect(options.build)
         if options.names:
             tests = [t for t in tests if any(name in t["name"] for name in options.names)]
-        total.add(run_pass(chosen, tests, options.jobs, options.root, options.build))
+        total.add(run_pass(chosen, tests, options))
     if total.passed + total.failed + total.skipped == 0:
         print("no such test")
         total.failed = 1

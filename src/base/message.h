@@ -20,6 +20,9 @@ struct message {
 /* Replace the text. @why may be NULL. Returns @error, so that `return message_set(...)` reads well. */
 int message_set(struct message *why, int error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+#ifdef __clang_analyzer__ /* it sees one file at a time, and must know what comes back */
+#define message_set(why, error, ...) ((message_set)(why, error, __VA_ARGS__), (error))
+#endif
 
 /* Append to the text. @why may be NULL. */
 void message_add(struct message *why, const char *format, ...)

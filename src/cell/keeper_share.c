@@ -130,9 +130,10 @@ static void retire(struct keeper_share *share)
 {
     if (share->retired_count == sizeof share->retired / sizeof share->retired[0]) {
         keeper_client_stop(share->retired[0]);
-        memmove(share->retired, share->retired + 1,
-                sizeof share->retired - sizeof share->retired[0]);
         share->retired_count--;
+        for (size_t i = 0; i < share->retired_count; i++) {
+            share->retired[i] = share->retired[i + 1];
+        }
     }
     share->retired[share->retired_count++] = share->client;
     share->client = NULL;

@@ -47,13 +47,13 @@ struct compiler {
 };
 
 /* Plan of one function, or of a named type, in @pool; NULL once refused. */
-void *compile_function(struct compiler *compiler, const struct function *function,
-                       struct pool *pool, uint32_t *ret_bytes);
+void *compile_function(struct compiler *compiler, const struct function *source, struct pool *pool,
+                       uint32_t *ret_bytes);
 void *compile_named_type(struct compiler *compiler, const struct named_type *named,
                          struct pool *pool, uint32_t *ret_bytes);
 
 /* Index of the function record of a callback; @notes: fails, escape. */
-uint32_t compile_callback(struct compiler *compiler, const struct ctype *function,
+uint32_t compile_callback(struct compiler *compiler, const struct ctype *type,
                           const struct notes *notes, const char *name, uint32_t at);
 
 /* A record of @kind as a pointer-sized IN type; the rest is empty. */

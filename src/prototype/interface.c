@@ -151,11 +151,10 @@ static int parse_unit(struct unit *unit, struct interface **ret_interface)
     }
     struct pool pool = {0};
     unit->pool = &pool;
-    int r = lexer_run(unit);
-    if (r == 0 && parse_text(unit)) {
-        r = compile_unit(unit, interface);
+    if (lexer_run(unit) == 0 && parse_text(unit)) {
+        (void)compile_unit(unit, interface);
     }
-    r = unit->error;
+    int r = unit->error;
     pool_deinit(&pool);
     if (r < 0) {
         interface_free(interface);

@@ -12,7 +12,7 @@
 #include "cordon/plan.h"
 
 /* How a value of @type travels, types[] being the plan's. */
-enum cordon_plan_passing numbering_passing(const struct cordon_plan_type *types, uint32_t type,
+enum cordon_plan_passing numbering_passing(const struct cordon_plan_type *types, uint32_t index,
                                            bool is_result);
 
 /*

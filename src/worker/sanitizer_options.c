@@ -11,6 +11,7 @@
 
 const char *__asan_default_options(void);
 const char *__tsan_default_options(void);
+const char *__ubsan_default_options(void);
 
 __attribute__((visibility("default"))) const char *__asan_default_options(void)
 {
@@ -20,4 +21,9 @@ __attribute__((visibility("default"))) const char *__asan_default_options(void)
 __attribute__((visibility("default"))) const char *__tsan_default_options(void)
 {
     return OPTIONS;
+}
+
+__attribute__((visibility("default"))) const char *__ubsan_default_options(void)
+{
+    return "abort_on_error=1:print_stacktrace=1";
 }

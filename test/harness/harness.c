@@ -273,10 +273,19 @@ static pid_t fork_case(struct run *run, int output)
     return pid;
 }
 
+/* CORDON_TEST_TIME_SCALE: limits are this many times as long, for sanitizers and slow machines. */
+static uint32_t time_limit(const struct harness_case *what)
+{
+    const char *scale = getenv("CORDON_TEST_TIME_SCALE");
+    unsigned long times = scale ? strtoul(scale, NULL, 10) : 1;
+    uint32_t seconds = what->seconds ? what->seconds : SECONDS_DEFAULT;
+    return times > 1 && times < 1000 ? seconds * (uint32_t)times : seconds;
+}
+
 static void test_function(void **state)
 {
     struct run *run = *state;
-    uint32_t seconds = run->what->seconds ? run->what->seconds : SECONDS_DEFAULT;
+    uint32_t seconds = time_limit(run->what);
     OWN_FD output = memfd_create("harness-output", MFD_CLOEXEC);
     assert_true(output >= 0);
     pid_t pid = fork_case(run, output);
@@ -318,6 +327,8 @@ int harness_main(int argc, char **argv, const struct harness_case *cases, size_t
     struct run *runs = calloc(count * HARNESS_COUNT(level_names), sizeof *runs);
     struct CMUnitTest *tests = calloc(count * HARNESS_COUNT(level_names), sizeof *tests);
     if (!runs || !tests) {
+        free(tests);
+        free(runs);
         return 1;
     }
     size_t chosen = 0;
