@@ -107,10 +107,11 @@ static int open_processes(struct cordon_cell *cell, uint32_t *ret_mechanisms, st
     int r = keeper_share_join(&options, &cell->keeper, why);
     struct keeper_client *client;
     if (r == 0) {
-        r = keeper_share_client(cell->keeper, &client, why);
+        r = keeper_share_take(cell->keeper, &client, why);
     }
     if (r == 0) {
         *ret_mechanisms = keeper_client_mechanisms(client) & ~cell->options.without;
+        keeper_share_give(cell->keeper, client);
     }
     return r;
 }

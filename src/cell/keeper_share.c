@@ -8,17 +8,23 @@
 
 #include "cell/fork_mark.h"
 
+/* A keeper, and how many hold it. */
+struct lease {
+    struct lease *next;
+    struct keeper_client *client;
+    uint32_t holders;
+};
+
 struct keeper_share {
     struct keeper_share *next;
     char *keeper_path;
     char *worker_path;
     uint32_t without;
     uint32_t users;
-    int generation;       /* of the process that made it */
-    pthread_mutex_t lock; /* guards client, retired */
-    struct keeper_client *client;
-    struct keeper_client *retired[8]; /* dead ones that callers may still look at */
-    uint32_t retired_count;
+    int generation;        /* of the process that made it */
+    pthread_mutex_t lock;  /* guards the leases */
+    struct lease *current; /* NULL: none yet, or the last has died */
+    struct lease *retired; /* dead keepers that stations still look at, to learn just that */
 };
 
 static pthread_mutex_t shares_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -36,11 +42,21 @@ static bool fits(const struct keeper_share *share, const struct keeper_options *
            same_path(share->worker_path, options->worker_path);
 }
 
+static void lease_free(struct lease *lease)
+{
+    if (lease) {
+        keeper_client_stop(lease->client);
+        free(lease);
+    }
+}
+
 static void share_free(struct keeper_share *share)
 {
-    keeper_client_stop(share->client);
-    for (uint32_t i = 0; i < share->retired_count; i++) {
-        keeper_client_stop(share->retired[i]);
+    lease_free(share->current);
+    while (share->retired) {
+        struct lease *next = share->retired->next;
+        lease_free(share->retired);
+        share->retired = next;
     }
     (void)pthread_mutex_destroy(&share->lock);
     free(share->keeper_path);
@@ -104,9 +120,10 @@ void keeper_share_leave(struct keeper_share *share)
     }
     if (!fork_mark_intact(share->generation)) {
         /* The parent's keeper, and locks that other threads of the parent may have held: not ours. */
-        if (share->client) {
-            keeper_client_abandon(share->client);
-            share->client = NULL;
+        if (share->current) {
+            keeper_client_abandon(share->current->client);
+            free(share->current);
+            share->current = NULL;
         }
         return;
     }
@@ -125,37 +142,81 @@ void keeper_share_leave(struct keeper_share *share)
     }
 }
 
-/* Put a dead keeper aside: other threads may be about to send to it, and learn -EPIPE. */
+/* The current keeper has died: it goes at once if nobody holds it, else with its last holder. */
 static void retire(struct keeper_share *share)
 {
-    if (share->retired_count == sizeof share->retired / sizeof share->retired[0]) {
-        keeper_client_stop(share->retired[0]);
-        share->retired_count--;
-        for (size_t i = 0; i < share->retired_count; i++) {
-            share->retired[i] = share->retired[i + 1];
-        }
+    struct lease *dead = share->current;
+    share->current = NULL;
+    if (dead->holders == 0) {
+        lease_free(dead);
+        return;
     }
-    share->retired[share->retired_count++] = share->client;
-    share->client = NULL;
+    dead->next = share->retired;
+    share->retired = dead;
 }
 
-int keeper_share_client(struct keeper_share *share, struct keeper_client **ret_client,
-                        struct message *why)
+static int start(struct keeper_share *share, struct message *why)
+{
+    struct keeper_options options = {.keeper_path = share->keeper_path,
+                                     .worker_path = share->worker_path,
+                                     .without = share->without};
+    struct lease *lease = calloc(1, sizeof *lease);
+    if (!lease) {
+        return message_set(why, -ENOMEM, "not enough memory for a keeper");
+    }
+    int r = keeper_client_start(&options, &lease->client, why);
+    if (r != 0) {
+        free(lease);
+        return r;
+    }
+    share->current = lease;
+    return 0;
+}
+
+int keeper_share_take(struct keeper_share *share, struct keeper_client **ret_client,
+                      struct message *why)
 {
     (void)pthread_mutex_lock(&share->lock);
-    if (share->client && !keeper_client_alive(share->client)) {
+    if (share->current && !keeper_client_alive(share->current->client)) {
         retire(share);
     }
-    int r = 0;
-    if (!share->client) {
-        struct keeper_options options = {.keeper_path = share->keeper_path,
-                                         .worker_path = share->worker_path,
-                                         .without = share->without};
-        r = keeper_client_start(&options, &share->client, why);
-    }
+    int r = share->current ? 0 : start(share, why);
     if (r == 0) {
-        *ret_client = share->client;
+        share->current->holders++;
+        *ret_client = share->current->client;
     }
     (void)pthread_mutex_unlock(&share->lock);
     return r;
+}
+
+/* Out of the retired ones, if it is there and nobody else holds it. */
+static struct lease *drop_retired(struct keeper_share *share, const struct keeper_client *client)
+{
+    for (struct lease **link = &share->retired; *link; link = &(*link)->next) {
+        struct lease *lease = *link;
+        if (lease->client == client && --lease->holders == 0) {
+            *link = lease->next;
+            return lease;
+        }
+        if (lease->client == client) {
+            return NULL;
+        }
+    }
+    return NULL;
+}
+
+void keeper_share_give(struct keeper_share *share, struct keeper_client *client)
+{
+    if (!client || !fork_mark_intact(share->generation)) {
+        return;
+    }
+    struct lease *last = NULL;
+    (void)pthread_mutex_lock(&share->lock);
+    if (share->current && share->current->client == client) {
+        share->current->holders--;
+    } else {
+        last = drop_retired(share, client);
+    }
+    (void)pthread_mutex_unlock(&share->lock);
+    lease_free(last);
 }

@@ -21,8 +21,12 @@ int keeper_share_join(const struct keeper_options *options, struct keeper_share 
 /* NULL is fine. The last one stops the keeper. */
 void keeper_share_leave(struct keeper_share *share);
 
-/* The keeper, started anew if it has died. Borrowed until the share is left. */
-int keeper_share_client(struct keeper_share *share, struct keeper_client **ret_client,
-                        struct message *why);
+/*
+ * Hold the keeper, started anew if it has died. It stays, dead or alive, until it is given back by
+ * keeper_share_give(); NULL is fine there.
+ */
+int keeper_share_take(struct keeper_share *share, struct keeper_client **ret_client,
+                      struct message *why);
+void keeper_share_give(struct keeper_share *share, struct keeper_client *client);
 
 #endif

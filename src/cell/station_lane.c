@@ -32,7 +32,7 @@ static void size_lane(uint32_t call_bytes, uint32_t *ret_h_bytes, uint32_t *ret_
 static int start_process(struct station *station, struct message *why)
 {
     const struct station_options *options = &station->options;
-    int r = keeper_share_client(options->keeper, &station->keeper, why);
+    int r = keeper_share_take(options->keeper, &station->keeper, why);
     if (r != 0) {
         return r;
     }
@@ -133,6 +133,10 @@ void station_lane_close(struct station *station, bool wait)
     }
     lane_close(station->lane);
     station->lane = NULL;
+    if (station->keeper) {
+        keeper_share_give(station->options.keeper, station->keeper);
+        station->keeper = NULL;
+    }
 }
 
 static void fill_words(struct lane_message *message, uint32_t from, const uint64_t *words,

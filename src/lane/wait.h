@@ -12,15 +12,20 @@
  * success and LANE_PURSE_PARK_NS per park, whatever the other side and the load of the machine do. A
  * spin in which the CPU was taken away empties the purse: others need it.
  *
- * The first LANE_SPIN_BLIND looks are made without PAUSE and without reading the clock; a reply that
- * comes within about a microsecond is seen as soon as the cache line arrives.
+ * The first LANE_SPIN_SOON looks are made without reading the clock, and in line: a reply that comes
+ * within about a microsecond is seen as soon as the cache line arrives. PAUSE stands before each look,
+ * the first one too: a bare load loop takes the line back from the writer between its stores, and has
+ * many loads in flight to throw away when the line changes. That bought 50 of 177 ns a round trip (two
+ * CPUs of one L3, raw ping-pong 75-100 ns; docs/performance.md); two PAUSEs a look cost 20 ns again.
  */
+
+#include "base/cpu.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LANE_SPIN_BLIND     600u
+#define LANE_SPIN_SOON      64u
 #define LANE_SPIN_HOST_NS   20000u
 #define LANE_SPIN_WORKER_NS 50000u
 
@@ -37,12 +42,42 @@ struct lane_counts {
     uint64_t wakes;         /* of the other side */
 };
 
+/* Relaxed suffices while spinning: whoever leaves the loop looks again with acquire. */
+static inline bool lane_changed(const _Atomic uint32_t *word, uint32_t seen)
+{
+    return atomic_load_explicit(word, memory_order_relaxed) != seen;
+}
+
+static inline void lane_earn(uint32_t *purse, uint32_t ns)
+{
+    *purse = *purse + ns < LANE_PURSE_MAX_NS ? *purse + ns : LANE_PURSE_MAX_NS;
+}
+
+/* What lane_spin() does when the turn did not come soon: reads the clock between looks. */
+void lane_spin_long(const _Atomic uint32_t *turn, uint32_t seen, const _Atomic uint32_t *verdict,
+                    uint32_t spin_max_ns, uint32_t *purse, struct lane_counts *counts);
+
 /*
  * Spin until @turn is no longer @seen or @verdict is no longer 0, for @spin_max_ns at most. Pays from
  * @purse, or earns. Does nothing if the purse does not hold @spin_max_ns.
  */
-void lane_spin(const _Atomic uint32_t *turn, uint32_t seen, const _Atomic uint32_t *verdict,
-               uint32_t spin_max_ns, uint32_t *purse, struct lane_counts *counts);
+static inline void lane_spin(const _Atomic uint32_t *turn, uint32_t seen,
+                             const _Atomic uint32_t *verdict, uint32_t spin_max_ns, uint32_t *purse,
+                             struct lane_counts *counts)
+{
+    if (*purse < spin_max_ns) {
+        return;
+    }
+    for (uint32_t look = 0; look < LANE_SPIN_SOON; look++) {
+        cpu_relax();
+        if (lane_changed(turn, seen)) {
+            counts->spins_won++;
+            lane_earn(purse, LANE_PURSE_WON_NS);
+            return;
+        }
+    }
+    lane_spin_long(turn, seen, verdict, spin_max_ns, purse, counts);
+}
 
 /*
  * Note a park that began at @began_ns: fills a purse that does not hold @spin_max_ns a little, and more
