@@ -144,7 +144,9 @@ static int print_row(void *context, struct cordon_session *session, const struct
     for (size_t i = 0; i < count && !values; i++) {
         values = args[i].kind == CORDON_VALUE_MEMORY ? args[i].memory : NULL;
     }
-    printf("            %s: %s\n", values[0], values[1]);
+    if (values) {
+        printf("            %s: %s\n", values[0], values[1]);
+    }
     ++*(int *)context;
     *ret_value = cordon_int(0);
     return 0;

@@ -31,6 +31,7 @@ int fork_mark_make(void)
 {
     (void)pthread_mutex_lock(&lock);
     int r = fork_mark_page ? 0 : make_page();
+    /* errno is positive: 0 is a page. NOLINTNEXTLINE(clang-analyzer-*) */
     if (r == 0 && *fork_mark_page == 0) {
         *fork_mark_page = ++generations;
     }

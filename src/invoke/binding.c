@@ -37,6 +37,7 @@ static int copy_plan(struct binding *binding, const void *bytes, size_t length, 
         free(copy);
         return r;
     }
+    /* The binding owns the copy. NOLINTNEXTLINE(clang-analyzer-*) */
     binding->plan_bytes = length;
     if (plan_header(binding->plan)->function_count == 0) {
         return message_set(why, -EINVAL, "the plan describes a type, not a function");

@@ -282,6 +282,40 @@ static __attribute__((noinline)) void execute_slowly(struct engine *engine, stru
     }
 }
 
+/* Outputs stay as they are if this is no direct call. */
+static inline bool run_directly(struct engine *engine, struct binding *binding,
+                                const uint64_t *words, uint32_t word_count, uint64_t *ret_word,
+                                int32_t *ret_errno)
+{
+    if (!binding || !binding->direct.is_ready || word_count < binding->direct.in_words) {
+        return false;
+    }
+    const struct binding *outer = running_begin(engine, binding);
+    *ret_word =
+        direct_call(&binding->direct, &binding->shapes->of[0], binding->code, words, ret_errno);
+    running_end(engine, outer);
+    return true;
+}
+
+bool engine_execute_words(struct engine *engine, uint32_t function_id, const uint64_t *words,
+                          uint32_t word_count, struct engine_answer *ret_answer)
+{
+    atomic_store_explicit(&engine->thread, pthread_self(), memory_order_relaxed);
+    struct binding *binding = bindings_find(&engine->bindings, function_id);
+    if (!run_directly(engine, binding, words, word_count, &ret_answer->word,
+                      &ret_answer->error_number)) {
+        return false;
+    }
+    ret_answer->word_count = binding->direct.out_words;
+    ret_answer->status = 0;
+    if (engine->callback_status < 0) {
+        ret_answer->status = engine->callback_status;
+        ret_answer->word_count = 0;
+        engine->callback_status = 0;
+    }
+    return true;
+}
+
 void engine_execute(struct engine *engine, const struct engine_request *request,
                     struct engine_reply *ret_reply)
 {
@@ -291,14 +325,11 @@ void engine_execute(struct engine *engine, const struct engine_request *request,
     ret_reply->reply_bytes = 0;
     atomic_store_explicit(&engine->thread, pthread_self(), memory_order_relaxed);
     struct binding *binding = bindings_find(&engine->bindings, request->function_id);
-    if (!binding || !binding->direct.is_ready || request->word_count < binding->direct.in_words) {
+    if (!run_directly(engine, binding, request->words, request->word_count, &ret_reply->words[0],
+                      &ret_reply->error_number)) {
         execute_slowly(engine, binding, request, ret_reply);
         return;
     }
-    const struct binding *outer = running_begin(engine, binding);
-    ret_reply->words[0] = direct_call(&binding->direct, &binding->shapes->of[0], binding->code,
-                                      request->words, &ret_reply->error_number);
-    running_end(engine, outer);
     ret_reply->word_count = binding->direct.out_words;
     if (engine->callback_status < 0) {
         refuse_for_callback(engine, request, ret_reply);

@@ -13,6 +13,7 @@
  * Threads: one. Signals: any may arrive; the engine installs none.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -107,6 +108,14 @@ struct engine_reply {
     uint64_t words[CORDON_PLAN_WORDS_MAX];
 };
 
+/* What a call of only words comes to. */
+struct engine_answer {
+    int32_t status; /* 0, or a negative errno: could not */
+    int32_t error_number;
+    uint32_t word_count; /* 0 or 1 */
+    uint64_t word;
+};
+
 int engine_new(const struct engine_config *config, struct engine **ret_engine, struct message *why);
 
 /* Frees kept memory and resident objects; runs no native code. */
@@ -118,6 +127,15 @@ void engine_free(struct engine *engine);
  */
 void engine_execute(struct engine *engine, const struct engine_request *request,
                     struct engine_reply *ret_reply);
+
+/*
+ * As engine_execute() of a request that is only words, where the function takes nothing but scalars:
+ * without a request and a reply to fill. What a refusal would say in bytes is lost.
+ * Returns false if the function is not of that kind or not bound: nothing has happened, @ret_answer is
+ * as it was.
+ */
+bool engine_execute_words(struct engine *engine, uint32_t function_id, const uint64_t *words,
+                          uint32_t word_count, struct engine_answer *ret_answer);
 
 /* Function that runs now (its id and name), for crash notes; NULL between calls. Async-signal-safe. */
 const char *engine_running(const struct engine *engine, uint32_t *ret_function_id);

@@ -109,6 +109,7 @@ static int resident_init(struct resident *resident, const void *bytes, size_t le
         free(copy);
         return r;
     }
+    /* The resident owns the copy. NOLINTNEXTLINE(clang-analyzer-*) */
     r = judge_type(resident, why);
     if (r < 0) {
         return r;

@@ -219,6 +219,7 @@ static void park(struct lane *lane, uint32_t index, uint64_t now_ns, uint64_t un
     } else {
         park_on_futex(lane, index, end_ns);
     }
+    lane_hint_cpu(lane);
     lane_parked(now_ns, LANE_SPIN_HOST_NS, &lane->purse);
 }
 

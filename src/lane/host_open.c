@@ -65,6 +65,7 @@ static int make_memories(struct lane *lane, bool private_memory)
     if (r < 0) {
         return r;
     }
+    /* errno is positive: 0 is a mapping. NOLINTNEXTLINE(clang-analyzer-*) */
     lane->h = memory;
     r = map(lane->w_fd, lane->w_bytes, LANE_W_BYTES_AT + WARM_BYTES, &memory);
     if (r < 0) {

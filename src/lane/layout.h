@@ -63,6 +63,7 @@ enum lane_verb {
 /* A place is offset (bits 0-31) and bytes (bits 32-63) in the memory of the one who writes it. */
 static inline uint64_t lane_place(uint32_t at, uint32_t bytes)
 {
+    /* 64 bits: clang 14 takes them for 32. NOLINTNEXTLINE(clang-analyzer-*) */
     return (uint64_t)bytes << 32 | at;
 }
 

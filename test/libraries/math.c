@@ -58,6 +58,7 @@ static const struct {
 
 static void assert_same(const char *name, double x, double ours, double direct)
 {
+    /* Bit for bit. NOLINTNEXTLINE(bugprone-suspicious-memory-comparison) */
     if (isnan(direct) ? !isnan(ours) : memcmp(&ours, &direct, sizeof ours) != 0) {
         fail_msg("%s(%a): %a, called directly %a", name, x, ours, direct);
     }
