@@ -182,7 +182,12 @@ static int read_all(int fd, const char *path, size_t bytes_max, uint8_t **buffer
 int bytes_from_file(const char *path, size_t bytes_max, void **ret_bytes, size_t *ret_length,
                     struct message *why)
 {
+    static bool taken; /* as standard input itself, one for the process */
     bool standard_input = strcmp(path, "-") == 0;
+    if (standard_input && taken) {
+        return message_set(why, -EINVAL, "standard input can be read once, and was");
+    }
+    taken |= standard_input;
     OWN_FD opened = standard_input ? -1 : open(path, O_RDONLY | O_CLOEXEC);
     int fd = standard_input ? STDIN_FILENO : opened;
     if (fd < 0) {

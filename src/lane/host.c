@@ -9,9 +9,7 @@
 
 #include <assert.h>
 #include <errno.h>
-
-/* A caller that is moved to another CPU may go unnoticed for so many calls, if none of them parks. */
-#define HINT_CALLS 16u
+#include <sched.h>
 
 static bool message_carries_bytes(const struct lane_message *message)
 {
@@ -72,6 +70,16 @@ static void ring(struct lane *lane, uint32_t index)
     }
 }
 
+/* Written on changes only: the line stays clean in the worker's cache. */
+static void hint_cpu(struct lane *lane)
+{
+    uint32_t cpu = (uint32_t)sched_getcpu();
+    if (cpu != lane->cpu) {
+        lane->cpu = cpu;
+        atomic_store_explicit(&lane->h->host_cpu, cpu, memory_order_relaxed);
+    }
+}
+
 static bool ended(const struct lane *lane)
 {
     /* Relaxed: a call that slips in just before the verdict is ended by it in lane_await(). */
@@ -106,10 +114,7 @@ int lane_submit(struct lane *lane, const struct lane_message *message, uint64_t 
     if (ring_now) {
         lane_ring(lane);
     }
-    /* Not each time: 5 ns a call. A wait that parks looks as well. */
-    if (seq % HINT_CALLS == 0) {
-        lane_hint_cpu(lane);
-    }
+    hint_cpu(lane);
     *ret_seq = seq;
     return 0;
 }
@@ -173,7 +178,7 @@ int lane_continue(struct lane *lane, uint32_t seq, const struct lane_message *me
     nest(lane, index, message);
     publish(lane, index, message);
     ring(lane, index);
-    lane_hint_cpu(lane);
+    hint_cpu(lane);
     return 0;
 }
 

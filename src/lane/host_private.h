@@ -9,8 +9,6 @@
 #include "lane/layout.h"
 #include "lane/room.h"
 
-#include <sched.h>
-
 enum lane_slot_state {
     LANE_SLOT_FREE, /* no call, or collected */
     LANE_SLOT_SENT, /* the worker has the word */
@@ -53,17 +51,6 @@ static inline bool lane_in_flight(const struct lane *lane, uint32_t seq)
 {
     return seq - lane->collected - 1u < lane->submitted - lane->collected &&
            lane->slots[lane_slot_of(seq)].state != LANE_SLOT_FREE;
-}
-
-/* Written on changes only: the line stays clean in the worker's cache. */
-static inline void lane_hint_cpu(struct lane *lane)
-{
-    uint32_t cpu = (uint32_t)sched_getcpu();
-    if (cpu != lane->cpu) {
-        lane->cpu = cpu;
-        /* Relaxed: a hint. */
-        atomic_store_explicit(&lane->h->host_cpu, cpu, memory_order_relaxed);
-    }
 }
 
 #endif

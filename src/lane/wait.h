@@ -14,9 +14,8 @@
  *
  * The first LANE_SPIN_SOON looks are made without reading the clock, and in line: a reply that comes
  * within about a microsecond is seen as soon as the cache line arrives. PAUSE stands before each look,
- * the first one too: a bare load loop takes the line back from the writer between its stores, and has
- * many loads in flight to throw away when the line changes. That bought 50 of 177 ns a round trip (two
- * CPUs of one L3, raw ping-pong 75-100 ns; docs/performance.md); two PAUSEs a look cost 20 ns again.
+ * the first one too: that bought 47 of 174 ns a round trip (two CPUs of one L3, raw ping-pong 75-100 ns)
+ * against a bare load loop; two PAUSEs a look cost 20 ns again. docs/performance.md has the rest.
  */
 
 #include "base/cpu.h"

@@ -193,6 +193,8 @@ refused 1 'nosuch.so.9' call nosuch.so.9 'int f(void)'
 refused 1 'absx' call libc.so.6 'int absx(int x)' 1
 refused 1 "$work/fox" call "$work/fox" 'int f(void)'
 refused 2 'cannot open' call libz.so.1 "$crc32" 0 "@$work/no-such-file"
+refused 2 "argument 2 'b': standard input can be read once" \
+    call libc.so.6 'int memcmp(const uint8_t a[n], const uint8_t b[n], size_t n)' @- @-
 refused 2 "$work/none.cordon" call --interface "$work/none.cordon" - crc32
 refused 2 'did you mean '"'crc32'" call --interface "$interfaces/zlib.cordon" - crc23 0 x
 refused 2 'prototype:1:' call libc.so.6 'int abs(int x' 1
