@@ -119,6 +119,8 @@ enum lane_wait {
  * them: a non-zero result of it ends the wait as that result.
  * @until_ns 0: look once. An answer published before the verdict wins over a verdict for a later call.
  *
+ * @ret_event  undefined unless LANE_CAME: what came is judged where it is copied to.
+ *
  * Returns an enum lane_wait, -EBADMSG if the worker broke the protocol (verdict LANE_LIED is given).
  */
 #define LANE_PARK_SLICE_NS 100000000ull
