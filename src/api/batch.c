@@ -15,6 +15,9 @@ int cordon_submit(struct cordon_session *session, struct cordon_function *functi
     if (r != 0) {
         return r;
     }
+    if (count > 0 && !args) {
+        return message_set(text_of(ret_error), -EINVAL, "%zu arguments, but args is NULL", count);
+    }
     if (function->cell != session->cell) {
         return message_set(text_of(ret_error), -EINVAL,
                            "the function is bound in another cell than the session's");

@@ -49,12 +49,19 @@ static void empty(struct cordon_result *ret_result)
     ret_result->error_number = 0;
 }
 
+static int judge(const struct cordon_cell *cell, const struct cordon_value *args, size_t count,
+                 struct message *why)
+{
+    return count > 0 && !args ? message_set(why, -EINVAL, "%zu arguments, but args is NULL", count)
+                              : cell_usable(cell, why);
+}
+
 int cordon_call(struct cordon_function *function, const struct cordon_value *args, size_t count,
                 uint64_t deadline_ns, struct cordon_result *ret_result)
 {
     struct cordon_cell *cell = function->cell;
     empty(ret_result);
-    int r = cell_usable(cell, text_of(&ret_result->error));
+    int r = judge(cell, args, count, text_of(&ret_result->error));
     if (r != 0) {
         return r;
     }
@@ -77,7 +84,7 @@ int cordon_session_call(struct cordon_session *session, struct cordon_function *
                         struct cordon_result *ret_result)
 {
     empty(ret_result);
-    int r = cell_usable(session->cell, text_of(&ret_result->error));
+    int r = judge(session->cell, args, count, text_of(&ret_result->error));
     if (r != 0) {
         return r;
     }

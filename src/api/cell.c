@@ -37,9 +37,10 @@ void cordon_cell_stats(const struct cordon_cell *cell, struct cordon_cell_stats 
 int cordon_bind(struct cordon_cell *cell, const char *prototype, uint32_t require,
                 struct cordon_function **ret_function, struct cordon_error *ret_error)
 {
-    if (!cell || !prototype || !ret_function) {
-        return message_set(text_of(ret_error), -EINVAL,
-                           "cell, prototype and ret_function must not be NULL");
+    if (!cell || !prototype || !*prototype || !ret_function) {
+        return message_set(
+            text_of(ret_error), -EINVAL,
+            "cell, prototype and ret_function must not be NULL, nor the prototype empty");
     }
     return cell_bind(cell, prototype, require, ret_function, text_of(ret_error));
 }

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "cell/cell.h"
+#include "cell/fork_mark.h"
 #include "cell/local_worker.h"
 #include "cell/session.h"
 
@@ -161,6 +162,9 @@ void cell_stats(const struct cordon_cell *cell, struct cordon_cell_stats *ret_st
 {
     struct cordon_cell *locked = (struct cordon_cell *)(uintptr_t)cell;
     *ret_stats = (struct cordon_cell_stats){0};
+    if (!fork_mark_intact(cell->generation)) {
+        return; /* the parent's lanes are not here, and its lock may be held by nobody */
+    }
     (void)pthread_mutex_lock(&locked->lock);
     ret_stats->calls = cell->gone.calls;
     ret_stats->refused = cell->gone.refused;

@@ -315,7 +315,7 @@ static bool lay_out(const struct cordon_session *session, const struct quick *qu
             }
         } else if (param->kind == QUICK_BYTES) {
             const struct cordon_value *value = &args[param->position];
-            if (value->kind != CORDON_VALUE_MEMORY || value->count == 0 ||
+            if (value->kind != CORDON_VALUE_MEMORY || !value->memory || value->count == 0 ||
                 value->count > (limit - at) / param->element_bytes ||
                 (session->arena && arena_check(session->arena, value->memory, 1))) {
                 return false;

@@ -52,6 +52,11 @@ static int encode_opaque(struct encoder *encoder, const struct cordon_plan_type 
                 return encode_refuse(encoder, -EINVAL, "is a handle of another type than %s",
                                      plan_name(encoder->plan, type->name));
             }
+            /* A caller's empty handle is NULL; a library's NULL goes to its callback as it is. */
+            if (encoder->hooks && encoder->hooks->handle_to_word && value->handle.worker == 0 &&
+                value->handle.index == 0 && value->handle.generation == 0) {
+                return encode_null(encoder, type, ret_word);
+            }
             return handle_to_word(encoder->hooks, type, value->handle, ret_word, encoder->why);
         }
         break;
