@@ -261,6 +261,14 @@ static int verb_exchange(struct cordon_session *session, struct session_verb *ve
     int r = nested ? station_submit_nested(session->station, &request, session->call->ticket.seq,
                                            &ticket)
                    : station_submit(session->station, &request, true, &ticket);
+    if (r == -EPIPE) {
+        struct station_end end; /* it ended before: a library that does not load, say */
+        station_ended(session->station, &end);
+        if (why) {
+            *why = end.why;
+        }
+        return end.outcome;
+    }
     if (r != 0) {
         return message_set(why, r, "cannot reach the worker: %s", strerror(-r));
     }

@@ -224,6 +224,15 @@ int station_await(struct station *station, const struct station_ticket *ticket, 
     return STATION_REPLIED;
 }
 
+void station_ended(const struct station *station, struct station_end *ret_end)
+{
+    if (station->lane) {
+        station_lane_ended(station, ret_end);
+    } else {
+        *ret_end = station->end;
+    }
+}
+
 void station_collect(struct station *station, const struct station_ticket *ticket)
 {
     if (station->lane) {

@@ -162,6 +162,9 @@ int station_await(struct station *station, const struct station_ticket *ticket, 
                   uint64_t until_ns, uint64_t deadline_ns, struct station_reply *ret_reply,
                   struct station_end *ret_end);
 
+/* How a broken station ended, for a request that it did not take. */
+void station_ended(const struct station *station, struct station_end *ret_end);
+
 /* The request is over (replied and decoded, or ended): its slot is free. */
 void station_collect(struct station *station, const struct station_ticket *ticket);
 

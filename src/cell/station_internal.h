@@ -48,6 +48,7 @@ void station_lane_close(struct station *station, bool wait);
 /* Between slices of waiting, a lane_await() check: is the keeper there? Context: the station. */
 int station_check(void *context);
 void station_lane_condemn(struct station *station, enum lane_verdict verdict, uint32_t seq);
+void station_lane_ended(const struct station *station, struct station_end *ret_end);
 int station_lane_submit(struct station *station, const struct station_request *request, bool ring,
                         bool nested, uint32_t outer_seq, struct station_ticket *ticket);
 int station_lane_await(struct station *station, const struct station_ticket *ticket,

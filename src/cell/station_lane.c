@@ -314,7 +314,7 @@ static void end_unstarted(const struct lane_death *death, struct station_end *en
 }
 
 /* What the verdict means for call @seq. */
-static void end_by_verdict(struct station *station, uint32_t seq, struct station_end *end)
+static void end_by_verdict(const struct station *station, uint32_t seq, struct station_end *end)
 {
     uint32_t blamed = 0;
     struct lane_death death;
@@ -357,6 +357,11 @@ static void end_by_verdict(struct station *station, uint32_t seq, struct station
         (void)message_set(&end->why, 0, "the cell or session was closed");
         break;
     }
+}
+
+void station_lane_ended(const struct station *station, struct station_end *ret_end)
+{
+    end_by_verdict(station, 0, ret_end);
 }
 
 /* Reply words: private copies, from the mail or, beyond six, from the reply's start. */
