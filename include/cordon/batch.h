@@ -54,9 +54,9 @@ CORDON_API CORDON_MUST_USE int cordon_collect_any(struct cordon_session *session
 
 /*
  * Descriptor that polls readable when a call has ended, in cells opened with `events`. Borrowed; for
- * poll and epoll only; cordon_collect_any() drains it. It belongs to the session's present worker: ask
- * again, and register anew, after an outcome that ended the worker. At level thread it does not tell of
- * deadlines; -1 at level inline, where calls end as they are submitted, and in cells without `events`.
+ * poll and epoll only; cordon_collect_any() drains it. It stays the same when the worker is replaced. At
+ * level thread it does not tell of deadlines: look when one has passed. -1 at level inline, where calls
+ * end as they are submitted, and in cells without `events`.
  */
 CORDON_API int cordon_session_event_fd(struct cordon_session *session);
 

@@ -80,5 +80,5 @@ int cordon_collect_any(struct cordon_session *session, uint64_t until_ns,
 
 int cordon_session_event_fd(struct cordon_session *session)
 {
-    return session->station ? station_event_fd(session->station) : -1;
+    return session->events;
 }

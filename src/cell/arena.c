@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 
 #include "base/fd.h"
 
@@ -24,6 +25,7 @@ struct stretch {
 struct arena {
     uint8_t *base;
     size_t bytes;
+    bool mapped;
     int fd;
     pthread_mutex_t lock; /* guards the stretches */
     struct stretch *first;
@@ -48,8 +50,20 @@ static int map_memory(struct arena *arena, int fd, int fixed)
         return -errno;
     }
     arena->base = base;
+    arena->mapped = true;
     (void)madvise(base, arena->bytes, MADV_DONTFORK);
     return 0;
+}
+
+/*
+ * Where a worker will have nothing: between the heap of old layouts and the programs and libraries of
+ * new ones, on a page by chance. A wish: the kernel puts the arena elsewhere if this is taken.
+ */
+static void *likely_free(void)
+{
+    uint32_t chance = 0;
+    (void)!getrandom(&chance, sizeof chance, GRND_NONBLOCK);
+    return (void *)(0x200000000000ull + ((uint64_t)(chance & 0xffffff) << 20));
 }
 
 int arena_open(size_t bytes, bool shared, struct arena **ret_arena)
@@ -61,6 +75,7 @@ int arena_open(size_t bytes, bool shared, struct arena **ret_arena)
     arena->fd = -1;
     arena->bytes = (bytes + 4095u) & ~(size_t)4095u;
     (void)pthread_mutex_init(&arena->lock, NULL);
+    arena->base = likely_free();
     int r = shared ? memory_file(arena->bytes, &arena->fd) : 0;
     if (r == 0) {
         r = map_memory(arena, arena->fd, 0);
@@ -88,7 +103,7 @@ void arena_close(struct arena *arena)
         free(arena->first);
         arena->first = next;
     }
-    if (arena->base) {
+    if (arena->mapped) {
         (void)munmap(arena->base, arena->bytes);
     }
     fd_release(&arena->fd);

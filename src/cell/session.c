@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "cell/batch.h"
 #include "cell/call.h"
 #include "cell/cell.h"
@@ -23,6 +25,7 @@ int session_new(struct cordon_cell *cell, bool is_explicit, struct cordon_sessio
     struct cordon_session *session = calloc(1, sizeof *session);
     int r = session ? 0 : -ENOMEM;
     if (r == 0) {
+        session->events = -1;
         session->cell = cell;
         session->is_explicit = is_explicit;
         (void)pthread_mutex_init(&session->lock, NULL);
@@ -33,6 +36,10 @@ int session_new(struct cordon_cell *cell, bool is_explicit, struct cordon_sessio
     if (r == 0 && cell->options.arena_bytes > 0) {
         r = arena_open(cell->options.arena_bytes, cell->options.level == CORDON_LEVEL_PROCESS,
                        &session->arena);
+    }
+    if (r == 0 && cell->options.events && cell->options.level != CORDON_LEVEL_INLINE) {
+        session->events = epoll_create1(EPOLL_CLOEXEC);
+        r = session->events >= 0 ? 0 : -errno;
     }
     if (r != 0) {
         session_free(session);
@@ -55,6 +62,7 @@ void session_free(struct cordon_session *session)
     station_close(session->station, true);
     callback_table_clear(&session->callbacks);
     arena_close(session->arena);
+    fd_release(&session->events);
     free(session->bound);
     (void)pthread_mutex_destroy(&session->lock);
     free(session);
@@ -102,6 +110,19 @@ void session_leave(struct cordon_session *session)
     (void)pthread_mutex_unlock(&session->lock);
 }
 
+/*
+ * Event loops hold one descriptor for the session's life: it becomes readable with that of the present
+ * worker's lane.
+ */
+static void watch_events(struct cordon_session *session, int operation)
+{
+    int event_fd = session->events >= 0 ? station_event_fd(session->station) : -1;
+    struct epoll_event readable = {.events = EPOLLIN};
+    if (event_fd >= 0) {
+        (void)epoll_ctl(session->events, operation, event_fd, &readable);
+    }
+}
+
 static void *resolve(void *context, const char *symbol)
 {
     return library_find(context, symbol);
@@ -138,6 +159,7 @@ static int retire_station(struct cordon_session *session)
         return r;
     }
     struct station *station = session->station;
+    watch_events(session, EPOLL_CTL_DEL);
     (void)pthread_mutex_lock(&session->cell->lock);
     session->station = NULL;
     (void)pthread_mutex_unlock(&session->cell->lock);
@@ -181,6 +203,7 @@ static int open_station(struct cordon_session *session, struct message *why)
     }
     (void)pthread_mutex_unlock(&session->cell->lock);
     atomic_store_explicit(&session->number, station_number(station), memory_order_relaxed);
+    watch_events(session, EPOLL_CTL_ADD);
     (void)atomic_fetch_add_explicit(&session->cell->started, 1, memory_order_relaxed);
     r = greet(session, why);
     if (r != 0) {

@@ -41,6 +41,7 @@ struct cordon_session {
     _Atomic uintptr_t holder; /* the holding thread's mark, 0: none */
     uint32_t depth;           /* of calls inside callbacks; the rest is the holder's */
 
+    int events;              /* epoll on the present worker's event fd; -1: no such cell */
     struct station *station; /* NULL: none yet */
     _Atomic uint32_t number; /* the station's; for routing by handle */
     uint64_t *bound;         /* bit per function id */
