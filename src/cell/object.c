@@ -233,20 +233,30 @@ int object_write(struct cordon_session *session, struct cordon_handle handle, co
     return on_object(session, handle, &verb, why);
 }
 
+/* A pointer member, behind which @bytes are to lie. */
+static int find_pointer(const struct cordon_session *session, struct cordon_handle handle,
+                        const char *member, size_t bytes, struct member *ret_member,
+                        struct message *why)
+{
+    uint32_t most = session->cell->options.call_bytes;
+    int r = find_member(session, handle, member, ret_member, why);
+    if (r == 0 && !ret_member->pointer) {
+        r = message_set(why, -EINVAL, "'%s' is no pointer", member ? member : "the object");
+    }
+    if (r == 0 && bytes > most) {
+        r = message_set(why, -E2BIG, "%zu bytes are more than the limit of %u (call_bytes)", bytes,
+                        most);
+    }
+    return r;
+}
+
 int object_point(struct cordon_session *session, struct cordon_handle handle, const char *member,
                  const void *memory, size_t bytes, struct message *why)
 {
     struct member place;
-    int r = find_member(session, handle, member, &place, why);
+    int r = find_pointer(session, handle, member, bytes, &place, why);
     if (r != 0) {
         return r;
-    }
-    if (!place.pointer) {
-        return message_set(why, -EINVAL, "'%s' is no pointer", member ? member : "the object");
-    }
-    if (bytes > session->cell->options.call_bytes) {
-        return message_set(why, -E2BIG, "%zu bytes are more than the limit of %u (call_bytes)",
-                           bytes, session->cell->options.call_bytes);
     }
     struct session_verb verb = {.verb = ENGINE_RESIDENT_POINT, .words = {0, 0, place.offset, 0}};
     verb.words[4] = bytes;
@@ -263,16 +273,9 @@ int object_fetch(struct cordon_session *session, struct cordon_handle handle, co
                  size_t offset, void *ret_bytes, size_t bytes, struct message *why)
 {
     struct member place;
-    int r = find_member(session, handle, member, &place, why);
+    int r = find_pointer(session, handle, member, bytes, &place, why);
     if (r != 0) {
         return r;
-    }
-    if (!place.pointer) {
-        return message_set(why, -EINVAL, "'%s' is no pointer", member ? member : "the object");
-    }
-    if (bytes > session->cell->options.call_bytes) {
-        return message_set(why, -E2BIG, "%zu bytes are more than the limit of %u (call_bytes)",
-                           bytes, session->cell->options.call_bytes);
     }
     struct session_verb verb = {.verb = ENGINE_RESIDENT_FETCH,
                                 .words = {0, 0, place.offset, offset, bytes},
