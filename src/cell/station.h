@@ -131,6 +131,7 @@ struct station_end {
     int outcome; /* enum cordon_outcome, or a negative errno (the worker could not start) */
     int signal;
     int exit_status;
+    bool unbegun; /* the worker died idle: the call may be sent to another one */
     struct message why;
 };
 

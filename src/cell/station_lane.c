@@ -454,6 +454,7 @@ int station_lane_await(struct station *station, const struct station_ticket *tic
             station_lane_condemn(station, LANE_LIED, ticket->seq);
         }
         end_by_verdict(station, ticket->seq, ret_end);
+        ret_end->unbegun = lane_unbegun(station->lane, ticket->seq);
         return STATION_ENDED;
     }
 }

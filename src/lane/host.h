@@ -146,6 +146,13 @@ bool lane_condemn(struct lane *lane, enum lane_verdict verdict, uint32_t seq);
 enum lane_verdict lane_verdict(const struct lane *lane, uint32_t *ret_seq,
                                struct lane_death *ret_death);
 
+/*
+ * True if a worker that died had not begun call @seq, which was sent: the call's own message is the last of its
+ * slot, and the worker was parked. Both are the worker's word: who lies here is asked the same once more,
+ * by another worker.
+ */
+bool lane_unbegun(const struct lane *lane, uint32_t seq);
+
 /* True once the keeper says that worker and children are gone. Waits until @until_ns. */
 bool lane_await_gone(struct lane *lane, uint64_t until_ns);
 

@@ -293,6 +293,19 @@ enum lane_verdict lane_verdict(const struct lane *lane, uint32_t *ret_seq,
     return verdict;
 }
 
+bool lane_unbegun(const struct lane *lane, uint32_t seq)
+{
+    enum lane_verdict verdict = load_verdict(lane);
+    uint32_t index = lane_slot_of(seq);
+    const struct lane_slot *slot = &lane->slots[index];
+    /* Relaxed: H is our own; W is a claim of somebody who writes no more. */
+    uint32_t step = atomic_load_explicit(&lane->h->record[index].step, memory_order_relaxed);
+    uint32_t state = atomic_load_explicit(&lane->w->worker_state, memory_order_relaxed);
+    return (verdict == LANE_DIED || verdict == LANE_KEEPER_LOST) && state == LANE_WORKER_PARKED &&
+           slot->depth == 0 && lane_turn_step(slot->turn) == step &&
+           load_turn(lane, index) == slot->turn;
+}
+
 bool lane_await_gone(struct lane *lane, uint64_t until_ns)
 {
     const _Atomic uint32_t *gone = &lane->h->gone;
