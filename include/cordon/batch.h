@@ -53,10 +53,10 @@ CORDON_API CORDON_MUST_USE int cordon_collect_any(struct cordon_session *session
                                                   struct cordon_pending **ret_pending);
 
 /*
- * Descriptor that polls readable when a call has ended, in cells opened with `events`. Borrowed; for
- * poll and epoll only; cordon_collect_any() drains it. It stays the same when the worker is replaced. At
- * level thread it does not tell of deadlines: look when one has passed. -1 at level inline, where calls
- * end as they are submitted, and in cells without `events`.
+ * Descriptor that polls readable when a call has ended, by an answer, a crash or its deadline, in cells
+ * opened with `events`; -1 in others. Borrowed; for poll and epoll only; cordon_collect_any() drains it: call
+ * that until it returns -ETIME or -ENOENT before sleeping again. It may ring for nothing. It stays the same when the
+ * worker is replaced. At level inline it rings when a call is submitted, which executes it.
  */
 CORDON_API int cordon_session_event_fd(struct cordon_session *session);
 

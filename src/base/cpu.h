@@ -16,6 +16,22 @@ static inline void cpu_relax(void)
 #endif
 }
 
+/* Ask for the line at @memory: to read it soon, or to write it, which takes it from who has read it. */
+static inline void cpu_fetch(const void *memory)
+{
+    __builtin_prefetch(memory, 0, 3);
+}
+
+static inline void cpu_claim(const void *memory)
+{
+#if defined(__x86_64__)
+    /* The compiler has a weaker one for the oldest CPUs, for which this one is no operation. */
+    __asm__ volatile("prefetchw (%0)" ::"r"(memory));
+#else
+    __builtin_prefetch(memory, 1, 3);
+#endif
+}
+
 /*
  * Full barrier: stores before it are seen by others before loads after it are made. As
  * atomic_thread_fence(memory_order_seq_cst), which gcc refuses under -fsanitize=thread; what is handed

@@ -307,14 +307,14 @@ int batch_collect_any(struct cordon_session *session, uint64_t until_ns,
                       struct cordon_pending **ret_pending)
 {
     struct cordon_pending *oldest = session->pending;
-    if (!oldest) {
-        return -ENOENT;
-    }
-    if (session->depth > 0 && !oldest->settled) {
+    if (session->depth > 0 && oldest && !oldest->settled) {
         return refuse_inside(NULL);
     }
     if (session->station) {
-        station_drain_event(session->station);
+        station_drain_event(session->station); /* a death may have rung though nothing is in flight */
+    }
+    if (!oldest) {
+        return -ENOENT;
     }
     if (settle(session, oldest, until_ns) != 0) {
         return -ETIME;

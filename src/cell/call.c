@@ -167,6 +167,9 @@ static int submit(struct call *call, bool ring, struct message *why)
         scope_leave(call);
     }
     if (r == -EPIPE) {
+        struct station_end end;
+        station_ended(session->station, &end);
+        session->unbegun = end.unbegun;
         return message_set(why, CORDON_ABORTED, "the worker ended before the call was sent");
     }
     return r == 0 ? 0 : message_set(why, r, "cannot submit the call: %s", strerror(-r));
@@ -187,12 +190,19 @@ static void call_over(struct call *call, bool submitted)
     }
 }
 
-int call_begin(struct call *call, bool ring, struct message *why)
+/* The number of the session's worker, 0 where it has none to ask. */
+static uint32_t living_number(const struct cordon_session *session)
+{
+    return session->station && !station_broken(session->station) ? station_number(session->station)
+                                                                 : 0;
+}
+
+static int begin_once(struct call *call, bool ring, struct message *why)
 {
     struct cordon_session *session = call->session;
     call->has_room = false;
     call->callback_count = 0;
-    session_count(&session->counts.calls);
+    session->unbegun = false;
     int r = session_station(session, why);
     if (r == 0) {
         r = session_bind(session, call->function, why);
@@ -209,12 +219,32 @@ int call_begin(struct call *call, bool ring, struct message *why)
             call_over(call, false);
         }
     }
+    return r;
+}
+
+/* A worker that was found dead, and was there before, is replaced: once. */
+static int begin(struct call *call, bool ring, struct message *why)
+{
+    struct cordon_session *session = call->session;
+    uint32_t number = living_number(session);
+    int r = begin_once(call, ring, why);
+    if (r != 0 && session->unbegun && session->depth == 0 && session->station &&
+        station_number(session->station) == number) {
+        r = begin_once(call, ring, why);
+    }
     if (r < 0) {
         session_count(&session->counts.refused);
     } else if (r > 0) {
         session_count(&session->counts.ended[r & 7]);
     }
     return r;
+}
+
+int call_begin(struct call *call, bool ring, struct message *why)
+{
+    call->may_resend = false;
+    session_count(&call->session->counts.calls);
+    return begin(call, ring, why);
 }
 
 static int decode(struct call *call, const struct station_reply *reply,
@@ -277,6 +307,10 @@ int call_end(struct call *call, uint64_t until_ns, struct cordon_result *ret_res
     if (r == STATION_EXPIRED) {
         return -ETIME;
     }
+    if (r == STATION_ENDED && end.unbegun && call->may_resend) {
+        call_over(call, true);
+        return -ERESTART;
+    }
     ret_result->owned = NULL;
     ret_result->error_number = 0;
     ret_result->signal = 0;
@@ -306,6 +340,13 @@ int call_end(struct call *call, uint64_t until_ns, struct cordon_result *ret_res
         }
     }
     return r == -ETIME ? -ETIMEDOUT : r; /* -ETIME is "not yet", and nobody's to say but ours */
+}
+
+int call_resend(struct call *call, struct cordon_result *ret_result)
+{
+    call->may_resend = false;
+    int r = begin(call, true, error_message(ret_result));
+    return r == 0 ? call_end(call, CLOCK_NEVER, ret_result) : r;
 }
 
 static int enter_refused(struct cordon_session *session, struct cordon_result *ret_result)
@@ -341,7 +382,9 @@ int call_perform(struct cordon_session *session, const struct cordon_function *f
         if (entered == 0 && session->pending) {
             (void)batch_settle_all(session, call.deadline_ns);
         }
+        call.may_resend = entered == 0 && !session->pending;
         r = call_end(&call, CLOCK_NEVER, ret_result);
+        r = r == -ERESTART ? call_resend(&call, ret_result) : r;
     }
     session_leave(session);
     return r;

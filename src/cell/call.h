@@ -29,6 +29,7 @@ struct call {
     uint64_t deadline_ns;
     struct call *outer; /* the call from whose callback this one is made */
     bool has_room;
+    bool may_resend; /* a worker that had not begun it may be replaced, and asked again */
     uint32_t callback_count;
     uint32_t callback_ids[CALL_CALLBACKS_MAX];
     const uint64_t *scope_before[CALL_CALLBACKS_MAX]; /* callback_table_enter() */
@@ -44,9 +45,12 @@ int call_begin(struct call *call, bool ring, struct message *why);
 
 /*
  * Wait until @until_ns. Returns an outcome or a negative errno (the call is over, @ret_result written
- * by it), or -ETIME: not yet.
+ * by it), or -ETIME: not yet; -ERESTART, if it may be sent again and was not begun: call_resend().
  */
 int call_end(struct call *call, uint64_t until_ns, struct cordon_result *ret_result);
+
+/* A call that ended as -ERESTART, sent once more and awaited. By the session's holder. */
+int call_resend(struct call *call, struct cordon_result *ret_result);
 
 /* Host's side of callbacks: station_options.answer, context is the session. */
 int call_answer(void *context, struct station_callback *callback);

@@ -39,6 +39,9 @@ static int on_object(struct cordon_session *session, struct cordon_handle handle
         verb->words[0] = (uint64_t)handle.generation << 32 | handle.index;
         verb->words[1] = handle.tag;
         r = session_verb(session, verb, deadline_ns, why);
+        if (r != 0 && session->unbegun && session->depth == 0) {
+            r = message_set(why, CORDON_STALE, "the object's worker is gone");
+        }
     }
     session_leave(session);
     return r;
@@ -85,6 +88,10 @@ int object_new(struct cordon_session *session, const char *type, struct cordon_h
     int r = session_station(session, why);
     if (r == 0) {
         r = session_verb(session, &verb, deadline_ns, why);
+        if (r != 0 && session->unbegun && session->depth == 0) {
+            r = session_station(session, why); /* once more, by a fresh worker */
+            r = r == 0 ? session_verb(session, &verb, deadline_ns, why) : r;
+        }
     }
     if (r == 0) {
         *ret_handle = (struct cordon_handle){.worker = station_number(session->station),

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cell/quick.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/cpu.h"
 #include "base/probe.h"
 #include "cell/call.h"
 #include "cell/cell.h"
 #include "cell/session.h"
 #include "cell/station_internal.h"
+#include "frame/plain.h"
 
 #define REPLY_FIXED FRAME_ALIGN /* a reply's first bytes are never a place */
 #define AHEAD_BYTES 2048u
-#define REPLY_BYTES 1024u       /* for the sentence of a refusal */
+#define REPLY_BYTES 1024u /* for the sentence of a refusal */
 
 static bool scalar_of(const struct cordon_plan_type *type, struct quick_value *ret_value)
 {
@@ -32,44 +35,17 @@ static bool scalar_of(const struct cordon_plan_type *type, struct quick_value *r
     return ret_value->kind != QUICK_NOTHING;
 }
 
-/* The length of parameter @array is parameter @length and nothing else. */
-static bool length_is_param(const struct plan *plan, const struct cordon_plan_type *array,
-                            uint32_t *ret_length)
-{
-    const uint8_t *code = PLAN_TABLE(plan, uint8_t, code_at) + array->code;
-    uint16_t param;
-    if (array->code == CORDON_PLAN_NONE || code[0] != CORDON_PLAN_OP_PARAM) {
-        return false;
-    }
-    memcpy(&param, code + 1, sizeof param);
-    *ret_length = param;
-    return code[1 + sizeof param] == CORDON_PLAN_OP_END;
-}
-
+/* A plain array whose length callers do not pass. */
 static bool array_of(const struct plan *plan, const struct cordon_plan_function *record,
                      uint32_t index, struct quick_value *ret_value)
 {
-    const struct cordon_plan_param *param = plan_function_param(plan, record, index);
-    const struct cordon_plan_type *type = plan_type(plan, param->type);
-    uint32_t length;
-    if (type->kind != CORDON_PLAN_POINTER || type->direction != CORDON_PLAN_IN ||
-        (type->flags & (CORDON_PLAN_CONST | CORDON_PLAN_KEPT | CORDON_PLAN_NULL_ENDED |
-                        CORDON_PLAN_OWNED)) != CORDON_PLAN_CONST ||
-        !length_is_param(plan, type, &length)) {
+    struct frame_plain plain;
+    if (!frame_plain_array(plan, record, index, &plain)) {
         return false;
     }
-    const struct cordon_plan_param *by = plan_function_param(plan, record, length);
-    const struct cordon_plan_type *element = plan_type(plan, type->target);
-    struct quick_value scalar;
-    if (!(by->flags & CORDON_PLAN_FILLED) || by->filled_by != index ||
-        (element->kind != CORDON_PLAN_VOID && !scalar_of(element, &scalar))) {
-        return false;
-    }
-    *ret_value = (struct quick_value){
-        .kind = QUICK_BYTES,
-        .element_bytes = element->kind == CORDON_PLAN_VOID ? 1 : element->size,
-    };
-    return true;
+    const struct cordon_plan_param *by = plan_function_param(plan, record, plain.length_param);
+    *ret_value = (struct quick_value){.kind = QUICK_BYTES, .element_bytes = plain.element_bytes};
+    return (by->flags & CORDON_PLAN_FILLED) && by->filled_by == index;
 }
 
 static bool prepare_param(struct quick *quick, const struct plan *plan,
@@ -116,6 +92,7 @@ void quick_prepare(struct quick *quick, const struct plan *plan,
     }
     quick->param_count = (uint8_t)record->param_count;
     quick->passed_count = (uint8_t)record->passed_count;
+    quick->is_short = quick->bytes && quick->param_count < LANE_WORDS;
     quick->able = true;
 }
 
@@ -223,6 +200,7 @@ void quick_call_init(struct call *call, struct cordon_session *session,
     call->deadline_ns = deadline_ns;
     call->outer = NULL;
     call->has_room = false;
+    call->may_resend = false;
     call->callback_count = 0;
     call->ticket.seq = seq;
     call->ticket.room = NULL;
@@ -240,7 +218,7 @@ struct outgoing {
     uint64_t deadline_ns;
     const struct station_room *room; /* NULL: only words */
     const uint64_t *words;           /* of the frame in the room */
-    uint32_t frame_bytes;
+    uint32_t frame_bytes;            /* 0: no frame, arrays alone */
 };
 
 /* Something else than a plain answer came, or nothing: the general way goes on with it. */
@@ -256,6 +234,8 @@ static int end_generally(const struct outgoing *out, uint32_t seq, const struct 
     if (out->room) {
         call.room = *out->room;
         call.has_room = true;
+    }
+    if (out->frame_bytes > 0) {
         call.ticket.room = &call.room;
         call.ticket.reply_bytes_max = call.room.reply_bytes;
         call.space.request = call.room.request;
@@ -267,7 +247,9 @@ static int end_generally(const struct outgoing *out, uint32_t seq, const struct 
         call.request.reply_bytes_max = call.room.reply_bytes;
         memcpy(call.request.words, out->words, quick->param_count * sizeof out->words[0]);
     }
-    return call_end(&call, CLOCK_NEVER, ret_result);
+    call.may_resend = true;
+    int r = call_end(&call, CLOCK_NEVER, ret_result);
+    return r == -ERESTART ? call_resend(&call, ret_result) : r;
 }
 
 /* The room, if there is one, is given back in any case but QUICK_NOT. */
@@ -300,11 +282,11 @@ static uint32_t align_frame(uint32_t at)
     return (at + FRAME_ALIGN - 1) & ~(FRAME_ALIGN - 1u);
 }
 
-/* Words, with places for the arrays; how long the frame gets. False: not so simple. */
+/* Words, with places for the arrays from @at on; where they end. False: not so simple. */
 static bool lay_out(const struct cordon_session *session, const struct quick *quick,
-                    const struct cordon_value *args, uint64_t *ret_words, uint32_t *ret_bytes)
+                    const struct cordon_value *args, uint32_t at, uint64_t *ret_words,
+                    uint32_t *ret_bytes)
 {
-    uint32_t at = align_frame(sizeof(struct frame_header) + quick->param_count * 8u);
     uint32_t limit = session->cell->options.call_bytes;
     for (uint32_t i = 0; i < quick->param_count; i++) {
         const struct quick_value *param = &quick->params[i];
@@ -339,7 +321,19 @@ static void claim_ahead(const uint8_t *frame, uint32_t bytes)
 {
     uint32_t ahead = bytes < AHEAD_BYTES ? bytes : AHEAD_BYTES;
     for (uint32_t at = 0; at < ahead; at += LANE_LINE) {
-        __builtin_prefetch(frame + at, 1, 3);
+        cpu_claim(frame + at);
+    }
+}
+
+static void write_arrays(const struct quick *quick, const struct cordon_value *args,
+                         const uint64_t *words, uint8_t *memory)
+{
+    for (uint32_t i = 0; i < quick->param_count; i++) {
+        const struct quick_value *param = &quick->params[i];
+        if (param->kind == QUICK_BYTES) {
+            const struct cordon_value *value = &args[param->position];
+            memcpy(memory + words[i], value->memory, value->count * param->element_bytes);
+        }
     }
 }
 
@@ -359,13 +353,7 @@ static void write_frame(const struct cordon_function *function, const struct cor
     };
     memcpy(frame, &header, sizeof header);
     memcpy(frame + sizeof header, words, quick->param_count * sizeof words[0]);
-    for (uint32_t i = 0; i < quick->param_count; i++) {
-        const struct quick_value *param = &quick->params[i];
-        if (param->kind == QUICK_BYTES) {
-            const struct cordon_value *value = &args[param->position];
-            memcpy(frame + words[i], value->memory, value->count * param->element_bytes);
-        }
-    }
+    write_arrays(quick, args, words, frame);
 }
 
 static int perform_bytes(struct cordon_session *session, const struct cordon_function *function,
@@ -373,10 +361,11 @@ static int perform_bytes(struct cordon_session *session, const struct cordon_fun
                          struct cordon_result *ret_result)
 {
     struct station *station = session->station;
+    uint32_t start = align_frame(sizeof(struct frame_header) + function->quick.param_count * 8u);
     uint64_t words[QUICK_PARAMS_MAX];
     struct station_room room;
     uint32_t bytes;
-    if (!lay_out(session, &function->quick, args, words, &bytes) ||
+    if (!lay_out(session, &function->quick, args, start, words, &bytes) ||
         station_room_new(station, bytes, REPLY_BYTES, &room) != 0) {
         return QUICK_NOT;
     }
@@ -395,6 +384,36 @@ static int perform_bytes(struct cordon_session *session, const struct cordon_fun
                            .room = &room,
                            .words = words,
                            .frame_bytes = bytes};
+    int r = exchange(&out, &message, ret_result);
+    if (r == QUICK_NOT) {
+        station_room_free(station, &room);
+    }
+    return r;
+}
+
+/* The words travel in the mail line: no header, no room for a reply. */
+static int perform_short(struct cordon_session *session, const struct cordon_function *function,
+                         const struct cordon_value *args, uint64_t deadline_ns,
+                         struct cordon_result *ret_result)
+{
+    struct station *station = session->station;
+    const struct quick *quick = &function->quick;
+    struct lane_message message = {
+        .verb = LANE_CALL_SHORT, .tag = function->id, .word_count = 1u + quick->param_count};
+    struct station_room room;
+    uint32_t bytes;
+    if (!lay_out(session, quick, args, 0, message.words + 1, &bytes) ||
+        station_room_new(station, bytes, 0, &room) != 0) {
+        return QUICK_NOT;
+    }
+    claim_ahead(room.request, bytes);
+    write_arrays(quick, args, message.words + 1, room.request);
+    message.words[0] = lane_place(room.lane.h_at, bytes);
+    struct outgoing out = {.session = session,
+                           .function = function,
+                           .args = args,
+                           .deadline_ns = deadline_ns,
+                           .room = &room};
     int r = exchange(&out, &message, ret_result);
     if (r == QUICK_NOT) {
         station_room_free(station, &room);
@@ -423,8 +442,9 @@ int quick_perform(struct cordon_session *session, const struct cordon_function *
     }
     int r = QUICK_NOT;
     if (quick_is_ready(session, function) && !session->pending) {
-        r = quick->bytes ? perform_bytes(session, function, args, deadline_ns, ret_result)
-                         : perform_words(session, function, args, count, deadline_ns, ret_result);
+        r = quick->is_short ? perform_short(session, function, args, deadline_ns, ret_result)
+            : quick->bytes  ? perform_bytes(session, function, args, deadline_ns, ret_result)
+                           : perform_words(session, function, args, count, deadline_ns, ret_result);
     }
     session_leave(session);
     return r;

@@ -47,7 +47,8 @@ struct quick_value {
 /* What is known of a function at its binding. */
 struct quick {
     bool able;
-    bool bytes; /* has arrays: a frame in memory travels */
+    bool bytes;    /* has arrays: memory travels */
+    bool is_short; /* without a frame: LANE_CALL_SHORT */
     uint8_t param_count;
     uint8_t passed_count;
     struct quick_value params[QUICK_PARAMS_MAX];

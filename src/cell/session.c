@@ -37,7 +37,7 @@ int session_new(struct cordon_cell *cell, bool is_explicit, struct cordon_sessio
         r = arena_open(cell->options.arena_bytes, cell->options.level == CORDON_LEVEL_PROCESS,
                        &session->arena);
     }
-    if (r == 0 && cell->options.events && cell->options.level != CORDON_LEVEL_INLINE) {
+    if (r == 0 && cell->options.events) {
         session->events = epoll_create1(EPOLL_CLOEXEC);
         r = session->events >= 0 ? 0 : -errno;
     }
@@ -111,15 +111,17 @@ void session_leave(struct cordon_session *session)
 }
 
 /*
- * Event loops hold one descriptor for the session's life: it becomes readable with that of the present
- * worker's lane.
+ * Event loops hold one descriptor for the session's life: it becomes readable with those of the present
+ * station.
  */
 static void watch_events(struct cordon_session *session, int operation)
 {
-    int event_fd = session->events >= 0 ? station_event_fd(session->station) : -1;
-    struct epoll_event readable = {.events = EPOLLIN};
-    if (event_fd >= 0) {
-        (void)epoll_ctl(session->events, operation, event_fd, &readable);
+    int fds[] = {station_event_fd(session->station), station_timer_fd(session->station)};
+    for (size_t i = 0; session->events >= 0 && i < sizeof fds / sizeof fds[0]; i++) {
+        struct epoll_event readable = {.events = EPOLLIN};
+        if (fds[i] >= 0) {
+            (void)epoll_ctl(session->events, operation, fds[i], &readable);
+        }
     }
 }
 
@@ -287,6 +289,7 @@ static int verb_exchange(struct cordon_session *session, struct session_verb *ve
     if (r == -EPIPE) {
         struct station_end end; /* it ended before: a library that does not load, say */
         station_ended(session->station, &end);
+        session->unbegun = end.unbegun;
         if (why) {
             *why = end.why;
         }
@@ -305,6 +308,7 @@ static int verb_exchange(struct cordon_session *session, struct session_verb *ve
         r = verb_reply(verb, &reply, why);
     } else {
         r = end.outcome;
+        session->unbegun = end.unbegun;
         if (why) {
             *why = end.why;
         }
@@ -319,6 +323,7 @@ int session_verb(struct cordon_session *session, struct session_verb *verb, uint
                  struct message *why)
 {
     struct station_room room;
+    session->unbegun = false;
     uint32_t reply_bytes = verb->reply_room > VERB_ROOM ? verb->reply_room : VERB_ROOM;
     int r = station_room_new(session->station, verb->byte_count + 1, reply_bytes, &room);
     if (r != 0) {

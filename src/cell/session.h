@@ -41,7 +41,7 @@ struct cordon_session {
     _Atomic uintptr_t holder; /* the holding thread's mark, 0: none */
     uint32_t depth;           /* of calls inside callbacks; the rest is the holder's */
 
-    int events;              /* epoll on the present worker's event fd; -1: no such cell */
+    int events;              /* epoll on the present station's fds; -1: no such cell */
     struct station *station; /* NULL: none yet */
     _Atomic uint32_t number; /* the station's; for routing by handle */
     uint64_t *bound;         /* bit per function id */
@@ -49,6 +49,7 @@ struct cordon_session {
     struct frame_hooks hooks;
     struct callback_table callbacks;
     struct call *call;              /* the innermost in progress: encoding, or awaited */
+    bool unbegun;                   /* the worker had died before it began what it was asked last */
     int callback_error;             /* of the host's side, told by the outer call */
     struct cordon_pending *pending; /* in flight or settled: oldest first */
     struct cordon_pending *pending_last;
@@ -96,7 +97,8 @@ struct session_verb {
 
 /*
  * Execute it. Returns 0, an outcome, or a negative errno (the engine's, with its sentence; the
- * worker's, when it could not start).
+ * worker's, when it could not start). @session->unbegun: the worker had died before; it may be asked of
+ * another one, unless it is about this one's objects.
  */
 int session_verb(struct cordon_session *session, struct session_verb *verb, uint64_t deadline_ns,
                  struct message *why);

@@ -4,10 +4,13 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/probe.h"
 #include "cell/station_internal.h"
+#include "lane/verdict.h"
 
 static _Atomic uint32_t station_numbers;
 
@@ -35,6 +38,7 @@ int station_open(const struct station_options *options, struct station **ret_sta
         return message_set(why, -ENOMEM, "not enough memory for a worker");
     }
     station->options = *options;
+    station->timer = station->event_fd = -1;
     /* Relaxed: only uniqueness matters. */
     station->number = 1 + atomic_fetch_add_explicit(&station_numbers, 1, memory_order_relaxed);
     int r = options->level == CORDON_LEVEL_INLINE ? station_inline_open(station, why)
@@ -60,6 +64,8 @@ void station_close(struct station *station, bool wait)
         free(station->frames[i].memory);
         free(station->answers[i].memory);
     }
+    fd_release(&station->timer);
+    fd_release(&station->event_fd);
     free(station);
 }
 
@@ -174,7 +180,11 @@ int station_submit(struct station *station, const struct station_request *reques
                    struct station_ticket *ticket)
 {
     if (!station->lane) {
-        return station_inline_execute(station, request, ticket);
+        int r = station_inline_execute(station, request, ticket);
+        if (r == 0 && !ring && station->event_fd >= 0) {
+            lane_ring_event(station->event_fd); /* nobody waits: it is collected later */
+        }
+        return r;
     }
     return station_lane_submit(station, request, ring, false, 0, ticket);
 }
@@ -247,13 +257,22 @@ int station_any(struct station *station, uint32_t *ret_seq)
 
 int station_event_fd(const struct station *station)
 {
-    return station->lane ? lane_peek_event_fd(station->lane) : -1;
+    return station->lane ? lane_peek_event_fd(station->lane) : station->event_fd;
+}
+
+int station_timer_fd(const struct station *station)
+{
+    return station->timer;
 }
 
 void station_drain_event(struct station *station)
 {
+    uint64_t count;
     if (station->lane) {
         lane_drain_event(station->lane);
+        station_lane_drain_timer(station);
+    } else if (station->event_fd >= 0) {
+        (void)!read(station->event_fd, &count, sizeof count);
     }
 }
 

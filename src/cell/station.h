@@ -175,7 +175,12 @@ int station_any(struct station *station, uint32_t *ret_seq);
 /* Make sure that deadlines of calls nobody waits for are enforced. */
 void station_watch(struct station *station, uint64_t deadline_ns);
 
+/*
+ * Descriptors that poll readable when something can be collected, and when a deadline passes that nobody
+ * else enforces (level thread); -1: none. Draining looks at such deadlines.
+ */
 int station_event_fd(const struct station *station);
+int station_timer_fd(const struct station *station);
 void station_drain_event(struct station *station);
 
 /* For tests and people: the worker's pid as its HELLO claimed it. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 
 #include "cordon/outcome.h"
@@ -44,6 +45,12 @@ static int inline_ask(void *context, struct engine_exchange *exchange)
 int station_inline_open(struct station *station, struct message *why)
 {
     size_t bytes = 2 * (size_t)station->options.call_bytes;
+    if (station->options.events) {
+        station->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+        if (station->event_fd < 0) {
+            return message_set(why, -errno, "no event descriptor: %s", strerror(errno));
+        }
+    }
     void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) {

@@ -30,8 +30,10 @@ struct station {
         answers_read[LANE_SLOTS]; /* callbacks' answers that outlasted a wait, by slot */
     struct keeper_client *keeper; /* process; borrowed from the share */
     struct local_worker *local;   /* thread */
+    int timer;                    /* thread, with events: the next deadline; -1: none */
 
     /* inline */
+    int event_fd; /* with events: a batch's call has been executed; -1: none */
     struct inline_worker *engine;
     uint8_t *memory; /* requests in the first half, replies in the second */
     uint32_t request_used;
@@ -54,6 +56,10 @@ int station_lane_submit(struct station *station, const struct station_request *r
 int station_lane_await(struct station *station, const struct station_ticket *ticket,
                        uint32_t out_words, uint64_t until_ns, uint64_t deadline_ns,
                        struct station_reply *ret_reply, struct station_end *ret_end);
+
+/* Thread, with events: end what is late, and set the timer to what comes next. */
+void station_lane_look_at_deadlines(struct station *station);
+void station_lane_drain_timer(struct station *station);
 
 int station_inline_open(struct station *station, struct message *why);
 void station_inline_close(struct station *station);

@@ -6,9 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "cordon/outcome.h"
+#include "lane/keeper.h"
 
 #define GONE_PATIENCE_NS   (5 * CLOCK_SECOND_NS)
 #define THREAD_PATIENCE_NS (20 * CLOCK_MS_NS)
@@ -73,6 +76,12 @@ static int start_process(struct station *station, struct message *why)
 static int start_thread(struct station *station, struct message *why)
 {
     const struct arena *arena = station->options.arena;
+    if (station->options.events) {
+        station->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+        if (station->timer < 0) {
+            return message_set(why, -errno, "no timer for deadlines: %s", strerror(errno));
+        }
+    }
     struct local_worker_options options = {
         .lane = station->lane,
         .resolve_context = station->options.resolve_context,
@@ -361,7 +370,10 @@ static void end_by_verdict(const struct station *station, uint32_t seq, struct s
 
 void station_lane_ended(const struct station *station, struct station_end *ret_end)
 {
+    enum lane_verdict verdict = lane_verdict(station->lane, NULL, NULL);
     end_by_verdict(station, 0, ret_end);
+    ret_end->unbegun = verdict == LANE_DIED || verdict == LANE_DEADLINE || verdict == LANE_LIED ||
+                       verdict == LANE_KEEPER_LOST;
 }
 
 /* Reply words: private copies, from the mail or, beyond six, from the reply's start. */
@@ -459,8 +471,34 @@ int station_lane_await(struct station *station, const struct station_ticket *tic
     }
 }
 
+/* What the keeper does for a process. */
+void station_lane_look_at_deadlines(struct station *station)
+{
+    struct lane_ward ward = {.h = lane_peek_h(station->lane), .w = lane_peek_w(station->lane)};
+    struct itimerspec next = {.it_value = {0}};
+    uint64_t next_ns = CLOCK_NEVER;
+    uint32_t late;
+    if (lane_ward_overdue(&ward, clock_now_ns(), &late, &next_ns)) {
+        station_lane_condemn(station, LANE_DEADLINE, late);
+    } else if (next_ns != CLOCK_NEVER) {
+        next.it_value = clock_timespec(next_ns);
+    }
+    (void)timerfd_settime(station->timer, TFD_TIMER_ABSTIME, &next, NULL);
+}
+
+void station_lane_drain_timer(struct station *station)
+{
+    uint64_t count;
+    if (station->timer >= 0 && read(station->timer, &count, sizeof count) > 0) {
+        station_lane_look_at_deadlines(station);
+    }
+}
+
 void station_watch(struct station *station, uint64_t deadline_ns)
 {
+    if (station->timer >= 0 && lane_needs_watch(station->lane, deadline_ns)) {
+        station_lane_look_at_deadlines(station);
+    }
     if (!station->keeper || !lane_needs_watch(station->lane, deadline_ns)) {
         return;
     }

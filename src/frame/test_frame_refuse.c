@@ -9,10 +9,6 @@
 
 /* What does not fit its prototype is refused by a sentence; what lies is refused without harm. */
 
-#define ARGS(...)                                                                                  \
-    (const struct cordon_value[]){__VA_ARGS__},                                                    \
-        sizeof((const struct cordon_value[]){__VA_ARGS__}) / sizeof(struct cordon_value)
-
 static void check_refusal(const char *prototype, int error, const char *sentence,
                           const struct cordon_value *args, size_t count)
 {

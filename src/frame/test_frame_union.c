@@ -25,13 +25,6 @@ struct value {
     } u;
 };
 
-#define OPEN(trip, text)                                                                           \
-    struct trip trip;                                                                              \
-    trip_open(&(trip), text)
-#define ARGS(...)                                                                                  \
-    (const struct cordon_value[]){__VA_ARGS__},                                                    \
-        sizeof((const struct cordon_value[]){__VA_ARGS__}) / sizeof(struct cordon_value)
-
 static void must(const struct trip *trip, int r)
 {
     if (r != 0) {
@@ -67,7 +60,7 @@ static void weigh(void *const *arguments, void *result)
 static void test_selected_member_travels_by_its_type(void **state)
 {
     (void)state;
-    OPEN(trip, VALUE "long weigh(const struct value *v)");
+    TRIP(trip, VALUE "long weigh(const struct value *v)");
     uint8_t bytes[] = {1, 2, 99};
     const struct {
         struct value value;
@@ -87,7 +80,7 @@ static void test_selected_member_travels_by_its_type(void **state)
 static void test_selector_without_a_case_is_refused(void **state)
 {
     (void)state;
-    OPEN(trip, VALUE "long weigh(const struct value *v)");
+    TRIP(trip, VALUE "long weigh(const struct value *v)");
     struct value value = {7, 0, {.i = 1}};
     assert_int_equal(trip_call(&trip, weigh, ARGS(cordon_in(&value, 1))), -EINVAL);
     assert_non_null(strstr(trip.why.text, "'v' has a union whose selector is none of its cases"));
@@ -97,7 +90,7 @@ static void test_selector_without_a_case_is_refused(void **state)
 static void test_default_takes_what_no_case_names(void **state)
 {
     (void)state;
-    OPEN(trip,
+    TRIP(trip,
          "struct value { int kind; int size; union { case -1: const char *s; case 1: case 3:"
          " long i; default: char raw[8]; } u switch(kind); }; long weigh(const struct value *v)");
     struct value value = {3, 0, {.i = 11}};
@@ -147,7 +140,7 @@ static void write_bytes(void *const *arguments, void *result)
 static void test_what_comes_back_follows_the_selector_that_came_back(void **state)
 {
     (void)state;
-    OPEN(trip, VALUE "void turn(inout struct value *v)");
+    TRIP(trip, VALUE "void turn(inout struct value *v)");
     uint8_t bytes[] = {1, 2, 3};
     struct value value = {BYTES, 3, {.b = bytes}};
     must(&trip, trip_call(&trip, write_bytes, ARGS(cordon_out(&value, 1))));
@@ -169,7 +162,7 @@ static void test_what_comes_back_follows_the_selector_that_came_back(void **stat
 static void test_forged_selector_makes_no_place_of_the_callers_number(void **state)
 {
     (void)state;
-    OPEN(trip, VALUE "void turn(inout struct value *v)");
+    TRIP(trip, VALUE "void turn(inout struct value *v)");
     static const uint32_t kinds[] = {TEXT, BYTES, NONE, REAL, 12345};
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         /* As a place this number would name memory far outside of request and reply. */
@@ -201,7 +194,7 @@ static void give_values(void *const *arguments, void *result)
 static void test_given_structs_are_copied_by_their_selectors(void **state)
 {
     (void)state;
-    OPEN(trip, VALUE "count(3) const struct value *give(int unused)");
+    TRIP(trip, VALUE "count(3) const struct value *give(int unused)");
     must(&trip, trip_call(&trip, give_values, ARGS(cordon_int(0))));
     const struct value *values = trip.result.value.memory;
     assert_string_equal(values[0].u.s, "given");
@@ -213,7 +206,7 @@ static void test_given_structs_are_copied_by_their_selectors(void **state)
 static void test_unions_nest_and_stand_in_arrays(void **state)
 {
     (void)state;
-    OPEN(trip, "struct deep { int outer; int inner; union { case 1: union { case 1: const char *s;"
+    TRIP(trip, "struct deep { int outer; int inner; union { case 1: union { case 1: const char *s;"
                " default: int i; } in switch(inner); case 2: long n; } all[2] switch(outer); };"
                "long weigh(const struct deep *d)");
     struct {

@@ -60,4 +60,23 @@ static inline void *trip_pointer(void *const *arguments, size_t index)
     return *(void **)arguments[index];
 }
 
+/* Arguments and their count, as the steps take them. */
+#define ARGS(...)                                                                                  \
+    (const struct cordon_value[]){__VA_ARGS__},                                                    \
+        sizeof((const struct cordon_value[]){__VA_ARGS__}) / sizeof(struct cordon_value)
+
+/* A trip over @prototype, opened. */
+#define TRIP(name, prototype)                                                                      \
+    struct trip name;                                                                              \
+    trip_open(&(name), prototype)
+
+/* The call must go well; otherwise its sentence is shown. */
+#define MUST(name, call)                                                                           \
+    do {                                                                                           \
+        int must_r = (call);                                                                       \
+        if (must_r != 0) {                                                                         \
+            fail_msg("%d: %s", must_r, (name).why.text);                                           \
+        }                                                                                          \
+    } while (0)
+
 #endif

@@ -3,6 +3,9 @@
 
 #include <errno.h>
 
+#include "frame/frame.h"
+#include "frame/plain.h"
+
 typedef uint64_t integer_function(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
 
 static bool is_float(uint8_t kind)
@@ -43,6 +46,25 @@ static struct direct_word direct_word(const struct cordon_plan_type *type, uint1
         .word = (uint8_t)word, .shift = (uint8_t)(64 - bits), .is_signed = is_signed};
 }
 
+static bool prepare_argument(struct direct *direct, const struct plan *plan,
+                             const struct cordon_plan_function *function, uint32_t index)
+{
+    const struct cordon_plan_param *param = plan_function_param(plan, function, index);
+    const struct cordon_plan_type *type = plan_type(plan, param->type);
+    struct frame_plain plain;
+    if (param->in_word >= CORDON_PLAN_MAILBOX_WORDS) {
+        return false;
+    }
+    direct->arguments[index] = direct_word(type, param->in_word);
+    if (!frame_plain_array(plan, function, index, &plain)) {
+        return is_scalar(type->kind) && param->passing == CORDON_PLAN_PASS_WORD;
+    }
+    uint16_t length_word = plan_function_param(plan, function, plain.length_param)->in_word;
+    direct->arrays[index] = (struct direct_array){.element_bytes = plain.element_bytes,
+                                                  .length_word = (uint8_t)length_word};
+    return length_word < CORDON_PLAN_MAILBOX_WORDS;
+}
+
 void direct_init(struct direct *direct, const struct plan *plan)
 {
     const struct cordon_plan_function *function = plan_function(plan, 0);
@@ -54,21 +76,19 @@ void direct_init(struct direct *direct, const struct plan *plan)
         direct->result = direct_word(result, 0);
         direct->out_words = 1;
     }
-    if (!(function->flags & CORDON_PLAN_MAILBOX) || (function->flags & CORDON_PLAN_VARIADIC) ||
-        function->param_count > DIRECT_ARGUMENTS_MAX ||
+    if ((function->flags & CORDON_PLAN_VARIADIC) || function->param_count > DIRECT_ARGUMENTS_MAX ||
         (result->kind != CORDON_PLAN_VOID && !is_scalar(result->kind))) {
         return;
     }
+    bool arrays = false;
     for (uint32_t i = 0; i < function->param_count; i++) {
-        const struct cordon_plan_param *param = plan_function_param(plan, function, i);
-        const struct cordon_plan_type *type = plan_type(plan, param->type);
-        if (!is_scalar(type->kind) || param->passing != CORDON_PLAN_PASS_WORD ||
-            param->in_word >= CORDON_PLAN_MAILBOX_WORDS) {
+        if (!prepare_argument(direct, plan, function, i)) {
             return;
         }
-        direct->arguments[i] = direct_word(type, param->in_word);
+        arrays = arrays || direct->arrays[i].element_bytes > 0;
     }
-    direct->is_ready = true;
+    direct->is_ready = (function->flags & CORDON_PLAN_MAILBOX) != 0;
+    direct->is_short = arrays && function->out_words == direct->out_words;
 }
 
 static inline uint64_t extend(struct direct_word how, uint64_t word)
@@ -98,13 +118,10 @@ uint64_t direct_call_integers(const struct direct *direct, void (*code)(void),
     return call_registers(direct, code, a, ret_errno);
 }
 
-uint64_t direct_call(const struct direct *direct, struct shape *shape, void (*code)(void),
-                     const uint64_t *words, int32_t *ret_errno)
+/* @a  six native arguments. */
+static inline uint64_t call(const struct direct *direct, struct shape *shape, void (*code)(void),
+                            uint64_t a[static DIRECT_ARGUMENTS_MAX], int32_t *ret_errno)
 {
-    uint64_t a[DIRECT_ARGUMENTS_MAX] = {0};
-    for (uint32_t i = 0; i < direct->count; i++) {
-        a[i] = extend(direct->arguments[i], words[direct->arguments[i].word]);
-    }
     if (direct->is_integer) {
         return call_registers(direct, code, a, ret_errno);
     }
@@ -115,4 +132,45 @@ uint64_t direct_call(const struct direct *direct, struct shape *shape, void (*co
     ffi_call(&shape->cif, code, &result, arguments);
     *ret_errno = errno;
     return result;
+}
+
+uint64_t direct_call(const struct direct *direct, struct shape *shape, void (*code)(void),
+                     const uint64_t *words, int32_t *ret_errno)
+{
+    uint64_t a[DIRECT_ARGUMENTS_MAX] = {0};
+    for (uint32_t i = 0; i < direct->count; i++) {
+        a[i] = extend(direct->arguments[i], words[direct->arguments[i].word]);
+    }
+    return call(direct, shape, code, a, ret_errno);
+}
+
+/* Where array @index lies; NULL: not in @bytes. */
+static inline const uint8_t *array_at(const struct direct *direct, uint32_t index,
+                                      const uint64_t *words, const uint8_t *bytes,
+                                      uint32_t byte_count)
+{
+    const struct direct_array *array = &direct->arrays[index];
+    uint64_t at = words[direct->arguments[index].word];
+    bool inside = at <= byte_count && at % FRAME_ALIGN == 0 &&
+                  words[array->length_word] <= (byte_count - at) / array->element_bytes;
+    return inside ? bytes + at : NULL;
+}
+
+int direct_call_short(const struct direct *direct, struct shape *shape, void (*code)(void),
+                      const uint64_t *words, const uint8_t *bytes, uint32_t byte_count,
+                      uint64_t *ret_result, int32_t *ret_errno)
+{
+    uint64_t a[DIRECT_ARGUMENTS_MAX] = {0};
+    for (uint32_t i = 0; i < direct->count; i++) {
+        if (direct->arrays[i].element_bytes == 0) {
+            a[i] = extend(direct->arguments[i], words[direct->arguments[i].word]);
+            continue;
+        }
+        a[i] = (uint64_t)(uintptr_t)array_at(direct, i, words, bytes, byte_count);
+        if (a[i] == 0) {
+            return -EBADMSG;
+        }
+    }
+    *ret_result = call(direct, shape, code, a, ret_errno);
+    return 0;
 }

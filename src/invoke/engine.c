@@ -297,6 +297,18 @@ static inline bool run_directly(struct engine *engine, struct binding *binding,
     return true;
 }
 
+static inline void answer_directly(struct engine *engine, const struct binding *binding,
+                                   struct engine_answer *ret_answer)
+{
+    ret_answer->word_count = binding->direct.out_words;
+    ret_answer->status = 0;
+    if (engine->callback_status < 0) {
+        ret_answer->status = engine->callback_status;
+        ret_answer->word_count = 0;
+        engine->callback_status = 0;
+    }
+}
+
 bool engine_execute_words(struct engine *engine, uint32_t function_id, const uint64_t *words,
                           uint32_t word_count, struct engine_answer *ret_answer)
 {
@@ -306,13 +318,27 @@ bool engine_execute_words(struct engine *engine, uint32_t function_id, const uin
                       &ret_answer->error_number)) {
         return false;
     }
-    ret_answer->word_count = binding->direct.out_words;
-    ret_answer->status = 0;
-    if (engine->callback_status < 0) {
-        ret_answer->status = engine->callback_status;
-        ret_answer->word_count = 0;
-        engine->callback_status = 0;
+    answer_directly(engine, binding, ret_answer);
+    return true;
+}
+
+bool engine_execute_short(struct engine *engine, uint32_t function_id, const uint64_t *words,
+                          uint32_t word_count, const uint8_t *bytes, uint32_t byte_count,
+                          struct engine_answer *ret_answer)
+{
+    atomic_store_explicit(&engine->thread, pthread_self(), memory_order_relaxed);
+    struct binding *binding = bindings_find(&engine->bindings, function_id);
+    if (!binding || !binding->direct.is_short || word_count < binding->direct.in_words) {
+        return false;
     }
+    const struct binding *outer = running_begin(engine, binding);
+    int r = direct_call_short(&binding->direct, &binding->shapes->of[0], binding->code, words,
+                              bytes, byte_count, &ret_answer->word, &ret_answer->error_number);
+    running_end(engine, outer);
+    if (r < 0) {
+        return false;
+    }
+    answer_directly(engine, binding, ret_answer);
     return true;
 }
 

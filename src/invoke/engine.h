@@ -137,6 +137,14 @@ void engine_execute(struct engine *engine, const struct engine_request *request,
 bool engine_execute_words(struct engine *engine, uint32_t function_id, const uint64_t *words,
                           uint32_t word_count, struct engine_answer *ret_answer);
 
+/*
+ * The same for a request whose plain arrays (frame/plain.h) lie in @bytes, without a frame around them:
+ * their words are offsets there. The function gets pointers into @bytes.
+ */
+bool engine_execute_short(struct engine *engine, uint32_t function_id, const uint64_t *words,
+                          uint32_t word_count, const uint8_t *bytes, uint32_t byte_count,
+                          struct engine_answer *ret_answer);
+
 /* Function that runs now (its id and name), for crash notes; NULL between calls. Async-signal-safe. */
 const char *engine_running(const struct engine *engine, uint32_t *ret_function_id);
 

@@ -89,7 +89,8 @@ static bool ended(const struct lane *lane)
 int lane_submit(struct lane *lane, const struct lane_message *message, uint64_t deadline_ns,
                 bool ring_now, uint32_t *ret_seq)
 {
-    assert(message->verb == LANE_CALL || message->verb == LANE_CALL_BYTES);
+    assert(message->verb == LANE_CALL || message->verb == LANE_CALL_BYTES ||
+           message->verb == LANE_CALL_SHORT);
     assert(message->word_count <= LANE_WORDS);
     if (ended(lane)) {
         return -EPIPE;

@@ -75,7 +75,7 @@ const volatile uint8_t *lane_room_w(const struct lane *lane, const struct lane_r
 
 /* A message that the host sends. */
 struct lane_message {
-    enum lane_verb verb; /* CALL, CALL_BYTES, CALLBACK_RETURN */
+    enum lane_verb verb; /* CALL, CALL_BYTES, CALL_SHORT, CALLBACK_RETURN */
     uint32_t tag;
     uint32_t word_count; /* further words are not sent; CALLBACK_RETURN always sends word 5 */
     uint64_t words[LANE_WORDS];

@@ -301,9 +301,8 @@ bool lane_unbegun(const struct lane *lane, uint32_t seq)
     /* Relaxed: H is our own; W is a claim of somebody who writes no more. */
     uint32_t step = atomic_load_explicit(&lane->h->record[index].step, memory_order_relaxed);
     uint32_t state = atomic_load_explicit(&lane->w->worker_state, memory_order_relaxed);
-    return (verdict == LANE_DIED || verdict == LANE_KEEPER_LOST) && state == LANE_WORKER_PARKED &&
-           slot->depth == 0 && lane_turn_step(slot->turn) == step &&
-           load_turn(lane, index) == slot->turn;
+    return verdict == LANE_DIED && state == LANE_WORKER_PARKED && slot->depth == 0 &&
+           lane_turn_step(slot->turn) == step && load_turn(lane, index) == slot->turn;
 }
 
 bool lane_await_gone(struct lane *lane, uint64_t until_ns)

@@ -58,6 +58,8 @@ enum lane_verb {
                              word count << 32 | reply bytes wanted; 2.. : words if no bytes (<= 4) */
     LANE_CALLBACK_RETURN = 5, /* host: words; status_bytes; if its bytes are not 0, word 5 is their
                                  place in H */
+    LANE_CALL_SHORT = 6,      /* host: tag function id; word 0 place in H of arrays without a frame;
+                                 1.. words; answered by words alone */
 };
 
 /* A place is offset (bits 0-31) and bytes (bits 32-63) in the memory of the one who writes it. */

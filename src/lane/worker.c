@@ -160,6 +160,9 @@ static int judge(const struct lane_end *end, bool nested, bool has_bytes, struct
     case LANE_CALL:
         sound = true;
         break;
+    case LANE_CALL_SHORT:
+        sound = judge_request(end, order->words[0], order) && order->bytes != NULL;
+        break;
     case LANE_CALL_BYTES:
         sound =
             judge_request(end, order->words[0], order) && judge_reply(end, order->words[1], order);
@@ -178,7 +181,7 @@ static inline void fetch_ahead(const struct lane_order *order)
 {
     uint32_t bytes = order->byte_count < AHEAD_BYTES ? order->byte_count : AHEAD_BYTES;
     for (uint32_t at = 0; at < bytes; at += LANE_LINE) {
-        __builtin_prefetch(order->bytes + at, 0, 3);
+        cpu_fetch(order->bytes + at);
     }
 }
 

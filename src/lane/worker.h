@@ -32,7 +32,7 @@ struct lane_end {
 
 /* A message from the host; words copied. */
 struct lane_order {
-    enum lane_verb verb; /* CALL, CALL_BYTES, CALLBACK_RETURN */
+    enum lane_verb verb; /* CALL, CALL_BYTES, CALL_SHORT, CALLBACK_RETURN */
     uint32_t tag;
     uint64_t words[LANE_WORDS];
     const uint8_t *bytes; /* in H; NULL: none. Judged: lies inside H */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -171,6 +172,84 @@ static void test_event_fd_tells_epoll_of_answers(const struct harness *harness)
     cordon_cell_close(cell);
 }
 
+static void test_event_fd_tells_of_deadlines(const struct harness *harness)
+{
+    struct cordon_cell_options options = harness_options(harness);
+    options.library = "";
+    options.events = true;
+    struct cordon_cell *cell = harness_open_with(&options);
+    struct cordon_session *session = harness_session(cell);
+    struct cordon_function *wait = harness_bind(cell, "int usleep(unsigned usec)");
+    struct pollfd event = {.fd = cordon_session_event_fd(session), .events = POLLIN};
+    for (int round = 0; round < 2; round++) {
+        struct cordon_pending *pending[2] = {NULL, NULL};
+        struct cordon_pending *any = NULL;
+        struct cordon_error error = {{0}};
+        struct cordon_result result;
+        struct cordon_value arg = cordon_uint(1);
+        /* The later deadline first: the earlier one is what the timer is for. */
+        assert_int_equal(
+            cordon_submit(session, wait, &arg, 1, cordon_after_ms(20000), &pending[0], &error), 0);
+        arg = cordon_uint(900000);
+        assert_int_equal(
+            cordon_submit(session, wait, &arg, 1, cordon_after_ms(150), &pending[1], &error), 0);
+        cordon_flush(session);
+        uint64_t begin_ns = clock_now_ns();
+        int ended = 0;
+        while (ended < 2) {
+            assert_int_equal(poll(&event, 1, 5000), 1);
+            while (cordon_collect_any(session, 0, &any) == 0) {
+                int r = cordon_collect(any, 0, &result);
+                harness_expect(r, any == pending[0] ? CORDON_DONE : CORDON_TIMEOUT, &result);
+                ended++;
+            }
+        }
+        assert_in_range((clock_now_ns() - begin_ns) / CLOCK_MS_NS, 140, 700);
+    }
+    cordon_session_close(session);
+    cordon_cell_close(cell);
+}
+
+static bool is_quiet_after_look(void *context)
+{
+    struct cordon_session *session = context;
+    struct cordon_pending *any = NULL;
+    struct pollfd event = {.fd = cordon_session_event_fd(session), .events = POLLIN};
+    return cordon_collect_any(session, 0, &any) == -ENOENT && poll(&event, 1, 20) == 0;
+}
+
+/* A program that collects what the descriptor tells of must come to rest, whatever rang. */
+static void test_event_fd_is_quiet_when_nothing_is_in_flight(const struct harness *harness)
+{
+    struct cordon_cell_options options = harness_options(harness);
+    options.library = "";
+    options.events = true;
+    struct cordon_cell *cell = harness_open_with(&options);
+    struct cordon_session *session = harness_session(cell);
+    struct cordon_function *absolute = harness_bind(cell, "int abs(int j)");
+    struct pollfd event = {.fd = cordon_session_event_fd(session), .events = POLLIN};
+    struct cordon_pending *any = NULL;
+    struct cordon_error error = {{0}};
+    struct cordon_value arg = cordon_int(-1);
+    assert_int_equal(cordon_submit(session, absolute, &arg, 1, cordon_after_ms(100), &any, &error),
+                     0);
+    cordon_flush(session);
+    struct cordon_result result;
+    harness_expect(cordon_collect(any, CORDON_NEVER, &result), CORDON_DONE, &result);
+    assert_int_equal(cordon_collect_any(session, 0, &any), -ENOENT);
+    assert_int_equal(poll(&event, 1, 0), 0);
+    (void)poll(&event, 1, 300); /* the deadline of a call that ended long before may still ring */
+    assert_int_equal(cordon_collect_any(session, 0, &any), -ENOENT);
+    assert_int_equal(poll(&event, 1, 0), 0);
+    if (harness->level == CORDON_LEVEL_PROCESS) {
+        assert_int_equal(kill(cordon_session_worker_pid(session), SIGKILL), 0);
+        assert_int_equal(poll(&event, 1, 5000), 1);
+        assert_true(harness_wait(is_quiet_after_look, session, 5000));
+    }
+    cordon_session_close(session);
+    cordon_cell_close(cell);
+}
+
 static void test_cells_without_events_have_no_event_fd(const struct harness *harness)
 {
     struct cordon_cell *cell = harness_open(harness, "", NULL);
@@ -233,7 +312,12 @@ int main(int argc, char **argv)
         {"outputs_are_written_when_collected", test_outputs_are_written_when_collected,
          HARNESS_ALL_LEVELS, 0, 0},
         {"event_fd_tells_epoll_of_answers", test_event_fd_tells_epoll_of_answers,
-         HARNESS_PROCESS | HARNESS_THREAD, 0, 0},
+         HARNESS_ALL_LEVELS, 0, 0},
+        {"event_fd_tells_of_deadlines", test_event_fd_tells_of_deadlines, HARNESS_PROCESS, 0, 0},
+        {"event_fd_tells_of_deadlines", test_event_fd_tells_of_deadlines, HARNESS_THREAD,
+         HARNESS_ABANDONS | HARNESS_LEAVES_FDS /* the runaway threads' lanes */, 0},
+        {"event_fd_is_quiet_when_nothing_is_in_flight",
+         test_event_fd_is_quiet_when_nothing_is_in_flight, HARNESS_ALL_LEVELS, 0, 0},
         {"cells_without_events_have_no_event_fd", test_cells_without_events_have_no_event_fd,
          HARNESS_ALL_LEVELS, 0, 0},
         {"collect_gives_up_at_its_time", test_collect_gives_up_at_its_time,
