@@ -4,7 +4,7 @@
 
 /*
  * Callback: a function of the host that native code may call. It runs on the thread that waits for the
- * outer call; it may call further functions in the same session (up to 16 deep). For libraries that keep
+ * outer call, or, if it comes on a thread of the library (`anythread`), on the one in cordon_session_dispatch(); it may call further functions in the same session (up to 16 deep). For libraries that keep
  * it, it must live until they let go of it, or until the session ends.
  */
 

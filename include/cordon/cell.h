@@ -58,17 +58,32 @@ enum cordon_isolation {
     CORDON_NO_WRITES = 1u << 10,    /* it cannot write files */
     CORDON_NO_ORPHANS = 1u << 11,   /* the kernel ends workers with their keeper (PID namespace) */
     CORDON_UNPRIVILEGED = 1u << 12, /* workers have no capability and no way to get one */
-    CORDON_BEST_EFFORT = 1u << 30,  /* in a requirement: take what the level gives */
+    CORDON_LISTS_VIOLATIONS = 1u << 13, /* what was refused is counted and listed */
+    CORDON_LIMITS_MEMORY = 1u << 14,    /* what a worker may allocate ends at memory_bytes */
+    CORDON_HANG_STACKS = 1u << 15,      /* a call that timed out is reported with its stacks */
+    CORDON_CONFINES_READS = 1u << 16,   /* it reads only what libraries need, and what is granted */
+    CORDON_NO_SIGNALS = 1u << 17,       /* it cannot signal other processes */
+    CORDON_BEST_EFFORT = 1u << 30,      /* in a requirement: take what the level gives */
 };
 
-/* Mechanisms that a cell must do without, for tests: as if the kernel lacked them. */
+/*
+ * Mechanisms of the kernel: what a cell may require, and, for tests, must do without, as if the kernel
+ * lacked them. cordon/platform.h tells which are there, and has their names.
+ */
 enum cordon_mechanism {
-    CORDON_USER_NAMESPACES = 1u << 0,
-    CORDON_PID_NAMESPACES = 1u << 1,
-    CORDON_LANDLOCK = 1u << 2,
-    CORDON_SECCOMP = 1u << 3,
-    CORDON_MADV_GUARD = 1u << 6,
+    CORDON_USER_NAMESPACES = 1u << 0, /* userns */
+    CORDON_PID_NAMESPACES = 1u << 1,  /* pidns */
+    CORDON_LANDLOCK = 1u << 2,        /* landlock */
+    CORDON_SECCOMP = 1u << 3,         /* seccomp */
+    CORDON_NO_NEW_PRIVS = 1u << 4,    /* no_new_privs */
+    CORDON_LIMITS = 1u << 5,          /* limits */
+    CORDON_MADV_GUARD = 1u << 6,      /* madv_guard */
+    CORDON_ORDINARY_USER = 1u << 7,   /* ordinary_user */
+    CORDON_SECCOMP_NOTIFY = 1u << 8,  /* seccomp_notify */
+    CORDON_PTRACE = 1u << 9,          /* ptrace */
 };
+
+#define CORDON_NONE UINT32_MAX /* an option whose 0 means its default: none at all */
 
 /* Start from CORDON_CELL_OPTIONS; 0 and NULL mean the default. */
 struct cordon_cell_options {
@@ -79,17 +94,34 @@ struct cordon_cell_options {
     const char *interface_name; /* what errors call them; default "interface" */
     enum cordon_level level;
     enum cordon_policy policy;
-    uint32_t workers;        /* most workers for calls without a session: default 5, 1 to 256 */
-    uint32_t sessions;       /* most explicit sessions: default 64 */
-    uint64_t deadline_ms;    /* of calls that give none: default 3000 */
-    uint64_t start_ms;       /* a worker must have loaded the library by then: default 10000 */
-    uint64_t memory_bytes;   /* address space a worker may add: default 2 GiB */
-    uint32_t call_bytes;     /* most bytes of one call, each way: default 64 MiB */
-    uint64_t arena_bytes;    /* arena of each session: default none */
-    bool events;             /* completions make cordon_session_event_fd() readable */
-    uint32_t require;        /* enum cordon_isolation: refuse to open without */
-    uint32_t without;        /* enum cordon_mechanism */
-    const char *keeper_path; /* default: the copy inside the library */
+    uint32_t workers;            /* most workers for calls without a session: default 5, 1 to 256 */
+    uint32_t sessions;           /* most explicit sessions: default 64 */
+    uint64_t deadline_ms;        /* of calls that give none: default 3000 */
+    uint64_t start_ms;           /* a worker must have loaded the library by then: default 10000 */
+    uint64_t memory_bytes;       /* address space a worker may add: default 2 GiB */
+    uint32_t call_bytes;         /* most bytes of one call, each way: default 64 MiB */
+    uint64_t arena_bytes;        /* arena of each session: default none */
+    bool events;                 /* completions make cordon_session_event_fd() readable */
+    uint32_t require;            /* enum cordon_isolation: refuse to open without */
+    uint32_t without;            /* enum cordon_mechanism */
+    uint32_t require_mechanisms; /* enum cordon_mechanism: refuse to open without (level process) */
+    uint32_t spares; /* workers kept ready to take over: default 1, at most 8; CORDON_NONE.
+                              Level process without arenas; elsewhere there are none */
+    uint32_t
+        queue; /* most callers without a session that wait for a worker: default 64; CORDON_NONE */
+    uint64_t
+        recycle_calls; /* replace a worker that holds nothing after so many calls: default never */
+    uint64_t recycle_ms; /* ... so long after it began to serve: default never */
+    uint64_t
+        recycle_bytes; /* ... beyond so much resident memory: default 512 MiB; UINT64_MAX: never */
+    uint32_t breaker_percent;          /* failed calls of a hundred that open the cell's breaker:
+                                        default 50, at most 100; CORDON_NONE: it has none */
+    uint32_t function_breaker_percent; /* the same for each function's own: default 50 */
+    uint32_t breaker_samples;          /* of at least so many calls: default 20 */
+    uint32_t breaker_window_ms;        /* within so long: default 10000 */
+    uint32_t breaker_cool_down_ms;     /* an open one refuses for so long: default 1000 */
+    uint32_t breaker_probes;           /* good calls after which it is closed again: default 3 */
+    const char *keeper_path;           /* default: the copy inside the library */
     const char *worker_path;
 };
 #define CORDON_CELL_OPTIONS                                                                        \
@@ -122,13 +154,29 @@ CORDON_API uint32_t cordon_cell_isolation(const struct cordon_cell *cell);
 /* Name of one isolation bit ("survives-crash"); NULL for others. */
 CORDON_API const char *cordon_isolation_name(uint32_t bit);
 
+enum cordon_breaker {
+    CORDON_BREAKER_CLOSED = 0,    /* calls pass */
+    CORDON_BREAKER_OPEN = 1,      /* calls are refused (CORDON_OPEN) until the cool-down is over */
+    CORDON_BREAKER_HALF_OPEN = 2, /* a few calls pass, to see how they end */
+};
+
 struct cordon_cell_stats {
-    uint64_t calls;       /* begun */
-    uint64_t ended[8];    /* by enum cordon_outcome */
-    uint64_t refused;     /* arguments that did not fit */
-    uint32_t workers;     /* alive now */
-    uint32_t started;     /* ever */
-    uint32_t quarantined; /* threads that never came back (level thread) */
+    uint64_t calls;          /* begun */
+    uint64_t ended[8];       /* by enum cordon_outcome */
+    uint64_t refused;        /* arguments that did not fit */
+    uint32_t workers;        /* alive now, with a session */
+    uint32_t started;        /* ever put to work for a session */
+    uint32_t quarantined;    /* threads that never came back (level thread) */
+    uint32_t spares;         /* kept ready now */
+    uint32_t queued;         /* callers without a session that wait for a worker now */
+    uint32_t breaker;        /* enum cordon_breaker: the cell's */
+    uint32_t breakers_open;  /* of functions, not closed now */
+    uint64_t breaker_opened; /* how often one of them opened: the cell's or a function's */
+    uint64_t crashes;        /* workers that ended by a crash in a call */
+    uint64_t timeouts;       /* ... by a call's deadline */
+    uint64_t promoted;       /* spares that took a dead or recycled worker's place */
+    uint64_t recycled;       /* workers replaced for their age or memory */
+    uint64_t starts_failed;  /* workers that never came to serve */
 };
 
 CORDON_API void cordon_cell_stats(const struct cordon_cell *cell,

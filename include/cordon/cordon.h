@@ -19,6 +19,7 @@
 #include "cordon/object.h"
 #include "cordon/outcome.h"
 #include "cordon/plan.h"
+#include "cordon/platform.h"
 #include "cordon/session.h"
 #include "cordon/value.h"
 

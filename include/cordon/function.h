@@ -45,6 +45,7 @@ struct cordon_result {
     int error_number;          /* errno after the call; 0: none */
     int signal;                /* CRASHED: the signal, or 0 */
     int exit_status;           /* CRASHED without a signal: exit status */
+    uint32_t retry_after_ms;   /* OPEN, BUSY: when calling again may help; 0: not known */
     void *owned;               /* freed by cordon_result_release() */
     uint64_t small[8];
     struct cordon_error error; /* anything but CORDON_DONE: a sentence */

@@ -219,6 +219,8 @@ enum cordon_plan_function_flags {
         1u << 2, /* callbacks: `fails` is what it returns when the host's side failed */
     CORDON_PLAN_MAILBOX = 1u << 3,  /* only words, at most 6 each way: no bytes travel */
     CORDON_PLAN_NORETURN = 1u << 4, /* callbacks: `escape` */
+    CORDON_PLAN_ANYTHREAD =
+        1u << 5, /* callbacks: may come from threads of the library; dispatched then */
 };
 
 /* 96 bytes. Parameters of one function are consecutive. */

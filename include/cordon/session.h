@@ -42,6 +42,24 @@ CORDON_API CORDON_MUST_USE int cordon_session_call(struct cordon_session *sessio
                                                    uint64_t deadline_ns,
                                                    struct cordon_result *ret_result);
 
+/*
+ * Run callbacks that came on threads of the library (`anythread` in the prototype): wait until @until_ns (0: only
+ * look) for one, run it and all others that are there, on this thread. Such a callback waits LIMIT_QUEUED_MS
+ * (3 s) in its thread, then the library gets what `fails(...)` says. Calls in flight are settled first; calls of
+ * other threads in this session wait meanwhile. In cells with `events` cordon_session_event_fd() becomes
+ * readable when one is there.
+ *
+ * @ret_count  How many were run. May be NULL.
+ *
+ * Returns 0, whether there were any or not; an outcome (CORDON_ABORTED, ...) when the worker is gone or ended;
+ * the negative errno of a callback that failed; -ETIMEDOUT, -E2BIG, once, when callbacks were given their failure
+ * value since the last time because they waited too long, or too many did (LIMIT_QUEUED_CALLBACKS); -EDEADLK from inside a callback, -ECHILD, -ESHUTDOWN.
+ * Threads: any.
+ */
+CORDON_API CORDON_MUST_USE int cordon_session_dispatch(struct cordon_session *session,
+                                                       uint64_t until_ns, uint32_t *ret_count,
+                                                       struct cordon_error *ret_error);
+
 /* Process id of the worker as its keeper sees it, or 0; for people and tests. */
 CORDON_API int cordon_session_worker_pid(struct cordon_session *session);
 

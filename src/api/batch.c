@@ -23,7 +23,7 @@ int cordon_submit(struct cordon_session *session, struct cordon_function *functi
                            "the function is bound in another cell than the session's");
     }
     if (deadline_ns == CORDON_DEFAULT) {
-        deadline_ns = cordon_after_ms(session->cell->options.deadline_ms);
+        deadline_ns = cell_deadline_ns(session->cell);
     }
     if (session_enter(session, deadline_ns) < 0) {
         return message_set(text_of(ret_error), CORDON_BUSY,

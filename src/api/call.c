@@ -16,7 +16,7 @@ uint64_t cordon_after_ms(uint64_t timeout_ms)
 
 static uint64_t resolve_deadline(const struct cordon_cell *cell, uint64_t deadline_ns)
 {
-    return deadline_ns == CORDON_DEFAULT ? cordon_after_ms(cell->options.deadline_ms) : deadline_ns;
+    return deadline_ns == CORDON_DEFAULT ? cell_deadline_ns(cell) : deadline_ns;
 }
 
 /* The worker that an argument's object lives in, or 0. */
@@ -47,6 +47,7 @@ static void empty(struct cordon_result *ret_result)
     ret_result->signal = 0;
     ret_result->exit_status = 0;
     ret_result->error_number = 0;
+    ret_result->retry_after_ms = 0;
 }
 
 static int judge(const struct cordon_cell *cell, const struct cordon_value *args, size_t count,

@@ -6,6 +6,7 @@
 #include "api/text.h"
 #include "base/clock.h"
 #include "cell/cell.h"
+#include "cell/dispatch.h"
 #include "cell/fork_mark.h"
 #include "cell/worker_pid.h"
 #include "cordon/arena.h"
@@ -30,6 +31,21 @@ struct cordon_session *cordon_session_current(struct cordon_cell *cell)
 {
     struct cordon_session *session;
     return cell_usable(cell, NULL) == 0 && cell_session(cell, &session, NULL) == 0 ? session : NULL;
+}
+
+int cordon_session_dispatch(struct cordon_session *session, uint64_t until_ns, uint32_t *ret_count,
+                            struct cordon_error *ret_error)
+{
+    uint32_t count = 0;
+    if (!session) {
+        return message_set(text_of(ret_error), -EINVAL, "session must not be NULL");
+    }
+    int r = cell_usable(session->cell, text_of(ret_error));
+    r = r != 0 ? r : dispatch_callbacks(session, until_ns, &count, text_of(ret_error));
+    if (ret_count) {
+        *ret_count = count;
+    }
+    return r;
 }
 
 int cordon_session_worker_pid(struct cordon_session *session)

@@ -277,11 +277,7 @@ static int decode(struct call *call, const struct station_reply *reply,
 
 static int ended(struct call *call, const struct station_end *end, struct cordon_result *ret_result)
 {
-    struct cordon_cell *cell = call->session->cell;
-    if (end->outcome == CORDON_CRASHED && cell->options.level != CORDON_LEVEL_PROCESS) {
-        uint32_t open = CELL_OPEN;
-        (void)atomic_compare_exchange_strong(&cell->state, &open, CELL_POISONED);
-    }
+    cell_note_outcome(call->session->cell, end->outcome);
     ret_result->signal = end->signal;
     ret_result->exit_status = end->exit_status;
     *error_message(ret_result) = end->why;

@@ -116,6 +116,14 @@ static int open_processes(struct cordon_cell *cell, uint32_t *ret_mechanisms, st
     return r;
 }
 
+void cell_note_outcome(struct cordon_cell *cell, int outcome)
+{
+    if (outcome == CORDON_CRASHED && cell->options.level != CORDON_LEVEL_PROCESS) {
+        uint32_t open = CELL_OPEN;
+        (void)atomic_compare_exchange_strong(&cell->state, &open, CELL_POISONED);
+    }
+}
+
 int outcome_errno(int outcome)
 {
     switch (outcome) {
@@ -164,7 +172,7 @@ int cell_open(const struct cordon_cell_options *options, struct cordon_cell **re
     }
     if (r == 0) {
         cell->isolation = isolation_of(cell->options.level, cell->options.policy, mechanisms);
-        r = isolation_require(cell->isolation, cell->options.require, why);
+        r = cell_require(cell, mechanisms, why);
     }
     if (r == 0) {
         r = first_worker(cell, why);

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/message.h"
 #include "cell/keeper_share.h"
@@ -74,6 +75,17 @@ void cell_close(struct cordon_cell *cell);
 /* Not usable any more: an outcome (CORDON_OPEN), -ESHUTDOWN, -ECHILD; 0: go on. */
 int cell_usable(const struct cordon_cell *cell, struct message *why);
 
+/* The deadline of a call that begins now and gives none. */
+static inline uint64_t cell_deadline_ns(const struct cordon_cell *cell)
+{
+    uint64_t timeout_ms = cell->options.deadline_ms;
+    return timeout_ms < CLOCK_NEVER / CLOCK_MS_NS ? clock_roughly_after_ns(timeout_ms * CLOCK_MS_NS)
+                                                  : CLOCK_NEVER;
+}
+
+/* A call ended so: at level thread and inline a crash poisons the cell. */
+void cell_note_outcome(struct cordon_cell *cell, int outcome);
+
 /* An outcome as an errno, where no call is concerned: opening, binding. Others unchanged. */
 int outcome_errno(int outcome);
 
@@ -99,7 +111,13 @@ uint32_t isolation_of(enum cordon_level level, enum cordon_policy policy, uint32
 /* "survives-crash"; NULL for what is no single known bit. */
 const char *isolation_name(uint32_t bit);
 
+/* Mechanisms that a promise of level process rests on: enum errand_mechanism. */
+uint32_t isolation_needs(uint32_t bit);
+
 /* Refuse what is required and not promised: -ENOTSUP, naming it. */
 int isolation_require(uint32_t promised, uint32_t required, struct message *why);
+
+/* Refuse what the cell's options require and @mechanisms (in force) do not give: -ENOTSUP, with why. */
+int cell_require(const struct cordon_cell *cell, uint32_t mechanisms, struct message *why);
 
 #endif

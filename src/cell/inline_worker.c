@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/futex.h"
 #include "base/limits.h"
 #include "lane/layout.h"
 
@@ -110,6 +111,22 @@ static __attribute__((noreturn)) void abandon(void *context)
     fault_leave();
 }
 
+static void tell_queued(void *context, int change)
+{
+    const struct inline_worker *worker = context;
+    if (worker->options.ring && change > 0) {
+        worker->options.ring(worker->options.ask_context);
+    }
+}
+
+static int wait_for_word(void *context, const _Atomic uint32_t *word, uint32_t seen,
+                         uint64_t until_ns)
+{
+    (void)context;
+    (void)futex_wait(word, seen, until_ns);
+    return 0;
+}
+
 /* ---- Calls ------------------------------------------------------------------------------------- */
 
 struct execution {
@@ -179,7 +196,9 @@ int inline_worker_new(const struct inline_worker_options *options,
                       .open = open_callback,
                       .ask = ask,
                       .close = close_callback,
-                      .abandon = abandon},
+                      .abandon = abandon,
+                      .queued = tell_queued,
+                      .wait = wait_for_word},
         .closures_max = LIMIT_CLOSURES,
         .handles_max = LIMIT_HANDLES,
         .kept_bytes_max = LIMIT_KEPT_BYTES,

@@ -30,6 +30,8 @@ struct inline_worker_options {
     struct frame_arena arena;
     /* A callback: answer it. As engine_transport.ask. */
     int (*ask)(void *context, struct engine_exchange *exchange);
+    /* A thread of the library waits to be dispatched: tell event loops. Threads: any. */
+    void (*ring)(void *context);
     void *ask_context;
 };
 

@@ -1,81 +1,113 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <unistd.h>
 
 #include "cell/cell.h"
 #include "lane/errand.h"
 
-#define PROCESS_ALWAYS                                                                             \
-    (CORDON_SURVIVES_CRASH | CORDON_SURVIVES_EXIT | CORDON_SURVIVES_OVERFLOW |                     \
-     CORDON_RETURNS_AT_DEADLINE | CORDON_ENDS_LOOPS | CORDON_SEPARATE_MEMORY |                     \
-     CORDON_SEPARATE_SIGNALS | CORDON_HEALS)
+#define PROCESS (1u << CORDON_LEVEL_PROCESS)
+#define THREAD  (1u << CORDON_LEVEL_THREAD)
+#define INLINE  (1u << CORDON_LEVEL_INLINE)
 
-static uint32_t of_process(enum cordon_policy policy, uint32_t mechanisms)
+#define STRICT    (1u << CORDON_POLICY_STRICT)
+#define FILES     (1u << CORDON_POLICY_FILES)
+#define NETWORK   (1u << CORDON_POLICY_NETWORK)
+#define TRUSTED   (1u << CORDON_POLICY_TRUSTED)
+#define SANDBOXED (STRICT | FILES | NETWORK)
+#define EVERY     (SANDBOXED | TRUSTED)
+
+/* One promise: at which levels, and at level process under which policies, resting on what. */
+struct promise {
+    uint32_t bit;
+    const char *name;
+    uint32_t levels;
+    uint32_t policies;
+    uint32_t mechanisms; /* enum errand_mechanism: all of them */
+};
+
+static const struct promise promises[] = {
+    {CORDON_SURVIVES_CRASH, "survives-crash", PROCESS | THREAD | INLINE, EVERY, 0},
+    {CORDON_SURVIVES_EXIT, "survives-exit", PROCESS, EVERY, 0},
+    {CORDON_SURVIVES_OVERFLOW, "survives-overflow", PROCESS | THREAD | INLINE, EVERY, 0},
+    {CORDON_RETURNS_AT_DEADLINE, "returns-at-deadline", PROCESS | THREAD, EVERY, 0},
+    {CORDON_ENDS_LOOPS, "ends-loops", PROCESS, EVERY, 0},
+    {CORDON_SEPARATE_MEMORY, "separate-memory", PROCESS, EVERY,
+     0}, /* see memory_is_out_of_reach() */
+    {CORDON_SEPARATE_SIGNALS, "separate-signals", PROCESS, EVERY, 0},
+    {CORDON_HEALS, "heals", PROCESS, EVERY, 0},
+    {CORDON_NO_PROCESSES, "no-processes", PROCESS, SANDBOXED, ERRAND_SECCOMP},
+    {CORDON_NO_NETWORK, "no-network", PROCESS, STRICT | FILES, ERRAND_SECCOMP},
+    {CORDON_NO_WRITES, "no-writes", PROCESS, STRICT | NETWORK, ERRAND_LANDLOCK},
+    {CORDON_NO_ORPHANS, "no-orphans", PROCESS, EVERY, ERRAND_PID_NAMESPACE},
+    {CORDON_UNPRIVILEGED, "unprivileged", PROCESS, EVERY,
+     ERRAND_NO_NEW_PRIVILEGES | ERRAND_UNPRIVILEGED_USER},
+    {CORDON_LISTS_VIOLATIONS, "lists-violations", PROCESS, SANDBOXED,
+     ERRAND_SECCOMP | ERRAND_NOTIFY},
+    {CORDON_LIMITS_MEMORY, "limits-memory", PROCESS, EVERY, ERRAND_LIMITS},
+    {CORDON_HANG_STACKS, "hang-stacks", PROCESS, EVERY, ERRAND_TRACE},
+    {CORDON_CONFINES_READS, "confines-reads", PROCESS, STRICT | NETWORK, ERRAND_LANDLOCK},
+    {CORDON_NO_SIGNALS, "no-signals", PROCESS, SANDBOXED, ERRAND_SECCOMP},
+};
+
+#define PROMISES (sizeof promises / sizeof promises[0])
+
+/*
+ * The memory of two processes is apart; /proc/PID/mem and process_vm_writev() are what could still reach
+ * ours. A user of its own or a user namespace of its own forbids it, and so do Landlock's domains;
+ * seccomp does where it also keeps files from being opened for writing.
+ */
+static bool memory_is_out_of_reach(enum cordon_policy policy, uint32_t mechanisms)
 {
-    uint32_t promised = PROCESS_ALWAYS;
-    if ((mechanisms & ERRAND_SECCOMP) && policy != CORDON_POLICY_TRUSTED) {
-        promised |= CORDON_NO_PROCESSES;
-        if (policy != CORDON_POLICY_NETWORK) {
-            promised |= CORDON_NO_NETWORK;
-        }
+    if ((mechanisms & ERRAND_USER_NAMESPACE) ||
+        ((mechanisms & ERRAND_UNPRIVILEGED_USER) && geteuid() == 0)) {
+        return true;
     }
-    if ((mechanisms & ERRAND_LANDLOCK) &&
-        (policy == CORDON_POLICY_STRICT || policy == CORDON_POLICY_NETWORK)) {
-        promised |= CORDON_NO_WRITES;
+    if (policy == CORDON_POLICY_TRUSTED) {
+        return false;
     }
-    if (mechanisms & ERRAND_PID_NAMESPACE) {
-        promised |= CORDON_NO_ORPHANS;
-    }
-    if (mechanisms & ERRAND_NO_NEW_PRIVILEGES) {
-        promised |= CORDON_UNPRIVILEGED;
-    }
-    return promised;
+    return (mechanisms & ERRAND_LANDLOCK) ||
+           ((mechanisms & ERRAND_SECCOMP) && policy != CORDON_POLICY_FILES);
+}
+
+static bool is_kept(const struct promise *promise, enum cordon_policy policy, uint32_t mechanisms)
+{
+    return (promise->policies & (1u << policy)) != 0 && (promise->mechanisms & ~mechanisms) == 0 &&
+           (promise->bit != CORDON_SEPARATE_MEMORY || memory_is_out_of_reach(policy, mechanisms));
 }
 
 uint32_t isolation_of(enum cordon_level level, enum cordon_policy policy, uint32_t mechanisms)
 {
-    switch (level) {
-    case CORDON_LEVEL_PROCESS:
-        return of_process(policy, mechanisms);
-    case CORDON_LEVEL_THREAD:
-        return CORDON_SURVIVES_CRASH | CORDON_SURVIVES_OVERFLOW | CORDON_RETURNS_AT_DEADLINE;
-    case CORDON_LEVEL_INLINE:
-        return CORDON_SURVIVES_CRASH | CORDON_SURVIVES_OVERFLOW;
+    uint32_t promised = 0;
+    for (size_t i = 0; i < PROMISES; i++) {
+        const struct promise *promise = &promises[i];
+        if ((promise->levels & (1u << level)) &&
+            (level != CORDON_LEVEL_PROCESS || is_kept(promise, policy, mechanisms))) {
+            promised |= promise->bit;
+        }
     }
-    return 0;
+    return promised;
 }
 
 const char *isolation_name(uint32_t bit)
 {
-    switch (bit) {
-    case CORDON_SURVIVES_CRASH:
-        return "survives-crash";
-    case CORDON_SURVIVES_EXIT:
-        return "survives-exit";
-    case CORDON_SURVIVES_OVERFLOW:
-        return "survives-overflow";
-    case CORDON_RETURNS_AT_DEADLINE:
-        return "returns-at-deadline";
-    case CORDON_ENDS_LOOPS:
-        return "ends-loops";
-    case CORDON_SEPARATE_MEMORY:
-        return "separate-memory";
-    case CORDON_SEPARATE_SIGNALS:
-        return "separate-signals";
-    case CORDON_HEALS:
-        return "heals";
-    case CORDON_NO_PROCESSES:
-        return "no-processes";
-    case CORDON_NO_NETWORK:
-        return "no-network";
-    case CORDON_NO_WRITES:
-        return "no-writes";
-    case CORDON_NO_ORPHANS:
-        return "no-orphans";
-    case CORDON_UNPRIVILEGED:
-        return "unprivileged";
-    default:
-        return NULL;
+    for (size_t i = 0; i < PROMISES; i++) {
+        if (promises[i].bit == bit) {
+            return promises[i].name;
+        }
     }
+    return NULL;
+}
+
+uint32_t isolation_needs(uint32_t bit)
+{
+    for (size_t i = 0; i < PROMISES; i++) {
+        if (promises[i].bit == bit) {
+            return promises[i].mechanisms;
+        }
+    }
+    return 0;
 }
 
 int isolation_require(uint32_t promised, uint32_t required, struct message *why)

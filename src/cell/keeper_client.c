@@ -22,7 +22,7 @@
 
 #define SEND_PATIENCE_NS CLOCK_SECOND_NS
 #define STOP_PATIENCE_NS (3 * CLOCK_SECOND_NS) /* a little more than the keeper's own farewell */
-#define FDS_MAX          4u
+#define FDS_MAX          6u
 #define FIRST_FD         3 /* a host may have closed its standard descriptors: theirs are never ours */
 
 struct keeper_client {
@@ -88,7 +88,7 @@ static int open_host_pidfd(void)
 }
 
 /* The keeper's end of the socket is closed here before the hello, so that its death is seen. */
-static int launch(const struct keeper_options *options, struct keeper_client *client,
+static int launch(const struct keeper_options *options, bool examine, struct keeper_client *client,
                   struct message *why)
 {
     OWN_FD keeper = program_open(PROGRAM_KEEPER, options ? options->keeper_path : NULL, why);
@@ -108,7 +108,9 @@ static int launch(const struct keeper_options *options, struct keeper_client *cl
                           .worker_program = worker,
                           .socket = theirs,
                           .host_pidfd = host,
-                          .without = options ? options->without : 0};
+                          .symbolizer_program = -1,
+                          .without = options ? options->without : 0,
+                          .examine = examine};
     r = launch_keeper(&wish, &client->pidfd);
     return r < 0 ? message_set(why, r, "the keeper program cannot be run: %s", strerror(-r)) : 0;
 }
@@ -140,7 +142,7 @@ int keeper_client_start(const struct keeper_options *options, struct keeper_clie
         return message_set(why, -ENOMEM, "no memory for a keeper");
     }
     *client = (struct keeper_client){.socket = -1, .pidfd = -1};
-    int r = launch(options, client, why);
+    int r = launch(options, false, client, why);
     r = r < 0 ? r : receive_hello(client, why);
     if (r < 0) {
         keeper_client_stop(client);
@@ -148,6 +150,45 @@ int keeper_client_start(const struct keeper_options *options, struct keeper_clie
     }
     *ret_client = client;
     return 0;
+}
+
+/* ---- Examination ------------------------------------------------------------------------------- */
+
+static int receive_examination(const struct keeper_client *client,
+                               struct examination *ret_examination, struct message *why)
+{
+    int r = wait_for(client->socket, POLLIN, clock_after_ns(LIMIT_START_MS * CLOCK_MS_NS));
+    if (r < 0) {
+        return message_set(why, r,
+                           "the keeper has not examined the platform within LIMIT_START_MS (%u ms)",
+                           LIMIT_START_MS);
+    }
+    ssize_t length = recv(client->socket, ret_examination, sizeof *ret_examination, MSG_DONTWAIT);
+    if (length <= 0) {
+        return message_set(why, -EPIPE, "the keeper ended before it had examined the platform");
+    }
+    if (length != sizeof *ret_examination || ret_examination->magic != EXAMINATION_MAGIC ||
+        ret_examination->version != EXAMINATION_VERSION) {
+        return message_set(why, -EPROTO, "the keeper program is of another version of Cordon");
+    }
+    for (size_t i = 0; i < EXAMINED_COUNT; i++) {
+        ret_examination->rows[i].why[EXAMINATION_WHY_BYTES - 1] = '\0';
+    }
+    return 0;
+}
+
+int keeper_client_examine(const struct keeper_options *options, struct examination *ret_examination,
+                          struct message *why)
+{
+    struct keeper_client *client = malloc(sizeof *client);
+    if (!client) {
+        return message_set(why, -ENOMEM, "no memory for a keeper");
+    }
+    *client = (struct keeper_client){.socket = -1, .pidfd = -1};
+    int r = launch(options, true, client, why);
+    r = r < 0 ? r : receive_examination(client, ret_examination, why);
+    keeper_client_stop(client);
+    return r;
 }
 
 /* ---- Use --------------------------------------------------------------------------------------- */

@@ -16,6 +16,7 @@
 
 #include "base/message.h"
 #include "lane/errand.h"
+#include "lane/examination.h"
 
 struct keeper_client;
 
@@ -31,6 +32,13 @@ struct keeper_options {
  */
 int keeper_client_start(const struct keeper_options *options, struct keeper_client **ret_client,
                         struct message *why);
+
+/*
+ * Start a keeper that examines the platform, and wait for what it found (bounded by LIMIT_START_MS) and
+ * for its end. Only the paths of @options count. Returns 0, or a negative errno with @why.
+ */
+int keeper_client_examine(const struct keeper_options *options, struct examination *ret_examination,
+                          struct message *why);
 
 /* Mechanisms that the keeper found: enum errand_mechanism. */
 uint32_t keeper_client_mechanisms(const struct keeper_client *client);

@@ -201,7 +201,7 @@ CHILD_SIDE static void place_standard_error(void)
 CHILD_SIDE static int place_fds(const struct launch *launch, int *ret_program)
 {
     int wanted[] = {launch->keeper_program, launch->socket, launch->worker_program,
-                    launch->host_pidfd};
+                    launch->host_pidfd, launch->symbolizer_program};
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
         if (wanted[i] >= 0) {
             wanted[i] = (int)syscall(SYS_fcntl, wanted[i], F_DUPFD_CLOEXEC, FD_ASIDE);
@@ -220,6 +220,7 @@ CHILD_SIDE static int place_fds(const struct launch *launch, int *ret_program)
     r = r < 0 ? r : place_fd(wanted[1], KEEPER_FD_SOCKET);
     r = r < 0 ? r : place_fd(wanted[2], KEEPER_FD_PROGRAM);
     r = r < 0 ? r : place_fd(wanted[3], KEEPER_FD_HOST);
+    r = r < 0 ? r : place_fd(wanted[4], KEEPER_FD_SYMBOLIZER);
     if (r == 0 && syscall(SYS_close_range, KEEPER_FD_END, ~0u, CLOSE_RANGE_CLOEXEC) != 0) {
         r = -errno;
     }
@@ -307,6 +308,14 @@ static void plan_attempts(struct plan *plan)
     add_attempt(plan, 0, 0);
 }
 
+/* In no namespace: those are among what it tries. */
+static void plan_examination(struct plan *plan)
+{
+    struct attempt *attempt = &plan->attempts[0];
+    add_attempt(plan, 0, 0);
+    (void)snprintf(attempt->namespaces, sizeof attempt->namespaces, "%s", KEEPER_EXAMINES);
+}
+
 /* What a library may want to know of its surroundings; nothing that loads code. */
 static bool is_passed_on(const char *variable)
 {
@@ -336,7 +345,11 @@ static void plan_init(struct plan *plan, const struct launch *launch)
     (void)snprintf(plan->without, sizeof plan->without, "%x", launch->without);
     (void)snprintf(plan->uid_map, sizeof plan->uid_map, "%u %u 1", geteuid(), geteuid());
     (void)snprintf(plan->gid_map, sizeof plan->gid_map, "%u %u 1", getegid(), getegid());
-    plan_attempts(plan);
+    if (launch->examine) {
+        plan_examination(plan);
+    } else {
+        plan_attempts(plan);
+    }
     plan_environment(plan);
 }
 

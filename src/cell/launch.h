@@ -8,14 +8,17 @@
  * Threads: any. Other threads go on meanwhile; this one waits for the keeper's exec.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct launch {
     int keeper_program; /* for execveat */
     int worker_program;
-    int socket;       /* the keeper's end */
-    int host_pidfd;   /* -1: none */
-    uint32_t without; /* enum errand_mechanism */
+    int socket;             /* the keeper's end */
+    int host_pidfd;         /* -1: none */
+    int symbolizer_program; /* -1: none; nobody writes reports then */
+    uint32_t without;       /* enum errand_mechanism */
+    bool examine;           /* a keeper that examines the platform and ends: KEEPER_EXAMINES */
 };
 
 /*

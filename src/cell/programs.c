@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/memfd.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,4 +133,14 @@ int program_open(enum program program, const char *path, struct message *why)
                            programs[program].name, strerror(-fd));
     }
     return fd;
+}
+
+int program_origin(enum program program, const char **ret_name, const char **ret_path,
+                   size_t *ret_bytes)
+{
+    bool embedded = programs[program].begin != programs[program].end;
+    *ret_name = programs[program].name;
+    *ret_path = embedded ? "" : programs[program].installed;
+    *ret_bytes = (size_t)(programs[program].end - programs[program].begin);
+    return embedded || access(*ret_path, X_OK) == 0 ? 0 : -errno;
 }

@@ -10,6 +10,8 @@
  * Threads: any.
  */
 
+#include <stddef.h>
+
 #include "base/message.h"
 
 enum program {
@@ -25,5 +27,12 @@ enum program {
  * Returns a CLOEXEC fd above 2, or a negative errno with the path or step in @why.
  */
 int program_open(enum program program, const char *path, struct message *why);
+
+/*
+ * Where program_open() would take @program from when no path is given: its name, the path ("": the copy
+ * embedded here, of @ret_bytes). Returns 0, or a negative errno: there is no such file.
+ */
+int program_origin(enum program program, const char **ret_name, const char **ret_path,
+                   size_t *ret_bytes);
 
 #endif

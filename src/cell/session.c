@@ -28,7 +28,7 @@ int session_new(struct cordon_cell *cell, bool is_explicit, struct cordon_sessio
         session->events = -1;
         session->cell = cell;
         session->is_explicit = is_explicit;
-        (void)pthread_mutex_init(&session->lock, NULL);
+        lean_lock_init(&session->lock);
         call_hooks(session, &session->hooks);
         session->bound = calloc(BOUND_WORDS, sizeof *session->bound);
         r = session->bound ? 0 : -ENOMEM;
@@ -64,7 +64,7 @@ void session_free(struct cordon_session *session)
     arena_close(session->arena);
     fd_release(&session->events);
     free(session->bound);
-    (void)pthread_mutex_destroy(&session->lock);
+    lean_lock_deinit(&session->lock);
     free(session);
 }
 
@@ -76,14 +76,8 @@ int session_enter(struct cordon_session *session, uint64_t deadline_ns)
         session->depth++;
         return 1;
     }
-    if (pthread_mutex_trylock(&session->lock) != 0) {
-        struct timespec deadline = clock_timespec(deadline_ns);
-        int r = deadline_ns == CLOCK_NEVER
-                    ? pthread_mutex_lock(&session->lock)
-                    : pthread_mutex_clocklock(&session->lock, CLOCK_MONOTONIC, &deadline);
-        if (r != 0) {
-            return -ETIMEDOUT;
-        }
+    if (lean_lock_enter(&session->lock, self, deadline_ns) < 0) {
+        return -ETIMEDOUT;
     }
     atomic_store_explicit(&session->holder, self, memory_order_relaxed);
     return 0;
@@ -93,7 +87,7 @@ bool session_try_enter(struct cordon_session *session)
 {
     uintptr_t self = (uintptr_t)&thread_mark;
     if (atomic_load_explicit(&session->holder, memory_order_relaxed) == self ||
-        pthread_mutex_trylock(&session->lock) != 0) {
+        lean_lock_enter(&session->lock, self, 0) < 0) {
         return false;
     }
     atomic_store_explicit(&session->holder, self, memory_order_relaxed);
@@ -107,7 +101,7 @@ void session_leave(struct cordon_session *session)
         return;
     }
     atomic_store_explicit(&session->holder, 0, memory_order_relaxed);
-    (void)pthread_mutex_unlock(&session->lock);
+    lean_lock_leave(&session->lock, (uintptr_t)&thread_mark);
 }
 
 /*

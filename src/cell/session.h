@@ -10,10 +10,10 @@
  * it; the holder may enter again from inside a callback, and is then `nested`.
  */
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/lean_lock.h"
 #include "base/limits.h"
 #include "base/message.h"
 #include "cell/callback.h"
@@ -37,7 +37,7 @@ struct cordon_session {
     struct cordon_session *next; /* of the cell's explicit sessions; guarded by the cell's lock */
     bool is_explicit;
 
-    pthread_mutex_t lock;
+    struct lean_lock lock;
     _Atomic uintptr_t holder; /* the holding thread's mark, 0: none */
     uint32_t depth;           /* of calls inside callbacks; the rest is the holder's */
 

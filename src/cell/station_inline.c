@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "cordon/outcome.h"
+#include "lane/verdict.h"
 
 /* A callback arrives from the engine, on this thread: the session answers it. */
 static int inline_ask(void *context, struct engine_exchange *exchange)
@@ -42,6 +43,14 @@ static int inline_ask(void *context, struct engine_exchange *exchange)
     return 0;
 }
 
+static void inline_ring(void *context)
+{
+    const struct station *station = context;
+    if (station->event_fd >= 0) {
+        lane_ring_event(station->event_fd);
+    }
+}
+
 int station_inline_open(struct station *station, struct message *why)
 {
     size_t bytes = 2 * (size_t)station->options.call_bytes;
@@ -65,6 +74,7 @@ int station_inline_open(struct station *station, struct message *why)
         .resolve = station->options.resolve,
         .arena = {arena ? arena_base(arena) : 0, arena ? arena_bytes(arena) : 0},
         .ask = inline_ask,
+        .ring = inline_ring,
         .ask_context = station,
     };
     return inline_worker_new(&options, &station->engine, why);

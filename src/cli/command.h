@@ -29,6 +29,7 @@ struct command {
 extern const struct command call_command;
 extern const struct command bench_command;
 extern const struct command describe_command;
+extern const struct command doctor_command;
 extern const struct command help_command;
 
 /* All commands, ended by NULL. */

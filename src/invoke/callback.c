@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "invoke/state.h"
 
@@ -195,19 +196,11 @@ static void fail(const struct closure *closure, void *ret_value, int error,
     failure_result(plan_type(plan, function->result.type), function->fails, ret_value);
 }
 
-void callback_enter(ffi_cif *cif, void *ret_value, void **arguments, void *user)
+static void answer(struct closure *closure, void *ret_value, void **arguments)
 {
-    struct closure *closure = user;
     struct engine *engine = closure->engine;
-    int saved_errno = errno;
-    (void)cif;
-    pthread_t thread = atomic_load_explicit(&engine->thread, memory_order_relaxed);
     const struct plan *plan = closure->binding->plan;
     const struct cordon_plan_function *function = plan_function(plan, closure->function);
-    if (!pthread_equal(thread, pthread_self()) || closure->references == 0 ||
-        (function->flags & CORDON_PLAN_NORETURN)) {
-        engine->config.transport.abandon(engine->config.transport.context);
-    }
     struct errand errand;
     errand.engine = engine;
     errand.closure = closure;
@@ -222,5 +215,75 @@ void callback_enter(ffi_cif *cif, void *ret_value, void **arguments, void *user)
     }
     closures_release(engine->closures, closure);
     widen_result(plan_type(plan, function->result.type), ret_value);
+}
+
+static void tell_queued(const struct engine *engine, int change)
+{
+    const struct engine_transport *transport = &engine->config.transport;
+    if (transport->queued) {
+        transport->queued(transport->context, change);
+    }
+}
+
+/*
+ * On a thread of the library. The engine may end while it waits (levels thread and inline): what it needs
+ * afterwards is copied before.
+ */
+static void enter_queued(struct closure *closure, void *ret_value, void **arguments)
+{
+    struct engine *engine = closure->engine;
+    const struct plan *plan = closure->binding->plan;
+    const struct cordon_plan_function *function = plan_function(plan, closure->function);
+    const struct cordon_plan_type type = *plan_type(plan, function->result.type);
+    int64_t fails = function->fails;
+    struct queue *queue = engine->queue;
+    struct queued queued = {.closure = closure, .ret_value = ret_value, .arguments = arguments};
+    int r = queue_push(queue, &queued);
+    if (r == 0) {
+        tell_queued(engine, 1);
+        r = queue_await(queue, &queued, clock_after_ns(LIMIT_QUEUED_MS * CLOCK_MS_NS));
+    }
+    if (r < 0) {
+        failure_result(&type, fails, ret_value);
+        widen_result(&type, ret_value);
+    }
+}
+
+bool callback_dispatch(struct engine *engine)
+{
+    struct queued *queued = queue_take(engine->queue);
+    if (!queued) {
+        return false;
+    }
+    tell_queued(engine, -1);
+    if (queued->closure->references == 0) {
+        engine->config.transport.abandon(engine->config.transport.context);
+    }
+    answer(queued->closure, queued->ret_value, queued->arguments);
+    queue_answer(queued);
+    return true;
+}
+
+void callback_enter(ffi_cif *cif, void *ret_value, void **arguments, void *user)
+{
+    struct closure *closure = user;
+    struct engine *engine = closure->engine;
+    int saved_errno = errno;
+    (void)cif;
+    pthread_t thread = atomic_load_explicit(&engine->thread, memory_order_relaxed);
+    bool own = pthread_equal(thread, pthread_self());
+    const struct cordon_plan_function *function =
+        plan_function(closure->binding->plan, closure->function);
+    /* Another thread's callback is looked at, and its closure's life judged, where it is dispatched. */
+    bool answered = own ? closure->references > 0 && !(function->flags & CORDON_PLAN_NORETURN)
+                        : (function->flags & CORDON_PLAN_ANYTHREAD) != 0;
+    if (!answered) {
+        engine->config.transport.abandon(engine->config.transport.context);
+    }
+    if (own) {
+        answer(closure, ret_value, arguments);
+    } else {
+        enter_queued(closure, ret_value, arguments);
+    }
     errno = saved_errno;
 }

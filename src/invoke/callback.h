@@ -10,9 +10,18 @@
  * says why when it was not the host's side that failed. Without a declared value, from `escape`,
  * from a trampoline whose life has ended and from a foreign thread there is nothing that could be
  * returned: the transport abandons the call.
+ *
+ * An `anythread` callback on a thread of the library waits in the engine's queue until the thread that
+ * executes requests answers it by callback_dispatch(), or LIMIT_QUEUED_MS have passed.
  */
 
 #include <ffi.h>
+#include <stdbool.h>
+
+struct engine;
+
+/* Answer the oldest queued callback. False: there is none. */
+bool callback_dispatch(struct engine *engine);
 
 void callback_enter(ffi_cif *cif, void *ret_value, void **arguments, void *user);
 

@@ -48,6 +48,11 @@ int engine_new(const struct engine_config *config, struct engine **ret_engine, s
         engine_free(engine);
         return message_set(why, r, "no memory for a table of handles");
     }
+    r = queue_new(&engine->queue);
+    if (r < 0) {
+        engine_free(engine);
+        return message_set(why, r, "no memory for a queue of callbacks");
+    }
     r = closures_new(engine, config->closures_max, callback_enter, &engine->closures, why);
     if (r < 0) {
         engine_free(engine);
@@ -72,6 +77,7 @@ void engine_free(struct engine *engine)
     if (!engine) {
         return;
     }
+    queue_free(engine->queue);
     if (engine->handles) {
         handles_end_all(engine->handles);
     }

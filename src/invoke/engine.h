@@ -50,6 +50,13 @@ struct engine_transport {
     void (*close)(void *context, struct engine_exchange *exchange);
     /* A callback without failure value has failed, or `escape` was called: end this worker/call. */
     void (*abandon)(void *context) __attribute__((noreturn));
+    /*
+     * One thread of the library more (1) or less (-1) waits for ENGINE_DISPATCH: let the host know.
+     * Threads: any. NULL: nobody looks.
+     */
+    void (*queued)(void *context, int change);
+    /* For ENGINE_DISPATCH: wait while @word is @seen; may return early. -ESHUTDOWN: the worker ends. */
+    int (*wait)(void *context, const _Atomic uint32_t *word, uint32_t seen, uint64_t until_ns);
 };
 
 struct engine_config {
@@ -84,6 +91,8 @@ enum engine_verb {
                                    has there -> bytes: of a string fewer, if it ends before */
     ENGINE_RESIDENT_FOLLOW, /* word 0 handle, 1 tag, 2 offset of a member that points to a struct
                                    -> word 0 handle borrowed from the first, or 0: NULL; 1 tag */
+    ENGINE_DISPATCH,        /* word 0 until when to wait for a callback of a library's own thread
+                                   -> word 0: one was answered. A sentence, if its host's side failed */
     ENGINE_VERBS_END,
 };
 #define ENGINE_PROTOCOL 1u

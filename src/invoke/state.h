@@ -17,6 +17,7 @@
 #include "invoke/engine.h"
 #include "invoke/handles.h"
 #include "invoke/kept.h"
+#include "invoke/queue.h"
 #include "invoke/resident.h"
 
 struct activation {
@@ -39,6 +40,7 @@ struct engine {
     struct bindings bindings;
     struct handles *handles;
     struct closures *closures;
+    struct queue *queue; /* callbacks on threads of the library */
     struct kept kept;
     struct resident *ended_residents; /* freed when the outermost call ends */
     struct activation *activation;    /* innermost; NULL: none */

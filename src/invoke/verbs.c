@@ -5,6 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/limits.h"
+#include "invoke/callback.h"
 #include "invoke/state.h"
 
 #if defined(__x86_64__)
@@ -264,6 +267,49 @@ static int drop_handle(struct engine *engine, const struct engine_request *reque
     return r < 0 ? message_set(why, r, "the handle has ended already") : 0;
 }
 
+static int tell_losses(const struct queue_losses *losses, struct message *why)
+{
+    if (losses->turned_away > 0) {
+        return message_set(why, -E2BIG,
+                           "%u callbacks of the library's threads found as many waiting as may "
+                           "(LIMIT_QUEUED_CALLBACKS, %u) and were given their failure value",
+                           losses->turned_away, LIMIT_QUEUED_CALLBACKS);
+    }
+    return message_set(why, -ETIMEDOUT,
+                       "%u callbacks of the library's threads waited LIMIT_QUEUED_MS (%u ms) and "
+                       "were given their failure value",
+                       losses->late, LIMIT_QUEUED_MS);
+}
+
+static int dispatch(struct engine *engine, const struct engine_request *request,
+                    struct engine_reply *ret_reply, struct message *why)
+{
+    const struct engine_transport *transport = &engine->config.transport;
+    const _Atomic uint32_t *arrivals = queue_arrivals(engine->queue);
+    uint64_t until_ns = request->words[0];
+    struct queue_losses losses;
+    if (queue_losses(engine->queue, &losses)) {
+        if (losses.late > 0 && transport->queued) {
+            transport->queued(transport->context, -(int)losses.late);
+        }
+        return tell_losses(&losses, why);
+    }
+    for (;;) {
+        /* Pairs with the release in queue_push(): what comes behind this look changes the word. */
+        uint32_t seen = atomic_load_explicit(arrivals, memory_order_acquire);
+        bool served = callback_dispatch(engine);
+        if (served || clock_now_ns() >= until_ns) {
+            reply_word(ret_reply, served);
+            return 0;
+        }
+        int r = transport->wait ? transport->wait(transport->context, arrivals, seen, until_ns)
+                                : -ENOSYS;
+        if (r < 0) {
+            return message_set(why, r, "nobody waits for callbacks here");
+        }
+    }
+}
+
 struct verb {
     verb_function *execute;
     uint32_t words;
@@ -280,6 +326,7 @@ static const struct verb verbs[ENGINE_VERBS_END - ENGINE_VERBS] = {
     [ENGINE_HANDLE_DROP - ENGINE_VERBS] = {drop_handle, 1, false},
     [ENGINE_RESIDENT_FETCH - ENGINE_VERBS] = {fetch_resident, 5, false},
     [ENGINE_RESIDENT_FOLLOW - ENGINE_VERBS] = {follow_resident, 3, false},
+    [ENGINE_DISPATCH - ENGINE_VERBS] = {dispatch, 1, false},
 };
 
 int verbs_execute(struct engine *engine, const struct engine_request *request,

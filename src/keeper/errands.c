@@ -13,10 +13,13 @@
 
 #define FIXED_BYTES offsetof(struct errand, library)
 
+/* Each of these brings one descriptor, in this order. */
+#define ERRAND_FDS                                                                                 \
+    (uint32_t)(ERRAND_HAS_EVENT | ERRAND_HAS_ARENA | ERRAND_HAS_CARD | ERRAND_HAS_REPORTS)
+
 static uint32_t fds_wanted(const struct errand *errand)
 {
-    return 2u + (errand->flags & ERRAND_HAS_EVENT ? 1u : 0u) +
-           (errand->flags & ERRAND_HAS_ARENA ? 1u : 0u);
+    return 2u + (uint32_t)__builtin_popcount(errand->flags & ERRAND_FDS);
 }
 
 static bool arena_fits(const struct errand *errand)
@@ -33,7 +36,8 @@ static bool arena_fits(const struct errand *errand)
 static bool start_fits(const struct errand_letter *letter)
 {
     const struct errand *errand = &letter->errand;
-    return (errand->flags & ~(uint32_t)(ERRAND_HAS_EVENT | ERRAND_HAS_ARENA)) == 0 &&
+    return (errand->flags & ~ERRAND_FDS) == 0 &&
+           (errand->report_id != 0) == ((errand->flags & ERRAND_HAS_REPORTS) != 0) &&
            errand->policy <= ERRAND_POLICY_TRUSTED && arena_fits(errand) &&
            letter->fd_count == fds_wanted(errand);
 }
@@ -50,6 +54,7 @@ static bool fits(const struct errand_letter *letter, size_t bytes)
         return start_fits(letter);
     case ERRAND_END:
     case ERRAND_WATCH:
+    case ERRAND_MEASURE:
         return letter->fd_count == 0;
     default:
         return false;
@@ -108,22 +113,40 @@ void errand_letter_deinit(struct errand_letter *letter)
     letter->fd_count = 0;
 }
 
-struct ward_fds errand_letter_fds(const struct errand_letter *letter)
+/* Where each descriptor of a letter belongs. NULL: it did not come. */
+static int *next_fd(struct errand_letter *letter, uint32_t flag, uint32_t *next)
 {
-    struct ward_fds fds = {.h = letter->fds[0], .w = letter->fds[1], .event = -1, .arena = -1};
+    return letter->errand.flags & flag ? &letter->fds[(*next)++] : NULL;
+}
+
+struct ward_fds errand_letter_fds(struct errand_letter *letter)
+{
     uint32_t next = 2;
-    if (letter->errand.flags & ERRAND_HAS_EVENT) {
-        fds.event = letter->fds[next++];
+    int *event = next_fd(letter, ERRAND_HAS_EVENT, &next);
+    int *arena = next_fd(letter, ERRAND_HAS_ARENA, &next);
+    int *card = next_fd(letter, ERRAND_HAS_CARD, &next);
+    int *reports = next_fd(letter, ERRAND_HAS_REPORTS, &next);
+    return (struct ward_fds){.h = letter->fds[0],
+                             .w = letter->fds[1],
+                             .event = event ? *event : -1,
+                             .arena = arena ? *arena : -1,
+                             .card = card ? *card : -1,
+                             .reports = reports ? *reports : -1};
+}
+
+static void give_back(int *place, int fd)
+{
+    if (place) {
+        *place = fd;
     }
-    if (letter->errand.flags & ERRAND_HAS_ARENA) {
-        fds.arena = letter->fds[next];
-    }
-    return fds;
 }
 
 void errand_letter_return_fds(struct errand_letter *letter, const struct ward_fds *fds)
 {
-    if (letter->errand.flags & ERRAND_HAS_EVENT) {
-        letter->fds[2] = fds->event;
-    }
+    uint32_t next = 2;
+    letter->fds[0] = fds->h;
+    give_back(next_fd(letter, ERRAND_HAS_EVENT, &next), fds->event);
+    give_back(next_fd(letter, ERRAND_HAS_ARENA, &next), fds->arena);
+    give_back(next_fd(letter, ERRAND_HAS_CARD, &next), fds->card);
+    give_back(next_fd(letter, ERRAND_HAS_REPORTS, &next), fds->reports);
 }

@@ -13,7 +13,7 @@
 #include "keeper/ward.h"
 #include "lane/errand.h"
 
-#define ERRAND_FDS_MAX 4u /* H, W, event, arena */
+#define ERRAND_FDS_MAX 6u /* H, W, event, arena, card, reports */
 
 struct errand_letter {
     struct errand errand;
@@ -29,7 +29,7 @@ int errand_letter_receive(struct errand_letter *letter, int socket);
 void errand_letter_deinit(struct errand_letter *letter);
 
 /* Lend the descriptors by their meaning; what @fds no longer holds when returned was taken. */
-struct ward_fds errand_letter_fds(const struct errand_letter *letter);
+struct ward_fds errand_letter_fds(struct errand_letter *letter);
 void errand_letter_return_fds(struct errand_letter *letter, const struct ward_fds *fds);
 
 #endif

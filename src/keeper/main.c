@@ -27,6 +27,7 @@
 #include "keeper/strays.h"
 #include "keeper/wards.h"
 #include "lane/start.h"
+#include "sandbox/examine.h"
 #include "sandbox/probe.h"
 
 #define EVENTS_AT_ONCE 16
@@ -90,10 +91,12 @@ static void run_errand(struct keeper *keeper, struct errand_letter *letter)
         run_start(keeper, letter);
         return;
     }
+    static const enum ward_event events[] = {
+        [ERRAND_END] = WARD_END, [ERRAND_WATCH] = WARD_WATCH, [ERRAND_MEASURE] = WARD_MEASURE};
     struct ward *ward = wards_find(&keeper->wards, letter->errand.worker);
     /* It may be gone already: the host learns that from the lane. */
     if (ward) {
-        ward_step(ward, letter->errand.kind == ERRAND_END ? WARD_END : WARD_WATCH);
+        ward_step(ward, events[letter->errand.kind]);
     }
 }
 
@@ -234,6 +237,15 @@ static int say_hello(uint32_t mechanisms)
     return sent == (ssize_t)sizeof hello ? 0 : -errno;
 }
 
+/* As any child of the host: settled, it would be denied what its workers are not. */
+static int examine(void)
+{
+    static struct examination examination;
+    examine_platform(&examination);
+    ssize_t sent = send(KEEPER_FD_SOCKET, &examination, sizeof examination, MSG_NOSIGNAL);
+    return sent == (ssize_t)sizeof examination ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
     static struct keeper keeper; /* too large for a stack */
@@ -241,6 +253,9 @@ int main(int argc, char **argv)
         static const char text[] = "cordon-keeper is started by Cordon, not by hand\n";
         (void)!write(STDERR_FILENO, text, sizeof text - 1);
         return 2;
+    }
+    if (strcmp(argv[KEEPER_ARGUMENT_NAMESPACES], KEEPER_EXAMINES) == 0) {
+        return examine();
     }
     uint32_t namespaces = (uint32_t)strtoul(argv[KEEPER_ARGUMENT_NAMESPACES], NULL, 16);
     uint32_t without = (uint32_t)strtoul(argv[KEEPER_ARGUMENT_WITHOUT], NULL, 16);

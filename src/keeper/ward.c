@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/message.h"
+#include "keeper/process.h"
 #include "keeper/spawn.h"
 
 /* ---- Ends -------------------------------------------------------------------------------------- */
@@ -204,6 +205,15 @@ static void on_answer_ending(struct ward *ward)
     fd_release(&ward->start_socket);
 }
 
+/* No tick: a host asks when it wants to know. */
+static void on_measure(struct ward *ward)
+{
+    uint64_t bytes = 0;
+    if (process_resident(ward->pidfd, &bytes) == 0) {
+        lane_ward_measured(&ward->lane, bytes);
+    }
+}
+
 typedef void (*step_fn)(struct ward *ward);
 
 /* Empty: cannot happen. */
@@ -211,21 +221,25 @@ static const step_fn steps[WARD_STATE_COUNT][WARD_EVENT_COUNT] = {
     [WARD_STARTING][WARD_ANSWER] = on_answer,
     [WARD_STARTING][WARD_END] = on_end,
     [WARD_STARTING][WARD_WATCH] = look_at_deadlines,
+    [WARD_STARTING][WARD_MEASURE] = on_measure,
     [WARD_STARTING][WARD_TIME] = on_time_starting,
     [WARD_STARTING][WARD_EXIT] = on_exit_starting,
 
     [WARD_SERVING][WARD_END] = on_end,
     [WARD_SERVING][WARD_WATCH] = look_at_deadlines,
+    [WARD_SERVING][WARD_MEASURE] = on_measure,
     [WARD_SERVING][WARD_TIME] = look_at_deadlines,
     [WARD_SERVING][WARD_EXIT] = on_exit_serving,
 
     [WARD_ENDING][WARD_ANSWER] = on_answer_ending,
     [WARD_ENDING][WARD_END] = on_nothing,
     [WARD_ENDING][WARD_WATCH] = on_nothing,
+    [WARD_ENDING][WARD_MEASURE] = on_nothing,
     [WARD_ENDING][WARD_EXIT] = on_exit_serving,
 
     [WARD_SWEEPING][WARD_END] = on_nothing,
     [WARD_SWEEPING][WARD_WATCH] = on_nothing,
+    [WARD_SWEEPING][WARD_MEASURE] = on_nothing,
     [WARD_SWEEPING][WARD_SWEPT] = on_gone,
 };
 
@@ -269,7 +283,7 @@ static void fill_order(struct start_order *order, const struct ward *ward,
     *order = (struct start_order){
         .magic = START_MAGIC,
         .version = START_VERSION,
-        .flags = errand->flags,
+        .flags = errand->flags & (uint32_t)(ERRAND_HAS_EVENT | ERRAND_HAS_ARENA),
         .policy = errand->policy,
         .mechanisms = house->mechanisms & ~errand->without,
         .keeper_pid = (uint32_t)getpid(),

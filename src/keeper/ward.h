@@ -33,12 +33,13 @@ enum ward_state {
 };
 
 enum ward_event {
-    WARD_ANSWER, /* something came on the start socket, or its end */
-    WARD_END,    /* the host wants it ended */
-    WARD_WATCH,  /* the host wants its deadlines watched */
-    WARD_TIME,   /* what it waited for is due */
-    WARD_EXIT,   /* the process is dead */
-    WARD_SWEPT,  /* no stray is left */
+    WARD_ANSWER,  /* something came on the start socket, or its end */
+    WARD_END,     /* the host wants it ended */
+    WARD_WATCH,   /* the host wants its deadlines watched */
+    WARD_MEASURE, /* the host wants to know its resident bytes */
+    WARD_TIME,    /* what it waited for is due */
+    WARD_EXIT,    /* the process is dead */
+    WARD_SWEPT,   /* no stray is left */
     WARD_EVENT_COUNT,
 };
 
@@ -63,6 +64,8 @@ struct ward_fds {
     int w;
     int event;
     int arena;
+    int card;
+    int reports;
 };
 
 /* What all wards have in common. */

@@ -8,9 +8,11 @@
  * the keeper kills every worker and exits.
  *
  * message   fds                                 the keeper
- * START     H, W[, event][, arena]              maps, seals, starts a worker; failures: verdict START_FAILED
+ * START     H, W[, event][, arena][, card]      maps, seals, starts a worker; failures: verdict START_FAILED
+ *           [, reports]
  * END       -                                   kills the worker, reaps, writes `gone`
  * WATCH     -                                   looks at the lane's deadlines from now on
+ * MEASURE   -                                   writes H.resident_bytes
  *
  * A worker is named by a number that the host never uses twice. Every field is judged by the keeper.
  */
@@ -25,11 +27,14 @@ enum errand_kind {
     ERRAND_START = 1,
     ERRAND_END = 2,
     ERRAND_WATCH = 3,
+    ERRAND_MEASURE = 4,
 };
 
 enum errand_flags {
-    ERRAND_HAS_EVENT = 1u << 0, /* fd: the host's eventfd */
-    ERRAND_HAS_ARENA = 1u << 1, /* fd: the arena's memory */
+    ERRAND_HAS_EVENT = 1u << 0,   /* fd: the host's eventfd */
+    ERRAND_HAS_ARENA = 1u << 1,   /* fd: the arena's memory */
+    ERRAND_HAS_CARD = 1u << 2,    /* fd: the cell's card, a memory (report/card.h) */
+    ERRAND_HAS_REPORTS = 1u << 3, /* fd: the directory for reports; report_id counts */
 };
 
 /* Mechanisms, as bits: what a start must not use (switched off), and what isolation reports. */
@@ -42,6 +47,8 @@ enum errand_mechanism {
     ERRAND_LIMITS = 1u << 5,
     ERRAND_MADV_GUARD = 1u << 6,
     ERRAND_UNPRIVILEGED_USER = 1u << 7,
+    ERRAND_NOTIFY = 1u << 8, /* a filter with a listener: refused system calls can be listed */
+    ERRAND_TRACE = 1u << 9,  /* the keeper may trace its workers: stacks of a call that hangs */
 };
 
 enum errand_policy {
@@ -63,6 +70,7 @@ struct errand {
     uint64_t arena_bytes;
     uint64_t memory_bytes; /* RLIMIT_AS headroom; 0: none */
     uint64_t start_timeout_ns;
+    uint64_t report_id; /* names the report of this worker's end; 0 without ERRAND_HAS_REPORTS */
     char library[ERRAND_LIBRARY_BYTES]; /* soname or path, NUL-terminated; empty: libc only */
 };
 

@@ -219,6 +219,19 @@ static void park(struct lane *lane, uint32_t index, uint64_t now_ns, uint64_t un
     lane_parked(now_ns, LANE_SPIN_HOST_NS, &lane->purse);
 }
 
+/*
+ * Who waits for this call has drained the event descriptor; callbacks of the library's threads may have rung
+ * it, and whoever polls it next shall see them.
+ */
+static void ring_for_queued(const struct lane *lane)
+{
+    /* Relaxed: counted before the ring that was read (lane_end_queued()). */
+    if (lane->wake == LANE_WAKE_EVENTFD &&
+        atomic_load_explicit(&lane->w->queued, memory_order_relaxed) != 0) {
+        lane_ring_event(lane->event_fd);
+    }
+}
+
 static int wait_parked(struct lane *lane, uint32_t seq, uint64_t until_ns,
                        int (*check)(void *context), void *context, struct lane_event *ret_event)
 {
@@ -226,6 +239,7 @@ static int wait_parked(struct lane *lane, uint32_t seq, uint64_t until_ns,
     for (;;) {
         uint64_t now_ns = clock_now_ns();
         if (now_ns >= until_ns) {
+            ring_for_queued(lane);
             return LANE_EXPIRED;
         }
         park(lane, index, now_ns, until_ns);
@@ -234,6 +248,7 @@ static int wait_parked(struct lane *lane, uint32_t seq, uint64_t until_ns,
             r = check(context);
         }
         if (r != LOOK_NOTHING) {
+            ring_for_queued(lane);
             return r;
         }
     }

@@ -135,6 +135,12 @@ void lane_ward_gone(struct lane_ward *ward, const struct lane_death *death)
     }
 }
 
+void lane_ward_measured(struct lane_ward *ward, uint64_t resident_bytes)
+{
+    /* Relaxed: a number for itself. */
+    atomic_store_explicit(&ward->h->resident_bytes, resident_bytes, memory_order_relaxed);
+}
+
 /* The calls in flight, as the host says: a client of a gateway may say anything. */
 static void in_flight(const struct lane_ward *ward, uint32_t *ret_first, uint32_t *ret_count)
 {

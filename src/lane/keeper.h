@@ -35,6 +35,9 @@ bool lane_ward_condemn(struct lane_ward *ward, enum lane_verdict verdict, uint32
 /* The worker and all that could write W are gone; @death says how, even when another verdict won. */
 void lane_ward_gone(struct lane_ward *ward, const struct lane_death *death);
 
+/* The worker's memory was measured: the host reads it when it likes. */
+void lane_ward_measured(struct lane_ward *ward, uint64_t resident_bytes);
+
 /*
  * The call to blame when the worker ends: the oldest in flight that has no answer, or the one that
  * would have come next.

@@ -25,10 +25,14 @@
  * H.record[]       host            keeper         before submitted       record of an unsent call
  * H.gone           keeper          host           release / acquire      host waits, bounded, then abandons
  * H.death          keeper          host           before gone, verdict   empty text
+ * H.violations     keeper          host           release / acquire      the last act is not listed
+ * H.violation[]    keeper          host           number 0, act, number  the host skips that record
+ * H.resident       keeper          host           relaxed hint           an older number
  * W.mail[].turn    the one to act  the other      release / acquire      the other waits, verdict comes
  * W.mail[].*       "               "              before turn            unread
  * W.worker_state   worker          host           fence (Dekker)         host parks or wakes in vain
  * W.worker_cpu     worker          host           relaxed hint           "
+ * W.queued         worker          host           before the event rings one useless look, or a late one
  *
  * A mail line is a conversation: host and worker write it in strict turns. `turn` is step << 4 | verb,
  * and each message of a slot has the step after the last one, whichever side wrote that. Callbacks and
@@ -130,6 +134,20 @@ struct lane_death {
     char text[248]; /* keeper's words when a start failed, NUL-terminated */
 };
 
+#define LANE_VIOLATIONS  8u   /* that are kept */
+#define LANE_GRANT_BYTES 200u /* of a text, with its NUL */
+
+/* A forbidden act of the worker: number n stands at [(n - 1) % LANE_VIOLATIONS] (lane/violation.h). */
+struct lane_violation {
+    _Atomic uint32_t number; /* of this act, from 1; 0: being written */
+    uint32_t seq;            /* the call that was in progress, or would have come next */
+    int32_t system_call;     /* its number on this architecture */
+    int32_t error;           /* errno that it was answered; 0: the worker was ended instead */
+    uint32_t reserved[2];
+    char act[LANE_GRANT_BYTES];   /* "openat /etc/shadow": NUL-terminated, printable */
+    char grant[LANE_GRANT_BYTES]; /* "read:/etc/shadow": what would allow it; empty: nothing does */
+};
+
 /* What the winner has written behind its verdict. */
 enum lane_final {
     LANE_FINAL_SEQ = 1u << 0,
@@ -151,6 +169,9 @@ struct lane_host_page {
     _Atomic uint32_t verdict_seq;
     _Atomic uint32_t verdict_final; /* futex word: enum lane_final */
     _Atomic uint32_t gone;          /* futex word: 1 once the worker and its children are reaped */
+    _Atomic uint32_t violations;    /* ever; the last LANE_VIOLATIONS of them stand below */
+    uint32_t reserved;
+    _Atomic uint64_t resident_bytes; /* of the worker, when it was measured last; 0: never */
     struct lane_death death;
 
     alignas(LANE_LINE) _Atomic uint32_t host_parked; /* slot + 1, LANE_PARKED_ANY, or 0 */
@@ -161,6 +182,8 @@ struct lane_host_page {
     _Atomic uint64_t watch_until_ns; /* when the keeper looks next; 0: it does not watch */
 
     alignas(LANE_LINE) struct lane_record record[LANE_SLOTS];
+
+    struct lane_violation violation[LANE_VIOLATIONS];
 };
 
 enum lane_worker_state {
@@ -172,6 +195,7 @@ enum lane_worker_state {
 struct lane_worker_page {
     alignas(LANE_LINE) _Atomic uint32_t worker_state;
     _Atomic uint32_t worker_cpu; /* hint */
+    _Atomic uint32_t queued;     /* callbacks of the library's own threads that wait: a hint */
     alignas(LANE_LINE) struct lane_mail mail[LANE_SLOTS];
 };
 
@@ -214,11 +238,15 @@ static inline int lane_seq_before(uint32_t a, uint32_t b)
 
 /* The layout as other languages know it (docs/protocol/lane.md). */
 _Static_assert(offsetof(struct lane_host_page, verdict) == 64, "pinned");
-_Static_assert(offsetof(struct lane_host_page, death) == 80, "pinned");
+_Static_assert(offsetof(struct lane_host_page, violations) == 80, "pinned");
+_Static_assert(offsetof(struct lane_host_page, resident_bytes) == 88, "pinned");
+_Static_assert(offsetof(struct lane_host_page, death) == 96, "pinned");
 _Static_assert(offsetof(struct lane_host_page, host_parked) == 384, "pinned");
 _Static_assert(offsetof(struct lane_host_page, submitted) == 448, "pinned");
 _Static_assert(offsetof(struct lane_host_page, watch_until_ns) == 456, "pinned");
 _Static_assert(offsetof(struct lane_host_page, record) == 512, "pinned");
+_Static_assert(offsetof(struct lane_host_page, violation) == 4608, "pinned");
+_Static_assert(sizeof(struct lane_violation) == 424, "pinned");
 _Static_assert(offsetof(struct lane_worker_page, mail) == 64, "pinned");
 _Static_assert(offsetof(struct lane_mail, words) == 8, "pinned");
 _Static_assert(offsetof(struct lane_mail, status_bytes) == 56, "pinned");

@@ -19,10 +19,11 @@
 
 /* Numbers that the keeper's fds have after exec. 0: /dev/null, 1 and 2: the host's standard error. */
 enum keeper_fd {
-    KEEPER_FD_SOCKET = 3,  /* errands */
-    KEEPER_FD_PROGRAM = 4, /* of the worker, to be executed */
-    KEEPER_FD_HOST = 5,    /* pidfd of the host; may be missing */
-    KEEPER_FD_END = 6,
+    KEEPER_FD_SOCKET = 3,     /* errands */
+    KEEPER_FD_PROGRAM = 4,    /* of the worker, to be executed */
+    KEEPER_FD_HOST = 5,       /* pidfd of the host; may be missing */
+    KEEPER_FD_SYMBOLIZER = 6, /* the program that writes reports; may be missing */
+    KEEPER_FD_END = 7,
 };
 
 /* Its arguments: in which namespaces it was made, and what it has to do without; both in hexadecimal. */
@@ -31,6 +32,12 @@ enum keeper_argument {
     KEEPER_ARGUMENT_WITHOUT = 2,
     KEEPER_ARGUMENT_COUNT = 3,
 };
+
+/*
+ * Instead of namespaces: this keeper tries what the platform has (lane/examination.h), answers with one
+ * message in place of the hello, and ends.
+ */
+#define KEEPER_EXAMINES "examine"
 
 /* Numbers that the worker's fds have after exec. 0: /dev/null, 1 and 2: the host's standard error. */
 enum start_fd {
@@ -57,12 +64,25 @@ struct start_order {
     char library[ERRAND_LIBRARY_BYTES]; /* sent up to its NUL */
 };
 
-/* The answer: one byte; after START_REFUSED an errno in one byte, and a sentence without NUL. */
+/*
+ * The answer: one byte; after START_REFUSED an errno in one byte, and a sentence without NUL.
+ *
+ * START_LISTENER may come before it, once, sent before foreign code runs: one byte with one descriptor
+ * (SCM_RIGHTS), the listener of the worker's seccomp filter. The keeper sends nothing back, and what
+ * stands in the kernel until it looks simply waits. None comes where no listener can be had.
+ */
 enum start_answer {
     START_LOADED = 'L',
     START_REFUSED = 'R',
+    START_LISTENER = 'N',
 };
 #define START_ANSWER_BYTES 512u
+
+/*
+ * The system call by which a worker tells of its crash: (signal, siginfo_t *, ucontext_t *). Its
+ * number stands in no kernel's table, on no architecture: without a listener it answers ENOSYS.
+ */
+#define START_ALARM_CALL 41000u
 
 /* Exit status of a worker that could not start, or whose host broke the lane's protocol. */
 #define START_EXIT_REFUSED     120

@@ -211,6 +211,26 @@ int lane_end_take(struct lane_end *end, bool nested, struct lane_order *ret_orde
     return r;
 }
 
+void lane_end_queued(const struct lane_end *end, int change)
+{
+    /* Relaxed: the ring's system calls order it (ring_for_queued()). */
+    (void)atomic_fetch_add_explicit(&end->w->queued, (uint32_t)change, memory_order_relaxed);
+    if (change > 0 && end->event_fd >= 0) {
+        uint64_t one = 1;
+        ssize_t written = write(end->event_fd, &one, sizeof one);
+        (void)written; /* EAGAIN: full, hence readable. */
+    }
+}
+
+int lane_end_wait(const struct lane_end *end, const _Atomic uint32_t *word, uint32_t seen,
+                  uint64_t until_ns)
+{
+    if (!has_ended(end)) {
+        (void)futex_wait_two(word, seen, &end->h->verdict, LANE_ALIVE, until_ns);
+    }
+    return has_ended(end) ? -ESHUTDOWN : 0;
+}
+
 /* Wake the host if it sleeps on this slot. */
 static void ring(struct lane_end *end)
 {

@@ -56,6 +56,19 @@ int lane_end_take(struct lane_end *end, bool nested, struct lane_order *ret_orde
 void lane_end_return(struct lane_end *end, bool outermost, int32_t error_number, int32_t status,
                      const uint64_t *words, uint32_t word_count, uint32_t reply_bytes);
 
+/*
+ * So many more callbacks (or fewer) wait on threads of the library: counted in W, and where there are more
+ * the host's event descriptor becomes readable. Threads: any.
+ */
+void lane_end_queued(const struct lane_end *end, int change);
+
+/*
+ * Wait while @word, in private memory, is @seen, and no verdict stands; until @until_ns.
+ * Returns 0: look again; -ESHUTDOWN under a verdict.
+ */
+int lane_end_wait(const struct lane_end *end, const _Atomic uint32_t *word, uint32_t seen,
+                  uint64_t until_ns);
+
 /* Room for a callback frame in W's callback share; a stack. NULL: full. */
 uint8_t *lane_end_callback_push(struct lane_end *end, uint32_t bytes);
 void lane_end_callback_pop(struct lane_end *end, uint32_t bytes);

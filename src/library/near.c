@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/spelling.h"
 #include "library/elf.h"
 
 struct candidate {
@@ -25,43 +26,10 @@ static unsigned least(unsigned a, unsigned b)
     return a < b ? a : b;
 }
 
-/* Three rows of the usual table: the one being filled and the two above it. */
-unsigned near_distance(const char *a, const char *b, unsigned most)
-{
-    size_t a_length = strlen(a);
-    size_t b_length = strlen(b);
-    size_t difference = a_length > b_length ? a_length - b_length : b_length - a_length;
-    if (difference > most || a_length > ELF_NAME_BYTES || b_length > ELF_NAME_BYTES) {
-        return most + 1;
-    }
-    unsigned rows[3][ELF_NAME_BYTES + 1];
-    for (unsigned j = 0; j <= b_length; j++) {
-        rows[0][j] = j;
-    }
-    for (unsigned i = 1; i <= a_length; i++) {
-        unsigned *row = rows[i % 3];
-        const unsigned *above = rows[(i - 1) % 3];
-        const unsigned *above_that = rows[(i + 1) % 3];
-        unsigned best = row[0] = i;
-        for (unsigned j = 1; j <= b_length; j++) {
-            unsigned replaced = above[j - 1] + (a[i - 1] != b[j - 1]);
-            row[j] = least(replaced, least(above[j], row[j - 1]) + 1);
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
-                row[j] = least(row[j], above_that[j - 2] + 1);
-            }
-            best = least(best, row[j]);
-        }
-        if (best > most) {
-            return most + 1;
-        }
-    }
-    return least(rows[a_length % 3][b_length], most + 1);
-}
-
 static bool consider(void *context, const char *name)
 {
     struct search *search = context;
-    unsigned distance = near_distance(search->symbol, name, search->most);
+    unsigned distance = spelling_distance(search->symbol, name, search->most);
     unsigned at = search->count;
     while (at > 0 && search->found[at - 1].distance > distance) {
         at--;

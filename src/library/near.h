@@ -12,9 +12,6 @@
 
 #define NEAR_NAMES_MAX 3u
 
-/* Letters to insert, remove, replace or swap with the next to make @b of @a; @most + 1 if more. */
-unsigned near_distance(const char *a, const char *b, unsigned most);
-
 /* Add "; did you mean 'x' or 'y'?" if functions of the ELF file come near @symbol. */
 void near_suggest(int fd, const char *symbol, struct message *why);
 

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/spelling.h"
 #include "library/elf.h"
 #include "library/library.h"
 #include "library/near.h"
@@ -135,13 +136,13 @@ static void test_hostile_tables_are_refused(void **state)
 static void test_distance_counts_edits(void **state)
 {
     (void)state;
-    assert_int_equal(near_distance("crc32", "crc32", 3), 0);
-    assert_int_equal(near_distance("crc33", "crc32", 3), 1);
-    assert_int_equal(near_distance("cr32", "crc32", 3), 1);
-    assert_int_equal(near_distance("ccr32", "crc32", 3), 1);
-    assert_int_equal(near_distance("", "abc", 3), 3);
-    assert_int_equal(near_distance("inflate", "deflate", 1), 2);
-    assert_int_equal(near_distance("a", "a_much_longer_name", 3), 4);
+    assert_int_equal(spelling_distance("crc32", "crc32", 3), 0);
+    assert_int_equal(spelling_distance("crc33", "crc32", 3), 1);
+    assert_int_equal(spelling_distance("cr32", "crc32", 3), 1);
+    assert_int_equal(spelling_distance("ccr32", "crc32", 3), 1);
+    assert_int_equal(spelling_distance("", "abc", 3), 3);
+    assert_int_equal(spelling_distance("inflate", "deflate", 1), 2);
+    assert_int_equal(spelling_distance("a", "a_much_longer_name", 3), 4);
 }
 
 static void test_missing_function_is_explained_with_near_names(void **state)

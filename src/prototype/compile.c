@@ -174,6 +174,9 @@ uint32_t compile_callback(struct compiler *compiler, const struct ctype *type,
     if (notes->escape) {
         function.flags |= CORDON_PLAN_NORETURN;
     }
+    if (notes->anythread) {
+        function.flags |= CORDON_PLAN_ANYTHREAD;
+    }
     if (notes->fails) {
         function.flags |= CORDON_PLAN_FAILS;
         if (!expression_constant(compiler->unit, notes->fails, &function.fails)) {

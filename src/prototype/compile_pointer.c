@@ -111,6 +111,14 @@ static uint32_t compile_code_pointer(const struct pointing *p)
     if (p->notes->out && p->place != PLACE_GIVEN) {
         return refuse(p, "`out` and `inout` need a pointer to the function pointer");
     }
+    if (p->notes->anythread && (!p->notes->kept || p->notes->escape)) {
+        return refuse(p, "an `anythread` callback is answered between calls: mark '$' `kept`, and "
+                         "not `escape`");
+    }
+    if (p->notes->anythread && !p->notes->fails && p->target->target->shape != SHAPE_VOID) {
+        return refuse(p, "an `anythread` callback that nobody dispatches in time returns what "
+                         "`fails(...)` says: '$' declares none");
+    }
     if (!pointer_common(p, &type)) {
         return CORDON_PLAN_NONE;
     }
@@ -439,8 +447,8 @@ static uint32_t check_leftover(const struct pointing *p, uint32_t index)
         return refuse(p, "a `static` function has no symbol in the library; the annotation "
                          "`static` is for results that are handles");
     }
-    if (!code && p->place != PLACE_RESULT && (notes->fails || notes->escape)) {
-        return refuse(p, "`fails` and `escape` are for callbacks, and '$' is none");
+    if (!code && p->place != PLACE_RESULT && (notes->fails || notes->escape || notes->anythread)) {
+        return refuse(p, "`fails`, `escape` and `anythread` are for callbacks, and '$' is none");
     }
     return index;
 }

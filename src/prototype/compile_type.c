@@ -267,19 +267,20 @@ static bool check_plain(struct compiler *compiler, const struct ctype *type,
                         const struct notes *notes, enum place place, uint32_t at)
 {
     bool is_union = type->shape == SHAPE_RECORD && type->record->is_union;
-    const char *word = notes->out                               ? "`out`"
-                       : notes->release                         ? "`release`"
-                       : notes->resident                        ? "`resident`"
-                       : notes->owned                           ? "`owned`"
-                       : notes->within                          ? "`within`"
-                       : notes->kept                            ? "`kept`"
-                       : notes->count                           ? "`count`"
-                       : notes->string                          ? "`string`"
-                       : notes->nullable                        ? "`nullable`"
-                       : notes->borrowed                        ? "`borrowed`"
-                       : notes->fails && place != PLACE_RESULT  ? "`fails`"
-                       : notes->escape && place != PLACE_RESULT ? "`escape`"
-                                                                : NULL;
+    const char *word = notes->out                                  ? "`out`"
+                       : notes->release                            ? "`release`"
+                       : notes->resident                           ? "`resident`"
+                       : notes->owned                              ? "`owned`"
+                       : notes->within                             ? "`within`"
+                       : notes->kept                               ? "`kept`"
+                       : notes->count                              ? "`count`"
+                       : notes->string                             ? "`string`"
+                       : notes->nullable                           ? "`nullable`"
+                       : notes->borrowed                           ? "`borrowed`"
+                       : notes->fails && place != PLACE_RESULT     ? "`fails`"
+                       : notes->escape && place != PLACE_RESULT    ? "`escape`"
+                       : notes->anythread && place != PLACE_RESULT ? "`anythread`"
+                                                                   : NULL;
     if (notes->is_static && place == PLACE_RESULT) {
         return !unit_refuse(compiler->unit, at, -ENOTSUP,
                             "a `static` function has no symbol in the library; the annotation "

@@ -38,6 +38,7 @@ static const struct note_word note_words[] = {
     {"string", FORM_FLAG, offsetof(struct notes, string)},
     {"stateless", FORM_FLAG, offsetof(struct notes, stateless)},
     {"escape", FORM_FLAG, offsetof(struct notes, escape)},
+    {"anythread", FORM_FLAG, offsetof(struct notes, anythread)},
     {"owned", FORM_OTHER, 0},
     {"kept", FORM_OTHER, 0},
     {"fails", FORM_OTHER, 0},

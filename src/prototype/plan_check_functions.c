@@ -93,7 +93,7 @@ static const char *check_param(const struct validator *v, const struct cordon_pl
     return fits ? NULL : "nothing of this type is passed";
 }
 
-#define FUNCTION_FLAGS_ALL ((CORDON_PLAN_NORETURN << 1) - 1u)
+#define FUNCTION_FLAGS_ALL ((CORDON_PLAN_ANYTHREAD << 1) - 1u)
 
 static const char *check_function_shape(const struct validator *v, uint32_t self)
 {

@@ -90,6 +90,7 @@ struct notes {
     bool string;
     bool stateless;
     bool escape;
+    bool anythread;
     bool noreturn;
     bool packed;
     bool kept;

@@ -311,6 +311,19 @@ static __attribute__((noreturn)) void abandon(void *context)
     leave(context, SERVE_ABANDONED);
 }
 
+static void tell_queued(void *context, int change)
+{
+    const struct serve *serve = context;
+    lane_end_queued(serve->options.end, change);
+}
+
+static int wait_for_word(void *context, const _Atomic uint32_t *word, uint32_t seen,
+                         uint64_t until_ns)
+{
+    const struct serve *serve = context;
+    return lane_end_wait(serve->options.end, word, seen, until_ns);
+}
+
 struct engine_transport serve_transport(struct serve *serve)
 {
     return (struct engine_transport){
@@ -319,6 +332,8 @@ struct engine_transport serve_transport(struct serve *serve)
         .ask = ask_host,
         .close = close_callback,
         .abandon = abandon,
+        .queued = tell_queued,
+        .wait = wait_for_word,
     };
 }
 

@@ -56,7 +56,7 @@ void rig_open(struct rig *rig, const struct rig_start *start)
     assert_int_equal(keeper_client_send(rig->keeper, &errand, fds, 2), 0);
 }
 
-static void send_errand(struct rig *rig, enum errand_kind kind)
+void rig_errand(struct rig *rig, uint32_t kind)
 {
     struct errand errand = {.magic = ERRAND_MAGIC,
                             .version = ERRAND_VERSION,
@@ -102,7 +102,7 @@ static int exchange(struct rig *rig, const struct lane_message *message, uint64_
         return LANE_VERDICT;
     }
     if (deadline_ns != CLOCK_NEVER) {
-        send_errand(rig, ERRAND_WATCH);
+        rig_errand(rig, ERRAND_WATCH);
     }
     r = lane_await(rig->lane, seq, clock_after_ns(RIG_PATIENCE_NS), NULL, NULL, ret_event);
     lane_collect(rig->lane, seq);

@@ -34,6 +34,9 @@ struct rig_start {
 void rig_open(struct rig *rig, const struct rig_start *start);
 void rig_close(struct rig *rig);
 
+/* Send an errand that is no START: enum errand_kind. */
+void rig_errand(struct rig *rig, uint32_t kind);
+
 /* Ask the worker for its hello. Returns the lane_await() result. */
 int rig_hello(struct rig *rig);
 

@@ -12,6 +12,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -94,6 +95,38 @@ static void test_worker_killed_from_outside_is_reported_as_died(void **state)
     assert_int_equal(death.code, CLD_KILLED);
     assert_int_equal(death.status, SIGKILL);
     assert_true(keeper_client_alive(rig.keeper));
+    rig_close(&rig);
+}
+
+static uint64_t resident_bytes_of(pid_t pid)
+{
+    char path[64];
+    unsigned long long pages = 0;
+    (void)snprintf(path, sizeof path, "/proc/%d/statm", pid);
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%*u %llu", &pages), 1);
+    (void)fclose(file);
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void test_memory_is_measured_when_asked(void **state)
+{
+    (void)state;
+    struct rig rig;
+    pid_t worker;
+    open_rig(&rig, zlib);
+    assert_int_equal(rig_hello(&rig), LANE_CAME);
+    const struct lane_host_page *h = lane_peek_h(rig.lane);
+    const _Atomic uint64_t *resident = &h->resident_bytes;
+    assert_int_equal(atomic_load(resident), 0);
+    rig_errand(&rig, ERRAND_MEASURE);
+    uint64_t until = clock_after_ns(RIG_PATIENCE_NS);
+    while (atomic_load(resident) == 0 && clock_now_ns() < until) {
+        (void)sched_yield();
+    }
+    assert_int_equal(rig_children(rig_keeper_pid(), &worker, 1), 1);
+    assert_int_equal(atomic_load(resident), resident_bytes_of(worker));
     rig_close(&rig);
 }
 
@@ -376,6 +409,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_raised_signal_is_reported_as_the_death),
         cmocka_unit_test(test_exit_by_the_library_is_reported_with_its_status),
         cmocka_unit_test(test_worker_killed_from_outside_is_reported_as_died),
+        cmocka_unit_test(test_memory_is_measured_when_asked),
         cmocka_unit_test(test_workers_vanish_with_a_killed_keeper),
         cmocka_unit_test(test_everything_vanishes_with_a_killed_host),
         cmocka_unit_test(test_host_sees_no_child_and_no_sigchld),

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cell/line.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+#include "base/clock.h"
+#include "base/futex.h"
+
+struct line_place {
+    struct line_place *next;
+    _Atomic uint32_t is_first;
+};
+
+void line_init(struct line *line)
+{
+    *line = (struct line){.first = NULL};
+    (void)pthread_mutex_init(&line->lock, NULL);
+}
+
+void line_deinit(struct line *line)
+{
+    (void)pthread_mutex_destroy(&line->lock);
+}
+
+/* Relaxed: the number is a bound and a hint; the places are guarded by the lock. */
+static bool admit(struct line_bound *bound)
+{
+    if (!bound) {
+        return true;
+    }
+    if (atomic_fetch_add_explicit(&bound->waiting, 1, memory_order_relaxed) >= bound->most) {
+        (void)atomic_fetch_sub_explicit(&bound->waiting, 1, memory_order_relaxed);
+        return false;
+    }
+    return true;
+}
+
+static void append(struct line *line, struct line_place *place)
+{
+    if (line->last) {
+        line->last->next = place;
+    } else {
+        line->first = place;
+        atomic_store_explicit(&place->is_first, 1, memory_order_relaxed);
+    }
+    line->last = place;
+    (void)atomic_fetch_add_explicit(&line->waiting, 1, memory_order_relaxed);
+}
+
+/* Whoever is first now is told under the lock, which it needs to leave: its place is still there. */
+static void leave(struct line *line, struct line_place *place)
+{
+    (void)pthread_mutex_lock(&line->lock);
+    struct line_place *previous = NULL;
+    struct line_place **link = &line->first;
+    while (*link != place) {
+        previous = *link;
+        link = &previous->next;
+    }
+    *link = place->next;
+    if (line->last == place) {
+        line->last = previous;
+    }
+    (void)atomic_fetch_sub_explicit(&line->waiting, 1, memory_order_relaxed);
+    if (!previous && line->first) {
+        /* Pairs with the acquire below. */
+        atomic_store_explicit(&line->first->is_first, 1, memory_order_release);
+        futex_wake(&line->first->is_first, 1);
+    }
+    (void)pthread_mutex_unlock(&line->lock);
+}
+
+static int lock_until(pthread_mutex_t *mutex, uint64_t deadline_ns)
+{
+    struct timespec deadline = clock_timespec(deadline_ns);
+    return deadline_ns == CLOCK_NEVER
+               ? -pthread_mutex_lock(mutex)
+               : -pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &deadline);
+}
+
+static int wait_for_turn(struct line_place *place, pthread_mutex_t *mutex, uint64_t deadline_ns)
+{
+    while (atomic_load_explicit(&place->is_first, memory_order_acquire) == 0) {
+        if (futex_wait(&place->is_first, 0, deadline_ns) == -ETIMEDOUT) {
+            return -ETIMEDOUT;
+        }
+    }
+    return lock_until(mutex, deadline_ns);
+}
+
+/* An eighth of the way to the newest: a few waits are enough to follow a change. */
+static void note_wait(struct line_bound *bound, uint64_t since_ns)
+{
+    uint64_t us = (clock_now_ns() - since_ns) / 1000;
+    uint64_t before = atomic_load_explicit(&bound->wait_us, memory_order_relaxed);
+    uint64_t after = before - before / 8 + (us < UINT32_MAX ? us : UINT32_MAX) / 8;
+    atomic_store_explicit(&bound->wait_us, (uint32_t)(after < UINT32_MAX ? after : UINT32_MAX),
+                          memory_order_relaxed);
+}
+
+int line_lock(struct line *line, struct line_bound *bound, pthread_mutex_t *mutex,
+              uint64_t deadline_ns)
+{
+    struct line_place place = {.next = NULL};
+    (void)pthread_mutex_lock(&line->lock);
+    if (!line->first && pthread_mutex_trylock(mutex) == 0) {
+        (void)pthread_mutex_unlock(&line->lock);
+        return 0;
+    }
+    if (!admit(bound)) {
+        (void)pthread_mutex_unlock(&line->lock);
+        return -EAGAIN;
+    }
+    append(line, &place);
+    (void)pthread_mutex_unlock(&line->lock);
+    uint64_t since_ns = bound ? clock_now_ns() : 0;
+    int r = wait_for_turn(&place, mutex, deadline_ns);
+    leave(line, &place);
+    if (bound) {
+        (void)atomic_fetch_sub_explicit(&bound->waiting, 1, memory_order_relaxed);
+        note_wait(bound, since_ns);
+    }
+    return r == 0 ? 0 : -ETIMEDOUT;
+}
+
+uint32_t line_hint_ms(const struct line_bound *bound)
+{
+    return 1 + atomic_load_explicit(&bound->wait_us, memory_order_relaxed) / 1000;
+}

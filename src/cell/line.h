@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CELL_LINE_H
+#define CELL_LINE_H
+
+/*
+ * Line: callers that wait for a session, first come, first served. The first of them waits for the
+ * session's mutex itself, the others for their turn to be first; nobody who comes later passes them.
+ *
+ * Threads: any.
+ */
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct line_place;
+
+struct line {
+    pthread_mutex_t lock;      /* guards the places */
+    struct line_place *first;  /* on its waiter's stack */
+    struct line_place *last;
+    _Atomic uint32_t waiting;  /* how many; read without the lock by those who come */
+};
+
+/* Of a cell: how many may wait in all its bounded lines together, and how that goes. */
+struct line_bound {
+    _Atomic uint32_t waiting;
+    uint32_t most;
+    _Atomic uint32_t wait_us; /* how long it lately took to get through, smoothed */
+};
+
+void line_init(struct line *line);
+void line_deinit(struct line *line);
+
+/*
+ * Lock @mutex, behind all who wait already. @bound: NULL: as many as come may wait.
+ * Returns 0; -ETIMEDOUT; -EAGAIN: too many wait.
+ */
+int line_lock(struct line *line, struct line_bound *bound, pthread_mutex_t *mutex,
+              uint64_t deadline_ns);
+
+/* True if somebody waits: take your place behind. */
+static inline bool line_is_waiting(const struct line *line)
+{
+    /* relaxed: who comes at the same moment comes before or after. */
+    return atomic_load_explicit(&line->waiting, memory_order_relaxed) != 0;
+}
+
+/* When trying again may help. */
+uint32_t line_hint_ms(const struct line_bound *bound);
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* A library with a thread of its own, which calls back. */
+#include <pthread.h>
+#include <unistd.h>
+
+typedef int tick(void *context, const char *text, int n);
+
+__attribute__((visibility("default"))) int ticker_start(tick *callback, void *context, int times);
+__attribute__((visibility("default"))) int ticker_join(void);
+__attribute__((visibility("default"))) int ticker_crowd(tick *callback, void *context, int threads);
+__attribute__((visibility("default"))) int ticker_wait(int answers);
+__attribute__((visibility("default"))) int ticker_call(tick *callback, void *context);
+
+static struct {
+    pthread_t thread;
+    tick *callback;
+    void *context;
+    int times;
+    int sum;
+} ticker;
+
+static void *run(void *unused)
+{
+    (void)unused;
+    for (int i = 1; i <= ticker.times; i++) {
+        ticker.sum += ticker.callback(ticker.context, "tick", i);
+    }
+    return NULL;
+}
+
+int ticker_start(tick *callback, void *context, int times)
+{
+    ticker.callback = callback;
+    ticker.context = context;
+    ticker.times = times;
+    ticker.sum = 0;
+    return pthread_create(&ticker.thread, NULL, run, NULL);
+}
+
+/* The sum of what the callbacks returned. */
+int ticker_join(void)
+{
+    (void)pthread_join(ticker.thread, NULL);
+    return ticker.sum;
+}
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    int failed;
+    int answered;
+    int threads;
+    pthread_t of[256];
+} crowd = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+static void *run_one(void *unused)
+{
+    (void)unused;
+    int answer = ticker.callback(ticker.context, "tick", 1);
+    (void)pthread_mutex_lock(&crowd.lock);
+    *(answer < 0 ? &crowd.failed : &crowd.answered) += 1;
+    (void)pthread_cond_broadcast(&crowd.changed);
+    (void)pthread_mutex_unlock(&crowd.lock);
+    return NULL;
+}
+
+/* That many threads, each of which calls back once. */
+int ticker_crowd(tick *callback, void *context, int threads)
+{
+    ticker.callback = callback;
+    ticker.context = context;
+    crowd.failed = crowd.answered = 0;
+    crowd.threads = threads;
+    for (int i = 0; i < threads; i++) {
+        if (pthread_create(&crowd.of[i], NULL, run_one, NULL) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Until one callback has failed (@answers negative), or all threads have ended, @answers with an answer. */
+int ticker_wait(int answers)
+{
+    (void)pthread_mutex_lock(&crowd.lock);
+    while (answers < 0 ? crowd.failed == 0 : crowd.failed + crowd.answered < crowd.threads) {
+        (void)pthread_cond_wait(&crowd.changed, &crowd.lock);
+    }
+    int good = answers < 0 || crowd.answered == answers;
+    (void)pthread_mutex_unlock(&crowd.lock);
+    for (int i = 0; answers >= 0 && i < crowd.threads; i++) {
+        (void)pthread_join(crowd.of[i], NULL);
+    }
+    return good;
+}
+
+int ticker_call(tick *callback, void *context)
+{
+    return callback(context, "call", 100);
+}
