@@ -25,6 +25,7 @@ const struct rig_question rig_questions[] = {
     {"open", "opening a cell on libz.so.1 to the first result", bench_open},
     {"memory", "private memory of a worker above its library", bench_memory},
     {"idle", "CPU time of an idle cell", bench_idle},
+    {"recovery", "a crash, a deadline, a sandbox; a spare's idleness", bench_recovery},
     {NULL, NULL, NULL},
 };
 

@@ -105,5 +105,6 @@ int bench_crowded(struct rig *rig);
 int bench_open(struct rig *rig);
 int bench_memory(struct rig *rig);
 int bench_idle(struct rig *rig);
+int bench_recovery(struct rig *rig);
 
 #endif

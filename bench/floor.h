@@ -29,6 +29,8 @@ double floor_pingpong_round(void *context);
 
 /* Wake by futex there and back, both sleeping. context: struct floor_pair *. */
 double floor_futex_round(void *context);
+/* A single round trip, for its tail. */
+double floor_futex_once(void *context);
 
 /* Copy @bytes that the partner has just written. */
 struct floor_copy {
@@ -49,5 +51,7 @@ double floor_clock_round(void *context);
 
 /* posix_spawn of a program that does nothing, and waiting for it. context: its path (const char *). */
 double floor_spawn_round(void *context);
+/* A single one, for its tail. */
+double floor_spawn_once(void *context);
 
 #endif

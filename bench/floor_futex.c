@@ -44,14 +44,23 @@ static uint32_t play(struct floor_shared *shared, uint32_t turn, uint32_t trips)
     return turn;
 }
 
-double floor_futex_round(void *context)
+static double play_timed(struct floor_pair *pair, uint32_t trips)
 {
-    struct floor_pair *pair = context;
     floor_pair_begin(pair, FLOOR_FUTEX);
     uint32_t turn = play(pair->shared, 1, WARM_TRIPS);
     uint64_t began_ns = clock_now_ns();
-    (void)play(pair->shared, turn, ROUND_TRIPS);
+    (void)play(pair->shared, turn, trips);
     uint64_t took_ns = clock_now_ns() - began_ns;
     floor_pair_end(pair);
-    return (double)took_ns / ROUND_TRIPS;
+    return (double)took_ns / trips;
+}
+
+double floor_futex_round(void *context)
+{
+    return play_timed(context, ROUND_TRIPS);
+}
+
+double floor_futex_once(void *context)
+{
+    return play_timed(context, 1);
 }

@@ -104,6 +104,7 @@ def run_one(test, chosen, temporary, time_scale):
     env.update(test["env"])
     env.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1")
     env["TMPDIR"] = temporary
+    env["XDG_STATE_HOME"] = temporary  # where reports go
     if chosen.user:
         env["HOME"] = temporary
     if chosen.without:

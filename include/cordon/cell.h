@@ -12,7 +12,9 @@
  * short-lived child that raises no SIGCHLD; it installs no signal handler and changes no global state.
  * Level `thread` and `inline` load the library here, and handle SIGSEGV, SIGBUS, SIGFPE, SIGILL and
  * SIGABRT from the first such cell on: faults outside the library are passed to whoever owned the
- * signal before.
+ * signal before. While it is loaded its constructors run unguarded, under the dynamic loader's lock: one that
+ * crashes ends this process, one that hangs hangs cordon_cell_open(). (Jumping out of one would keep that
+ * lock, and with it every dlopen() of the process, for ever.) What is to be tried out belongs to level `process`.
  *
  * Fork: cells do not survive it. In a child every call returns -ECHILD, and close only unmaps.
  */
@@ -23,6 +25,7 @@
 
 #include "cordon/error.h"
 #include "cordon/export.h"
+#include "cordon/policy.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -34,13 +37,6 @@ enum cordon_level {
     CORDON_LEVEL_PROCESS = 0, /* sandboxed worker processes */
     CORDON_LEVEL_THREAD = 1,  /* guarded threads in this process */
     CORDON_LEVEL_INLINE = 2,  /* a guarded direct call */
-};
-
-enum cordon_policy {
-    CORDON_POLICY_STRICT = 0,  /* reads what libraries need; no network, processes, writes */
-    CORDON_POLICY_FILES = 1,   /* strict, and reads and writes files as this user may */
-    CORDON_POLICY_NETWORK = 2, /* strict, and sockets */
-    CORDON_POLICY_TRUSTED = 3, /* limits and namespaces only */
 };
 
 /* What a cell promises, as bits: cordon_cell_isolation(). */
@@ -121,13 +117,33 @@ struct cordon_cell_options {
     uint32_t breaker_window_ms;        /* within so long: default 10000 */
     uint32_t breaker_cool_down_ms;     /* an open one refuses for so long: default 1000 */
     uint32_t breaker_probes;           /* good calls after which it is closed again: default 3 */
-    const char *keeper_path;           /* default: the copy inside the library */
+    const char *reports;        /* directory of reports (report.h); NULL: this user's; "": none */
+    uint32_t reports_max;       /* most files in it: default 64 */
+    uint64_t reports_bytes_max; /* most bytes in it: default 64 MiB */
+    bool report_bytes;          /* reports show the first bytes of arguments' memory */
+    const char *keeper_path;    /* default: the copy inside the library */
     const char *worker_path;
+    const char *const *grants;             /* beyond the policy, NULL-terminated: cordon/policy.h */
+    enum cordon_on_violation on_violation; /* default: refuse */
+    uint64_t cpu_ms;     /* CPU time of a worker's life: default 1 hour, in whole seconds */
+    uint64_t file_bytes; /* largest file that a worker may write: default 1 GiB */
+    uint32_t fds;        /* descriptors of a worker: default 256 */
+    uint32_t threads;    /* threads of a worker: default 64, at most 4096 */
 };
+#ifdef __cplusplus
+static inline struct cordon_cell_options cordon_cell_options_default(void)
+{
+    struct cordon_cell_options options = cordon_cell_options();
+    options.size = sizeof options;
+    return options;
+}
+#define CORDON_CELL_OPTIONS cordon_cell_options_default()
+#else
 #define CORDON_CELL_OPTIONS                                                                        \
     {                                                                                              \
-        sizeof(struct cordon_cell_options)                                                         \
+        .size = sizeof(struct cordon_cell_options)                                                 \
     }
+#endif
 
 /*
  * Open a cell and load its library.
@@ -143,10 +159,11 @@ CORDON_API CORDON_MUST_USE int cordon_cell_open(const struct cordon_cell_options
 
 /*
  * End everything of the cell. Calls in flight in other threads end as CORDON_ABORTED first; its
- * sessions must not be used afterwards, functions and handles neither. Not from inside a callback of the
- * cell. NULL is fine.
+ * sessions must not be used afterwards, functions and handles neither. NULL is fine.
+ *
+ * Returns 0; -EDEADLK from inside a callback of the cell: then nothing has happened.
  */
-CORDON_API void cordon_cell_close(struct cordon_cell *cell);
+CORDON_API int cordon_cell_close(struct cordon_cell *cell);
 
 /* enum cordon_isolation bits that are in force for this cell, as probed, not as hoped. */
 CORDON_API uint32_t cordon_cell_isolation(const struct cordon_cell *cell);

@@ -20,6 +20,8 @@
 #include "cordon/outcome.h"
 #include "cordon/plan.h"
 #include "cordon/platform.h"
+#include "cordon/policy.h"
+#include "cordon/report.h"
 #include "cordon/session.h"
 #include "cordon/value.h"
 

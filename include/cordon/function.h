@@ -35,6 +35,17 @@ CORDON_API CORDON_MUST_USE int cordon_bind(struct cordon_cell *cell, const char 
                                            uint32_t require, struct cordon_function **ret_function,
                                            struct cordon_error *ret_error);
 
+/*
+ * Bind what a plan describes (plan.h): one that cordon_function_plan() gave, here or elsewhere, or that
+ * a report holds. @plan is aligned to 8, and copied.
+ *
+ * Returns as cordon_bind(), or -EBADMSG: it is no sound plan.
+ */
+CORDON_API CORDON_MUST_USE int cordon_bind_plan(struct cordon_cell *cell, const void *plan,
+                                                size_t plan_bytes, uint32_t require,
+                                                struct cordon_function **ret_function,
+                                                struct cordon_error *ret_error);
+
 /* The plan that calls of @function follow: borrowed, aligned to 8. */
 CORDON_API const void *cordon_function_plan(const struct cordon_function *function,
                                             size_t *ret_bytes);
@@ -46,7 +57,8 @@ struct cordon_result {
     int signal;                /* CRASHED: the signal, or 0 */
     int exit_status;           /* CRASHED without a signal: exit status */
     uint32_t retry_after_ms;   /* OPEN, BUSY: when calling again may help; 0: not known */
-    void *owned;               /* freed by cordon_result_release() */
+    uint64_t report; /* anything but CORDON_DONE: id of the report of this end (report.h), or 0 */
+    void *owned;     /* freed by cordon_result_release() */
     uint64_t small[8];
     struct cordon_error error; /* anything but CORDON_DONE: a sentence */
 };
@@ -71,6 +83,23 @@ CORDON_API void cordon_result_release(struct cordon_result *result);
 CORDON_API CORDON_MUST_USE int cordon_call(struct cordon_function *function,
                                            const struct cordon_value *args, size_t count,
                                            uint64_t deadline_ns, struct cordon_result *ret_result);
+
+/*
+ * Have every worker of the cell begin with this call, before anything else: for what a library has to be
+ * told once (a directory, a level of detail). It is executed now, by the worker of this thread's calls, and
+ * by each other one before its next call; then kept, arguments copied, and repeated in each fresh worker.
+ * What it returns there is not looked at; a worker in which it does not end as CORDON_DONE has failed to
+ * start. At most 16 of them (LIMIT_ON_START).
+ *
+ * @args  as in cordon_call(), but no handles and no callbacks: they belong to one worker.
+ *
+ * Returns 0, and only then it is kept; -EINVAL, -ENOTSUP, -E2BIG; or the outcome of the first execution.
+ * Threads: any; not from inside a callback.
+ */
+CORDON_API CORDON_MUST_USE int cordon_cell_on_start(struct cordon_cell *cell,
+                                                    struct cordon_function *function,
+                                                    const struct cordon_value *args, size_t count,
+                                                    struct cordon_error *ret_error);
 
 /* CLOCK_MONOTONIC now + @timeout_ms, as a deadline. */
 CORDON_API uint64_t cordon_after_ms(uint64_t timeout_ms);

@@ -28,8 +28,9 @@ CORDON_API CORDON_MUST_USE int cordon_object_new(struct cordon_session *session,
 
 /*
  * Read, or write, member @member ("avail_in", "state.mode"); NULL: the whole struct. @bytes must be its
- * size. Pointer members read as 0 or 1 (set), unless they point into the session's arena; written they
- * take NULL or an arena address.
+ * size. Pointer members read as 0, whatever they hold: cordon_object_fetch() copies what they lead to,
+ * cordon_object_follow() gives it as a handle. Written by name they take NULL or an arena address; with the
+ * whole struct they stay as they are.
  */
 CORDON_API CORDON_MUST_USE int cordon_object_read(struct cordon_session *session,
                                                   struct cordon_handle handle, const char *member,

@@ -27,10 +27,10 @@ CORDON_API CORDON_MUST_USE int cordon_session_open(struct cordon_cell *cell,
                                                    struct cordon_error *ret_error);
 
 /*
- * End the session and its worker. NULL is fine. Handles, objects and arena memory end with it. Not from
- * inside a callback of the session itself.
+ * End the session and its worker. NULL is fine. Handles, objects and arena memory end with it.
+ * Returns 0; -EDEADLK from inside a callback of the session itself: then nothing has happened.
  */
-CORDON_API void cordon_session_close(struct cordon_session *session);
+CORDON_API int cordon_session_close(struct cordon_session *session);
 
 /* The session that calls of this thread without one use. Borrowed: not to be closed. NULL if none can be had. */
 CORDON_API struct cordon_session *cordon_session_current(struct cordon_cell *cell);

@@ -25,9 +25,9 @@ int cordon_submit(struct cordon_session *session, struct cordon_function *functi
     if (deadline_ns == CORDON_DEFAULT) {
         deadline_ns = cell_deadline_ns(session->cell);
     }
-    if (session_enter(session, deadline_ns) < 0) {
-        return message_set(text_of(ret_error), CORDON_BUSY,
-                           "no worker became free before the deadline");
+    int entered = session_enter_queue(session, deadline_ns);
+    if (entered < 0) {
+        return session_busy(session, entered, NULL, text_of(ret_error));
     }
     r = batch_submit(session, function, args, count, deadline_ns, ret_pending, text_of(ret_error));
     session_leave(session);

@@ -48,6 +48,7 @@ static void empty(struct cordon_result *ret_result)
     ret_result->exit_status = 0;
     ret_result->error_number = 0;
     ret_result->retry_after_ms = 0;
+    ret_result->report = 0;
 }
 
 static int judge(const struct cordon_cell *cell, const struct cordon_value *args, size_t count,
@@ -71,8 +72,10 @@ int cordon_call(struct cordon_function *function, const struct cordon_value *arg
     if (worker != 0) {
         session = cell_session_of_worker(cell, worker);
         if (!session) {
-            return message_set(text_of(&ret_result->error), CORDON_STALE,
-                               "the worker that a handle names is gone");
+            (void)message_set(text_of(&ret_result->error), CORDON_STALE,
+                              "the worker that a handle names is gone");
+            call_name_handles(function, args, count, text_of(&ret_result->error));
+            return CORDON_STALE;
         }
     } else {
         r = cell_session(cell, &session, text_of(&ret_result->error));

@@ -20,11 +20,15 @@ int cordon_session_open(struct cordon_cell *cell, struct cordon_session **ret_se
     return cell_session_open(cell, ret_session, text_of(ret_error));
 }
 
-void cordon_session_close(struct cordon_session *session)
+int cordon_session_close(struct cordon_session *session)
 {
     if (session && session->is_explicit && fork_mark_intact(session->cell->generation)) {
+        if (session_is_mine(session)) {
+            return -EDEADLK;
+        }
         cell_session_close(session);
     }
+    return 0;
 }
 
 struct cordon_session *cordon_session_current(struct cordon_cell *cell)

@@ -31,6 +31,14 @@ static inline uint64_t clock_after_ns(uint64_t timeout_ns)
     return timeout_ns >= CLOCK_NEVER - now ? CLOCK_NEVER : now + timeout_ns;
 }
 
+/* The time of the last tick: 10 ms ago at most, on a machine that runs. A fifth of the price. */
+static inline uint64_t clock_tick_ns(void)
+{
+    struct timespec tick;
+    (void)clock_gettime(CLOCK_MONOTONIC_COARSE, &tick);
+    return (uint64_t)tick.tv_sec * CLOCK_SECOND_NS + (uint64_t)tick.tv_nsec;
+}
+
 /*
  * As clock_after_ns(), where it need not be exact: a timeout of a second or more is counted from the
  * last tick, and comes at most CLOCK_ROUGH_NS later. Bought: 20-38 ns, of 190 ns a call.
@@ -38,13 +46,10 @@ static inline uint64_t clock_after_ns(uint64_t timeout_ns)
 #define CLOCK_ROUGH_NS (12 * CLOCK_MS_NS)
 static inline uint64_t clock_roughly_after_ns(uint64_t timeout_ns)
 {
-    struct timespec tick;
     if (timeout_ns < CLOCK_SECOND_NS || timeout_ns > CLOCK_NEVER / 2) {
         return clock_after_ns(timeout_ns);
     }
-    (void)clock_gettime(CLOCK_MONOTONIC_COARSE, &tick);
-    return (uint64_t)tick.tv_sec * CLOCK_SECOND_NS + (uint64_t)tick.tv_nsec + CLOCK_ROUGH_NS +
-           timeout_ns;
+    return clock_tick_ns() + CLOCK_ROUGH_NS + timeout_ns;
 }
 
 #endif

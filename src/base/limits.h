@@ -20,7 +20,7 @@
 #define LIMIT_DEPTH               16u        /* callbacks inside callbacks on one lane */
 #define LIMIT_HANDLES             (1u << 16) /* live handles of one worker */
 #define LIMIT_CLOSURES            256u       /* callbacks kept by one worker */
-#define LIMIT_QUEUED_CALLBACKS    64u   /* callbacks of a library's own threads that wait at once */
+#define LIMIT_QUEUED_CALLBACKS    32u   /* callbacks of a library's own threads that wait at once */
 #define LIMIT_QUEUED_MS           3000u /* how long each waits for cordon_session_dispatch() */
 #define LIMIT_KEPT_BYTES          (64u << 20) /* memory kept for a library by one worker */
 #define LIMIT_LANE_SLOTS          64u         /* calls in flight on one lane */
@@ -44,12 +44,14 @@
 #define LIMIT_DEADLINE_MS         3000u          /* default deadline of a call */
 #define LIMIT_START_MS            10000u         /* a worker must have loaded its library by then */
 #define LIMIT_MEMORY_BYTES        (2ull << 30)   /* default address-space growth of a worker */
-#define LIMIT_CPU_MS              3600000u     /* default CPU time of a worker's life */
+#define LIMIT_CPU_MS              3600000u       /* default CPU time of a worker's life */
 #define LIMIT_FILE_BYTES          (1ull << 30) /* default size of a file that a worker may write */
 #define LIMIT_FDS                 256u         /* default descriptors of a worker */
 #define LIMIT_THREADS             64u          /* default threads of a worker */
 #define LIMIT_THREADS_MAX         4096u
-#define LIMIT_GRANTS              64u   /* of one policy, those of its preset included */
-#define LIMIT_GRANT_TEXT_BYTES    4096u /* paths and variables of all of them */
+#define LIMIT_GRANTS              64u         /* of one policy, those of its preset included */
+#define LIMIT_GRANT_TEXT_BYTES    4096u       /* paths and variables of all of them */
+#define LIMIT_REPORTS             64u         /* files in a report directory */
+#define LIMIT_REPORTS_BYTES       (64u << 20) /* and bytes in it */
 
 #endif

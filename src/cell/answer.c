@@ -102,7 +102,9 @@ int call_answer(void *context, struct station_callback *callback)
     struct cordon_value values[CORDON_PLAN_PARAMS_MAX];
     struct frame_call frame;
     struct message why;
-    int r = accept(session, &entry, callback, &frame, values, &why);
+    frame.scratch = NULL;
+    int r = callback->error != 0 ? callback->error
+                                 : accept(session, &entry, callback, &frame, values, &why);
     if (r == 0) {
         r = run(session, &entry, &frame, values, callback, &why);
     }

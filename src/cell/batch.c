@@ -311,7 +311,8 @@ int batch_collect_any(struct cordon_session *session, uint64_t until_ns,
         return refuse_inside(NULL);
     }
     if (session->station) {
-        station_drain_event(session->station); /* a death may have rung though nothing is in flight */
+        station_drain_event(
+            session->station); /* a death may have rung though nothing is in flight */
     }
     if (!oldest) {
         return -ENOENT;

@@ -222,14 +222,14 @@ static int begin_once(struct call *call, bool ring, struct message *why)
     return r;
 }
 
-/* A worker that was found dead, and was there before, is replaced: once. */
+/* A worker that was found dead, and was there before the call, is replaced: once. */
 static int begin(struct call *call, bool ring, struct message *why)
 {
     struct cordon_session *session = call->session;
     uint32_t number = living_number(session);
     int r = begin_once(call, ring, why);
     if (r != 0 && session->unbegun && session->depth == 0 && session->station &&
-        station_number(session->station) == number) {
+        (station_number(session->station) == number || session->is_promoted)) {
         r = begin_once(call, ring, why);
     }
     if (r < 0) {
@@ -242,9 +242,22 @@ static int begin(struct call *call, bool ring, struct message *why)
 
 int call_begin(struct call *call, bool ring, struct message *why)
 {
+    struct cordon_session *session = call->session;
     call->may_resend = false;
-    session_count(&call->session->counts.calls);
-    return begin(call, ring, why);
+    call->pass = (struct gate_pass){0};
+    session->retry_after_ms = 0;
+    session_count(&session->counts.calls);
+    /* What is called from inside a callback belongs to the call that passed. */
+    int r = session->depth == 0 ? gate_ask(session, call->function, &call->pass, why) : 0;
+    if (r != 0) {
+        session_count(&session->counts.ended[r & 7]);
+        return r;
+    }
+    r = begin(call, ring, why);
+    if (r != 0) {
+        gate_tell(session, call->function, &call->pass, r);
+    }
+    return r;
 }
 
 static int decode(struct call *call, const struct station_reply *reply,
@@ -280,8 +293,32 @@ static int ended(struct call *call, const struct station_end *end, struct cordon
     cell_note_outcome(call->session->cell, end->outcome);
     ret_result->signal = end->signal;
     ret_result->exit_status = end->exit_status;
+    ret_result->report = end->report;
+    if (end->report != 0) {
+        /* Relaxed: a number of its own. */
+        atomic_store_explicit(&call->session->report, end->report, memory_order_relaxed);
+    }
     *error_message(ret_result) = end->why;
     return end->outcome;
+}
+
+void call_name_handles(const struct cordon_function *function, const struct cordon_value *args,
+                       size_t count, struct message *why)
+{
+    const char *before = " (";
+    for (uint32_t i = 0; i < function->record->param_count; i++) {
+        const struct cordon_plan_param *param =
+            plan_function_param(function->plan, function->record, i);
+        if (param->position >= count || args[param->position].kind != CORDON_VALUE_HANDLE) {
+            continue;
+        }
+        message_add(why, "%sargument %u '%s'", before, param->position + 1u,
+                    plan_name(function->plan, param->name));
+        before = ", ";
+    }
+    if (before[0] == ',') {
+        message_add(why, ")");
+    }
 }
 
 int call_end(struct call *call, uint64_t until_ns, struct cordon_result *ret_result)
@@ -290,6 +327,9 @@ int call_end(struct call *call, uint64_t until_ns, struct cordon_result *ret_res
     struct station_reply reply;
     struct station_end end;
     struct call *before = session->call;
+    if (session->has_chores && session->depth == 0) {
+        session_tend(session);
+    }
     session->call = call;
     if (!is_inline(call)) {
         scope_enter(call);
@@ -311,29 +351,32 @@ int call_end(struct call *call, uint64_t until_ns, struct cordon_result *ret_res
     ret_result->error_number = 0;
     ret_result->signal = 0;
     ret_result->exit_status = 0;
+    ret_result->report = 0;
     if (r == STATION_ENDED) {
         r = ended(call, &end, ret_result);
     } else if (reply.status != 0) {
         r = refusal(&reply, plan_name(call->function->plan, call->function->record->name),
                     error_message(ret_result));
+        if (r == CORDON_STALE) {
+            call_name_handles(call->function, call->args, call->count, error_message(ret_result));
+        }
+    } else if (session->callback_error != 0 && !call->outer) {
+        /* Nothing is decoded: outputs stay as they are, and what is owned is not made. */
+        r = message_set(error_message(ret_result), session->callback_error, "a callback failed: %s",
+                        strerror(-session->callback_error));
     } else {
         r = decode(call, &reply, ret_result);
     }
     call_over(call, true);
     PROBE2(outcome, call->function->id, r);
+    gate_tell(session, call->function, &call->pass, r);
     if (r >= 0) {
         session_count(&session->counts.ended[r & 7]);
     } else {
         session_count(&session->counts.refused);
     }
-    if (session->callback_error != 0 && !call->outer) {
-        int error = session->callback_error;
+    if (!call->outer) {
         session->callback_error = 0;
-        if (r == CORDON_DONE) {
-            cordon_result_release(ret_result);
-            r = message_set(error_message(ret_result), error, "a callback failed: %s",
-                            strerror(-error));
-        }
     }
     return r == -ETIME ? -ETIMEDOUT : r; /* -ETIME is "not yet", and nobody's to say but ours */
 }
@@ -342,14 +385,11 @@ int call_resend(struct call *call, struct cordon_result *ret_result)
 {
     call->may_resend = false;
     int r = begin(call, true, error_message(ret_result));
-    return r == 0 ? call_end(call, CLOCK_NEVER, ret_result) : r;
-}
-
-static int enter_refused(struct cordon_session *session, struct cordon_result *ret_result)
-{
-    (void)session;
-    return message_set(error_message(ret_result), CORDON_BUSY,
-                       "no worker became free before the deadline");
+    if (r != 0) {
+        gate_tell(call->session, call->function, &call->pass, r);
+        return r;
+    }
+    return call_end(call, CLOCK_NEVER, ret_result);
 }
 
 int call_perform(struct cordon_session *session, const struct cordon_function *function,
@@ -357,9 +397,10 @@ int call_perform(struct cordon_session *session, const struct cordon_function *f
                  struct cordon_result *ret_result)
 {
     struct call call;
-    int entered = session_enter(session, deadline_ns);
+    int entered = session_enter_queue(session, deadline_ns);
     if (entered < 0) {
-        return enter_refused(session, ret_result);
+        return session_busy(session, entered, &ret_result->retry_after_ms,
+                            error_message(ret_result));
     }
     call.session = session;
     call.function = function;
@@ -382,6 +423,7 @@ int call_perform(struct cordon_session *session, const struct cordon_function *f
         r = call_end(&call, CLOCK_NEVER, ret_result);
         r = r == -ERESTART ? call_resend(&call, ret_result) : r;
     }
+    ret_result->retry_after_ms = r == CORDON_OPEN ? session->retry_after_ms : 0;
     session_leave(session);
     return r;
 }

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cell/gate.h"
 #include "cell/session.h"
 #include "cell/station.h"
 #include "cordon/function.h"
@@ -30,6 +31,7 @@ struct call {
     struct call *outer; /* the call from whose callback this one is made */
     bool has_room;
     bool may_resend; /* a worker that had not begun it may be replaced, and asked again */
+    struct gate_pass pass;
     uint32_t callback_count;
     uint32_t callback_ids[CALL_CALLBACKS_MAX];
     const uint64_t *scope_before[CALL_CALLBACKS_MAX]; /* callback_table_enter() */
@@ -51,6 +53,10 @@ int call_end(struct call *call, uint64_t until_ns, struct cordon_result *ret_res
 
 /* A call that ended as -ERESTART, sent once more and awaited. By the session's holder. */
 int call_resend(struct call *call, struct cordon_result *ret_result);
+
+/* Which arguments are handles: " (argument 4 'stream')", added to a sentence about a stale one. */
+void call_name_handles(const struct cordon_function *function, const struct cordon_value *args,
+                       size_t count, struct message *why);
 
 /* Host's side of callbacks: station_options.answer, context is the session. */
 int call_answer(void *context, struct station_callback *callback);

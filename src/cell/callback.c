@@ -160,6 +160,15 @@ struct callback_entry *callback_table_find(struct callback_table *table, uint32_
     return &table->entries[id - 1];
 }
 
+bool callback_table_is_used(const struct callback_table *table)
+{
+    uint32_t i = 0;
+    while (i < table->count && !table->entries[i].callback) {
+        i++;
+    }
+    return i < table->count;
+}
+
 void callback_table_clear(struct callback_table *table)
 {
     for (uint32_t i = 0; i < table->count; i++) {

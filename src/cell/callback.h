@@ -67,6 +67,9 @@ void callback_table_end(struct callback_table *table, const uint32_t *ids, uint3
 /* Entry of @id, or NULL: the worker invented it. */
 struct callback_entry *callback_table_find(struct callback_table *table, uint32_t id);
 
+/* True if any entry lives. */
+bool callback_table_is_used(const struct callback_table *table);
+
 void callback_table_clear(struct callback_table *table);
 
 #endif

@@ -11,9 +11,57 @@
 #include "cell/session.h"
 #include "cell/station.h"
 #include "library/library.h"
+#include "policy/compile.h"
 
 #define CALL_BYTES_MIN (64u * 1024u)
 #define CALL_BYTES_MAX (1u << 30)
+
+static void set_default(uint32_t *option, uint32_t its_default)
+{
+    *option = *option ? *option : its_default;
+}
+
+static void recover_options(struct cordon_cell_options *options)
+{
+    set_default(&options->spares, LIMIT_SPARES);
+    if (options->level != CORDON_LEVEL_PROCESS || options->arena_bytes > 0) {
+        options->spares = CORDON_NONE; /* spare.h says why */
+    }
+    set_default(&options->queue, LIMIT_QUEUE);
+    options->recycle_bytes = options->recycle_bytes ? options->recycle_bytes : LIMIT_RECYCLE_BYTES;
+    set_default(&options->breaker_percent, LIMIT_BREAKER_PERCENT);
+    set_default(&options->function_breaker_percent, LIMIT_BREAKER_PERCENT);
+    set_default(&options->breaker_samples, LIMIT_BREAKER_SAMPLES);
+    set_default(&options->breaker_window_ms, LIMIT_BREAKER_WINDOW_MS);
+    set_default(&options->breaker_cool_down_ms, LIMIT_BREAKER_COOL_MS);
+    set_default(&options->breaker_probes, LIMIT_BREAKER_PROBES);
+}
+
+/* Options that choose among what there is. */
+static int check_choices(const struct cordon_cell_options *options, struct message *why)
+{
+    uint32_t known = (CORDON_PTRACE << 1) - 1u; /* the last of enum cordon_mechanism */
+    if (options->level > CORDON_LEVEL_INLINE) {
+        return message_set(why, -EINVAL,
+                           "level is %d, it may be CORDON_LEVEL_PROCESS (0), "
+                           "CORDON_LEVEL_THREAD (1) or CORDON_LEVEL_INLINE (2)",
+                           (int)options->level);
+    }
+    if (options->policy > CORDON_POLICY_TRUSTED) {
+        return message_set(why, -EINVAL,
+                           "policy is %d, it may be CORDON_POLICY_STRICT (0), "
+                           "CORDON_POLICY_FILES (1), CORDON_POLICY_NETWORK (2) or "
+                           "CORDON_POLICY_TRUSTED (3)",
+                           (int)options->policy);
+    }
+    if (options->without & ~known) {
+        return message_set(why, -EINVAL,
+                           "without has bits that name no mechanism (%#x): enum cordon_mechanism "
+                           "knows %#x",
+                           options->without & ~known, known);
+    }
+    return 0;
+}
 
 static int limit_options(struct cordon_cell_options *options, struct message *why)
 {
@@ -23,6 +71,18 @@ static int limit_options(struct cordon_cell_options *options, struct message *wh
     options->start_ms = options->start_ms ? options->start_ms : LIMIT_START_MS;
     options->memory_bytes = options->memory_bytes ? options->memory_bytes : LIMIT_MEMORY_BYTES;
     options->call_bytes = options->call_bytes ? options->call_bytes : LIMIT_FRAME_BYTES;
+    recover_options(options);
+    if (options->spares > LIMIT_SPARES_MAX && options->spares != CORDON_NONE) {
+        return message_set(why, -E2BIG, "spares is %u, the limit is %u", options->spares,
+                           LIMIT_SPARES_MAX);
+    }
+    if ((options->breaker_percent > 100 && options->breaker_percent != CORDON_NONE) ||
+        (options->function_breaker_percent > 100 &&
+         options->function_breaker_percent != CORDON_NONE)) {
+        return message_set(why, -EINVAL,
+                           "breaker_percent and function_breaker_percent may be 1 to 100, or "
+                           "CORDON_NONE");
+    }
     if (options->workers > LIMIT_WORKERS_MAX) {
         return message_set(why, -E2BIG, "workers is %u, the limit is %u", options->workers,
                            LIMIT_WORKERS_MAX);
@@ -36,10 +96,24 @@ static int limit_options(struct cordon_cell_options *options, struct message *wh
                            (unsigned long long)options->arena_bytes,
                            (unsigned long long)LIMIT_ARENA_BYTES);
     }
-    if (options->level > CORDON_LEVEL_INLINE || options->policy > CORDON_POLICY_TRUSTED) {
-        return message_set(why, -EINVAL, "no such level or policy");
-    }
-    return 0;
+    return check_choices(options, why);
+}
+
+/* The grants are compiled; what they were written as stays the caller's. */
+static int compile_policy(struct cordon_cell *cell, struct message *why)
+{
+    struct cordon_cell_options *options = &cell->options;
+    struct policy_wish wish = {.preset = (enum policy_preset)options->policy,
+                               .grants = options->grants,
+                               .on_violation = (enum policy_violation)options->on_violation,
+                               .memory_bytes = options->memory_bytes,
+                               .cpu_ms = options->cpu_ms,
+                               .file_bytes = options->file_bytes,
+                               .fds = options->fds,
+                               .threads = options->threads};
+    int r = policy_compile(&wish, &cell->policy, why);
+    options->grants = NULL;
+    return r;
 }
 
 static int own_options(struct cordon_cell *cell, const struct cordon_cell_options *options,
@@ -56,7 +130,10 @@ static int own_options(struct cordon_cell *cell, const struct cordon_cell_option
     const char *text = cell->options.interface_text;
     cell->options.library = cell->options.keeper_path = cell->options.worker_path = NULL;
     cell->options.interface_text = NULL;
+    const char *reports = cell->options.reports;
+    cell->options.reports = NULL;
     int r = limit_options(&cell->options, why);
+    r = r < 0 ? r : compile_policy(cell, why);
     if (r == 0 && text) {
         const char *name =
             cell->options.interface_name ? cell->options.interface_name : "interface";
@@ -77,8 +154,9 @@ static int own_options(struct cordon_cell *cell, const struct cordon_cell_option
     cell->options.library = strdup(library);
     cell->options.keeper_path = keeper_path ? strdup(keeper_path) : NULL;
     cell->options.worker_path = worker_path ? strdup(worker_path) : NULL;
+    cell->options.reports = reports ? strdup(reports) : NULL;
     if (!cell->options.library || (keeper_path && !cell->options.keeper_path) ||
-        (worker_path && !cell->options.worker_path)) {
+        (worker_path && !cell->options.worker_path) || (reports && !cell->options.reports)) {
         return message_set(why, -ENOMEM, "not enough memory for a cell");
     }
     return 0;
@@ -128,6 +206,7 @@ int outcome_errno(int outcome)
 {
     switch (outcome) {
     case CORDON_BUSY:
+    case CORDON_OPEN:
         return -EAGAIN;
     case CORDON_CRASHED:
         return -ENOEXEC; /* its constructor did */
@@ -148,6 +227,9 @@ static int first_worker(struct cordon_cell *cell, struct message *why)
     }
     (void)session_enter(session, CLOCK_NEVER);
     r = session_station(session, why);
+    if (r == 0) {
+        session_tend(session); /* the first spare */
+    }
     session_leave(session);
     return outcome_errno(r);
 }
@@ -166,13 +248,18 @@ int cell_open(const struct cordon_cell_options *options, struct cordon_cell **re
     cell->thread_base = cell_thread();
     uint32_t mechanisms = 0;
     r = own_options(cell, options, why);
+    gate_init(&cell->gate, &cell->options);
+    cell->queue.most = cell->options.queue == CORDON_NONE ? 0 : cell->options.queue;
     if (r == 0) {
         r = cell->options.level == CORDON_LEVEL_PROCESS ? open_processes(cell, &mechanisms, why)
                                                         : open_here(cell, why);
     }
     if (r == 0) {
-        cell->isolation = isolation_of(cell->options.level, cell->options.policy, mechanisms);
+        cell->isolation = isolation_of(cell->options.level, &cell->policy, mechanisms);
         r = cell_require(cell, mechanisms, why);
+    }
+    if (r == 0) {
+        r = reporting_open(&cell->reporting, &cell->options, cell->isolation, why);
     }
     if (r == 0) {
         r = first_worker(cell, why);
@@ -197,6 +284,22 @@ static void condemn_all(struct cordon_cell *cell)
     (void)pthread_mutex_unlock(&cell->lock);
 }
 
+bool cell_is_mine(struct cordon_cell *cell)
+{
+    bool mine = false;
+    for (uint32_t i = 0; i < LIMIT_WORKERS_MAX && !mine; i++) {
+        const struct cordon_session *session =
+            atomic_load_explicit(&cell->pool[i], memory_order_acquire);
+        mine = session && session_is_mine(session);
+    }
+    (void)pthread_mutex_lock(&cell->lock);
+    for (const struct cordon_session *s = cell->sessions; s && !mine; s = s->next) {
+        mine = session_is_mine(s);
+    }
+    (void)pthread_mutex_unlock(&cell->lock);
+    return mine;
+}
+
 void cell_close(struct cordon_cell *cell)
 {
     if (!cell) {
@@ -213,8 +316,12 @@ void cell_close(struct cordon_cell *cell)
             cell->sessions = session->next;
             pool_end(session);
         }
+        spare_end(cell);
     }
+    on_start_deinit(&cell->on_start);
+    gate_deinit(&cell->gate);
     keeper_share_leave(cell->keeper);
+    reporting_close(&cell->reporting);
     if (cell->library) {
         library_deinit(cell->library);
         free(cell->library);
@@ -227,6 +334,7 @@ void cell_close(struct cordon_cell *cell)
     free((void *)(uintptr_t)cell->options.library);
     free((void *)(uintptr_t)cell->options.keeper_path);
     free((void *)(uintptr_t)cell->options.worker_path);
+    free((void *)(uintptr_t)cell->options.reports);
     (void)pthread_mutex_destroy(&cell->lock);
     free(cell);
 }

@@ -15,8 +15,15 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/message.h"
+#include "cell/gate.h"
 #include "cell/keeper_share.h"
+#include "cell/life.h"
+#include "cell/line.h"
+#include "cell/on_start.h"
 #include "cell/quick.h"
+#include "cell/reporting.h"
+#include "cell/spare.h"
+#include "cell/starts.h"
 #include "cordon/cell.h"
 #include "cordon/function.h"
 #include "cordon/session.h"
@@ -45,15 +52,22 @@ struct cordon_function {
 };
 
 struct cordon_cell {
+    struct policy policy;               /* compiled from the options */
     struct cordon_cell_options options; /* its strings are the cell's own */
     struct interface *interface;        /* NULL: none given */
     struct keeper_share *keeper;        /* process */
     struct library *library;            /* thread, inline: loaded in this process */
     uint32_t isolation;
-    int generation; /* of the process that opened it: fork_mark.h */
+    struct reporting reporting; /* functions are added under lock */
+    int generation;             /* of the process that opened it: fork_mark.h */
     uint32_t thread_base;
-    _Atomic uint32_t state;   /* enum cell_state */
-    _Atomic uint32_t started; /* workers ever */
+    _Atomic uint32_t state; /* enum cell_state */
+    struct life_counts life_counts;
+    struct line_bound queue; /* callers without a session that wait */
+    struct gate gate;
+    struct starts starts;     /* guarded by lock */
+    struct spares spares;     /* guarded by lock */
+    struct on_start on_start; /* written under lock */
 
     pthread_mutex_t lock;
     _Atomic(struct cordon_session *) pool[LIMIT_WORKERS_MAX]; /* written under lock */
@@ -71,6 +85,9 @@ struct cordon_cell {
 int cell_open(const struct cordon_cell_options *options, struct cordon_cell **ret_cell,
               struct message *why);
 void cell_close(struct cordon_cell *cell);
+
+/* True inside a callback of one of its sessions. */
+bool cell_is_mine(struct cordon_cell *cell);
 
 /* Not usable any more: an outcome (CORDON_OPEN), -ESHUTDOWN, -ECHILD; 0: go on. */
 int cell_usable(const struct cordon_cell *cell, struct message *why);
@@ -92,6 +109,10 @@ int outcome_errno(int outcome);
 int cell_bind(struct cordon_cell *cell, const char *prototype, uint32_t require,
               struct cordon_function **ret_function, struct message *why);
 
+/* The same of a plan, which is judged first (-EBADMSG). */
+int cell_bind_plan(struct cordon_cell *cell, const void *plan, size_t plan_bytes, uint32_t require,
+                   struct cordon_function **ret_function, struct message *why);
+
 /* The session that calls of this thread use. */
 int cell_session(struct cordon_cell *cell, struct cordon_session **ret_session,
                  struct message *why);
@@ -106,7 +127,7 @@ void cell_session_close(struct cordon_session *session);
 void cell_stats(const struct cordon_cell *cell, struct cordon_cell_stats *ret_stats);
 
 /* What @level with these mechanisms (enum errand_mechanism) and policy promises. */
-uint32_t isolation_of(enum cordon_level level, enum cordon_policy policy, uint32_t mechanisms);
+uint32_t isolation_of(enum cordon_level level, const struct policy *policy, uint32_t mechanisms);
 
 /* "survives-crash"; NULL for what is no single known bit. */
 const char *isolation_name(uint32_t bit);

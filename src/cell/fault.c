@@ -7,7 +7,9 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <ucontext.h>
@@ -328,4 +330,14 @@ void fault_resume(struct fault_frame *suspended)
 {
     assert(self.innermost == NULL);
     self.innermost = suspended;
+}
+
+void fault_describe(const struct fault *fault, char *text, size_t bytes)
+{
+    char place[40] = "";
+    if (fault->signal != SIGABRT) {
+        (void)snprintf(place, sizeof place, " at address %#lx", (unsigned long)fault->address);
+    }
+    (void)snprintf(text, bytes, "%s%s%s", strsignal(fault->signal),
+                   fault->stack_overflow ? " (stack overflow)" : "", place);
 }

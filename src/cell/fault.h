@@ -15,6 +15,7 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct fault {
@@ -22,6 +23,9 @@ struct fault {
     uintptr_t address;
     bool stack_overflow;
 };
+
+/* "Segmentation fault (stack overflow) at address 0x10"; an abort has no address. */
+void fault_describe(const struct fault *fault, char *text, size_t bytes);
 
 /* Take SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT, remembering their owners. Idempotent. */
 int fault_install(void);

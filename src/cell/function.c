@@ -118,6 +118,8 @@ static int add_function(struct cordon_cell *cell, const void *bytes, size_t leng
         if (r == 0) {
             function->id = cell->function_count;
             cell->functions[cell->function_count++] = function;
+            reporting_add_function(&cell->reporting, function->id, function->plan,
+                                   function->plan_bytes);
         }
     }
     (void)pthread_mutex_unlock(&cell->lock);
@@ -163,6 +165,20 @@ static int bind_plan(struct cordon_cell *cell, const struct interface *interface
     size_t length;
     const void *bytes = interface_plan(interface, index, &length);
     return add_function(cell, bytes, length, ret_function, why);
+}
+
+int cell_bind_plan(struct cordon_cell *cell, const void *plan, size_t plan_bytes, uint32_t require,
+                   struct cordon_function **ret_function, struct message *why)
+{
+    struct cordon_function *function;
+    int r = outcome_errno(cell_usable(cell, why));
+    r = r == 0 ? isolation_require(cell->isolation, require, why) : r;
+    r = r == 0 ? add_function(cell, plan, plan_bytes, &function, why) : r;
+    r = r == 0 ? check_symbol(cell, function, why) : r;
+    if (r == 0) {
+        *ret_function = function;
+    }
+    return r;
 }
 
 int cell_bind(struct cordon_cell *cell, const char *prototype, uint32_t require,

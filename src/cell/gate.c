@@ -160,8 +160,7 @@ static void tell_both(struct gate *gate, const struct cordon_function *function,
     }
     if (known) {
         uint64_t before = known->breaker.opened;
-        breaker_tell(&known->breaker, &gate->function_options, now_ns, event,
-                     pass->function_probe);
+        breaker_tell(&known->breaker, &gate->function_options, now_ns, event, pass->function_probe);
         gate->opened += known->breaker.opened - before;
     }
 }
@@ -179,12 +178,12 @@ void gate_tell(struct cordon_session *session, const struct cordon_function *fun
                const struct gate_pass *pass, int outcome)
 {
     struct gate *gate = &session->cell->gate;
-    bool failed = (outcome == CORDON_CRASHED || outcome == CORDON_TIMEOUT) &&
-                  is_new_failure(session);
+    bool failed =
+        (outcome == CORDON_CRASHED || outcome == CORDON_TIMEOUT) && is_new_failure(session);
     if (!failed && !pass->counted) {
         return;
     }
-    enum breaker_event event = failed                  ? BREAKER_FAILED
+    enum breaker_event event = failed                   ? BREAKER_FAILED
                                : outcome == CORDON_DONE ? BREAKER_SUCCEEDED
                                                         : BREAKER_VOID;
     (void)pthread_mutex_lock(&gate->lock);

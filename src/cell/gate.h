@@ -31,10 +31,10 @@ struct gate {
     pthread_mutex_t lock;  /* guards the rest */
     struct breaker_options cell_options; /* samples 0: no breaker */
     struct breaker_options function_options;
-    struct breaker breaker;           /* the cell's */
-    struct gate_function *functions;  /* those whose own is not quiet */
-    uint64_t opened;                  /* how often functions' own ones did */
-    uint64_t crashes;                 /* workers that ended so */
+    struct breaker breaker;          /* the cell's */
+    struct gate_function *functions; /* those whose own is not quiet */
+    uint64_t opened;                 /* how often functions' own ones did */
+    uint64_t crashes;                /* workers that ended so */
     uint64_t timeouts;
 };
 

@@ -12,6 +12,7 @@
 
 #include "base/futex.h"
 #include "base/limits.h"
+#include "lane/identity.h"
 #include "lane/layout.h"
 
 /*
@@ -202,6 +203,7 @@ int inline_worker_new(const struct inline_worker_options *options,
         .closures_max = LIMIT_CLOSURES,
         .handles_max = LIMIT_HANDLES,
         .kept_bytes_max = LIMIT_KEPT_BYTES,
+        .identity = lane_identity(),
     };
     r = engine_new(&config, &worker->engine, why);
     if (r < 0) {

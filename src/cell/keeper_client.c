@@ -19,6 +19,7 @@
 #include "base/limits.h"
 #include "cell/launch.h"
 #include "cell/programs.h"
+#include "lane/identity.h"
 
 #define SEND_PATIENCE_NS CLOCK_SECOND_NS
 #define STOP_PATIENCE_NS (3 * CLOCK_SECOND_NS) /* a little more than the keeper's own farewell */
@@ -96,6 +97,7 @@ static int launch(const struct keeper_options *options, bool examine, struct kee
     if (keeper < 0 || worker < 0) {
         return keeper < 0 ? keeper : worker;
     }
+    OWN_FD symbolize = program_open(PROGRAM_SYMBOLIZE, NULL, NULL);
     int pair[2];
     int r = open_pair(pair);
     client->socket = pair[0];
@@ -108,7 +110,7 @@ static int launch(const struct keeper_options *options, bool examine, struct kee
                           .worker_program = worker,
                           .socket = theirs,
                           .host_pidfd = host,
-                          .symbolizer_program = -1,
+                          .symbolizer_program = symbolize,
                           .without = options ? options->without : 0,
                           .examine = examine};
     r = launch_keeper(&wish, &client->pidfd);
@@ -129,6 +131,12 @@ static int receive_hello(struct keeper_client *client, struct message *why)
     }
     if (length != sizeof hello || hello.magic != ERRAND_MAGIC || hello.version != ERRAND_VERSION) {
         return message_set(why, -EPROTO, "the keeper program is of another version of Cordon");
+    }
+    if (hello.identity != lane_identity()) {
+        return message_set(why, -EPROTO,
+                           "the keeper program is of another build of Cordon: its layout is %#x, "
+                           "this library's %#x",
+                           hello.identity, lane_identity());
     }
     client->mechanisms = hello.mechanisms;
     return 0;
@@ -202,8 +210,9 @@ uint32_t keeper_client_mechanisms(const struct keeper_client *client)
 static int send_now(int socket, const struct errand *errand, const int *fds, uint32_t fd_count)
 {
     _Alignas(struct cmsghdr) char control[CMSG_SPACE(FDS_MAX * sizeof(int))] = {0};
-    size_t bytes =
-        offsetof(struct errand, library) + strnlen(errand->library, ERRAND_LIBRARY_BYTES - 1) + 1;
+    size_t library_bytes = strnlen(errand->library, ERRAND_LIBRARY_BYTES - 1) + 1;
+    size_t bytes = errand->kind == ERRAND_START ? offsetof(struct errand, library) + library_bytes
+                                                : offsetof(struct errand, policy);
     struct iovec part = {.iov_base = (void *)(uintptr_t)errand, .iov_len = bytes};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
     if (fd_count > 0) {

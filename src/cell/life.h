@@ -22,7 +22,7 @@
 enum life_state {
     LIFE_NOTHING = 0,
     LIFE_STARTING, /* ordered: the library is being loaded, on_start calls are under way */
-    LIFE_READY,    /* has answered all that, and waits: a spare */
+    LIFE_READY,    /* has answered all that; a spare's answers are looked at when it is wanted */
     LIFE_SERVING,  /* has a session */
     LIFE_WORN,     /* has served enough; goes as soon as it holds nothing of the session */
     LIFE_ENDED,

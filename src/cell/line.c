@@ -71,22 +71,14 @@ static void leave(struct line *line, struct line_place *place)
     (void)pthread_mutex_unlock(&line->lock);
 }
 
-static int lock_until(pthread_mutex_t *mutex, uint64_t deadline_ns)
-{
-    struct timespec deadline = clock_timespec(deadline_ns);
-    return deadline_ns == CLOCK_NEVER
-               ? -pthread_mutex_lock(mutex)
-               : -pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &deadline);
-}
-
-static int wait_for_turn(struct line_place *place, pthread_mutex_t *mutex, uint64_t deadline_ns)
+static int wait_for_turn(struct line_place *place, uint64_t deadline_ns)
 {
     while (atomic_load_explicit(&place->is_first, memory_order_acquire) == 0) {
         if (futex_wait(&place->is_first, 0, deadline_ns) == -ETIMEDOUT) {
             return -ETIMEDOUT;
         }
     }
-    return lock_until(mutex, deadline_ns);
+    return 0;
 }
 
 /* An eighth of the way to the newest: a few waits are enough to follow a change. */
@@ -99,12 +91,12 @@ static void note_wait(struct line_bound *bound, uint64_t since_ns)
                           memory_order_relaxed);
 }
 
-int line_lock(struct line *line, struct line_bound *bound, pthread_mutex_t *mutex,
-              uint64_t deadline_ns)
+int line_enter(struct line *line, struct line_bound *bound, struct lean_lock *lock, uintptr_t self,
+               uint64_t deadline_ns)
 {
     struct line_place place = {.next = NULL};
     (void)pthread_mutex_lock(&line->lock);
-    if (!line->first && pthread_mutex_trylock(mutex) == 0) {
+    if (!line->first && lean_lock_enter(lock, self, 0) == 0) {
         (void)pthread_mutex_unlock(&line->lock);
         return 0;
     }
@@ -115,13 +107,14 @@ int line_lock(struct line *line, struct line_bound *bound, pthread_mutex_t *mute
     append(line, &place);
     (void)pthread_mutex_unlock(&line->lock);
     uint64_t since_ns = bound ? clock_now_ns() : 0;
-    int r = wait_for_turn(&place, mutex, deadline_ns);
+    int r = wait_for_turn(&place, deadline_ns);
+    r = r == 0 ? lean_lock_enter(lock, self, deadline_ns) : r;
     leave(line, &place);
     if (bound) {
         (void)atomic_fetch_sub_explicit(&bound->waiting, 1, memory_order_relaxed);
         note_wait(bound, since_ns);
     }
-    return r == 0 ? 0 : -ETIMEDOUT;
+    return r;
 }
 
 uint32_t line_hint_ms(const struct line_bound *bound)

@@ -4,7 +4,7 @@
 
 /*
  * Line: callers that wait for a session, first come, first served. The first of them waits for the
- * session's mutex itself, the others for their turn to be first; nobody who comes later passes them.
+ * session's lock itself, the others for their turn to be first; nobody who comes later passes them.
  *
  * Threads: any.
  */
@@ -14,13 +14,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/lean_lock.h"
+
 struct line_place;
 
 struct line {
-    pthread_mutex_t lock;      /* guards the places */
-    struct line_place *first;  /* on its waiter's stack */
+    pthread_mutex_t lock;     /* guards the places */
+    struct line_place *first; /* on its waiter's stack */
     struct line_place *last;
-    _Atomic uint32_t waiting;  /* how many; read without the lock by those who come */
+    _Atomic uint32_t waiting; /* how many; read without the lock by those who come */
 };
 
 /* Of a cell: how many may wait in all its bounded lines together, and how that goes. */
@@ -34,11 +36,12 @@ void line_init(struct line *line);
 void line_deinit(struct line *line);
 
 /*
- * Lock @mutex, behind all who wait already. @bound: NULL: as many as come may wait.
+ * Enter @lock, behind all who wait already. @bound: NULL: as many as come may wait.
+ * @self  as lean_lock_enter() has it.
  * Returns 0; -ETIMEDOUT; -EAGAIN: too many wait.
  */
-int line_lock(struct line *line, struct line_bound *bound, pthread_mutex_t *mutex,
-              uint64_t deadline_ns);
+int line_enter(struct line *line, struct line_bound *bound, struct lean_lock *lock, uintptr_t self,
+               uint64_t deadline_ns);
 
 /* True if somebody waits: take your place behind. */
 static inline bool line_is_waiting(const struct line *line)

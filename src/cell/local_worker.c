@@ -16,6 +16,7 @@
 #include "base/futex.h"
 #include "base/limits.h"
 #include "cell/fault.h"
+#include "lane/identity.h"
 #include "lane/keeper.h"
 #include "lane/worker.h"
 #include "serve/serve.h"
@@ -117,9 +118,7 @@ static void condemn_for_fault(struct local_worker *worker, const struct fault *f
                               struct lane_death *death)
 {
     *death = (struct lane_death){.code = CLD_KILLED, .status = fault->signal};
-    (void)snprintf(death->text, sizeof(death->text), "%s%s at address %#lx",
-                   strsignal(fault->signal), fault->stack_overflow ? " (stack overflow)" : "",
-                   (unsigned long)fault->address);
+    fault_describe(fault, death->text, sizeof(death->text));
     condemn(worker, LANE_DIED, death);
 }
 
@@ -179,7 +178,9 @@ static int open_lane_ends(struct local_worker *worker, const struct local_worker
         .w_bytes = options->w_bytes,
         .event_fd = event_fd,
     };
-    return lane_end_init(&worker->end, h, options->h_bytes, w, options->w_bytes, event_fd);
+    int r = lane_end_init(&worker->end, h, options->h_bytes, w, options->w_bytes, event_fd);
+    worker->end.is_thread = true;
+    return r;
 }
 
 static int make_engine(struct local_worker *worker, const struct local_worker_options *options,
@@ -199,6 +200,7 @@ static int make_engine(struct local_worker *worker, const struct local_worker_op
         .closures_max = LIMIT_CLOSURES,
         .handles_max = LIMIT_HANDLES,
         .kept_bytes_max = LIMIT_KEPT_BYTES,
+        .identity = lane_identity(),
     };
     return engine_new(&config, &worker->engine, why);
 }

@@ -28,8 +28,9 @@ static int on_object(struct cordon_session *session, struct cordon_handle handle
                      struct session_verb *verb, struct message *why)
 {
     uint64_t deadline_ns = default_deadline(session);
-    if (session_enter(session, deadline_ns) < 0) {
-        return message_set(why, CORDON_BUSY, "no worker became free before the deadline");
+    int entered = session_enter_queue(session, deadline_ns);
+    if (entered < 0) {
+        return session_busy(session, entered, NULL, why);
     }
     int r = session_station(session, why);
     if (r == 0 && handle.worker != station_number(session->station)) {
@@ -80,8 +81,9 @@ int object_new(struct cordon_session *session, const char *type, struct cordon_h
     const struct cordon_plan_type *root = plan_type(plan, plan_header(plan)->root_type);
     uint32_t tag = root->tag ? root->tag : tag_of(plan_name(plan, root->name));
     uint64_t deadline_ns = default_deadline(session);
-    if (session_enter(session, deadline_ns) < 0) {
-        return message_set(why, CORDON_BUSY, "no worker became free before the deadline");
+    int entered = session_enter_queue(session, deadline_ns);
+    if (entered < 0) {
+        return session_busy(session, entered, NULL, why);
     }
     struct session_verb verb = {
         .verb = ENGINE_RESIDENT_NEW, .bytes = plan, .byte_count = (uint32_t)bytes};

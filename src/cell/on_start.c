@@ -36,7 +36,8 @@ static int no_handle(void *context, const struct cordon_plan_type *type,
         *ret_word = 0;
         return 0;
     }
-    return message_set(why, -EINVAL, "is a handle: it belongs to one worker, on_start calls to all");
+    return message_set(why, -EINVAL,
+                       "is a handle: it belongs to one worker, on_start calls to all");
 }
 
 static int no_callback(void *context, const struct plan *plan, uint32_t function,
@@ -74,8 +75,7 @@ static void leave_room_for_sentence(struct on_start_call *call)
 static int encode(const struct cordon_function *function, const struct cordon_value *args,
                   size_t count, struct on_start_call **ret_call, struct message *why)
 {
-    const struct frame_hooks hooks = {.handle_to_word = no_handle,
-                                      .callback_to_word = no_callback};
+    const struct frame_hooks hooks = {.handle_to_word = no_handle, .callback_to_word = no_callback};
     uint8_t *bytes = aligned_alloc(FRAME_ALIGN, LIMIT_ON_START_BYTES);
     struct frame_space space = {.request = bytes,
                                 .request_bytes = LIMIT_ON_START_BYTES,
@@ -158,8 +158,7 @@ int on_start_add(struct cordon_cell *cell, const struct cordon_function *functio
         free(call);
         return r;
     }
-    int entered =
-        session_enter(session, clock_after_ns(cell->options.start_ms * CLOCK_MS_NS));
+    int entered = session_enter(session, clock_after_ns(cell->options.start_ms * CLOCK_MS_NS));
     if (entered == 0) {
         r = execute(session, function, args, count, why);
         r = r == 0 ? append(session, call, why) : r;

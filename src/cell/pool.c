@@ -175,8 +175,16 @@ void cell_stats(const struct cordon_cell *cell, struct cordon_cell_stats *ret_st
     for (const struct cordon_session *s = cell->sessions; s; s = s->next) {
         add_counts(s, ret_stats);
     }
+    ret_stats->spares = cell->spares.count;
     (void)pthread_mutex_unlock(&locked->lock);
-    ret_stats->started = atomic_load_explicit(&cell->started, memory_order_relaxed);
+    /* Relaxed, as everywhere with numbers for people. */
+    ret_stats->started = atomic_load_explicit(&cell->life_counts.started, memory_order_relaxed);
+    ret_stats->promoted = atomic_load_explicit(&cell->life_counts.promoted, memory_order_relaxed);
+    ret_stats->recycled = atomic_load_explicit(&cell->life_counts.recycled, memory_order_relaxed);
+    ret_stats->starts_failed =
+        atomic_load_explicit(&cell->life_counts.starts_failed, memory_order_relaxed);
+    ret_stats->queued = atomic_load_explicit(&cell->queue.waiting, memory_order_relaxed);
+    gate_stats(&locked->gate, ret_stats);
     ret_stats->quarantined =
         cell->options.level == CORDON_LEVEL_THREAD ? local_worker_quarantined() : 0;
 }

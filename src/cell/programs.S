@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The keeper and the worker, embedded. KEEPER_PROGRAM and WORKER_PROGRAM are paths. */
+/* The programs, embedded. KEEPER_PROGRAM, WORKER_PROGRAM and SYMBOLIZE_PROGRAM are paths. */
     .section .rodata.programs, "a"
 
     .macro embed name, path
@@ -16,5 +16,6 @@
 
     embed programs_keeper, KEEPER_PROGRAM
     embed programs_worker, WORKER_PROGRAM
+    embed programs_symbolize, SYMBOLIZE_PROGRAM
 
     .section .note.GNU-stack, "", %progbits

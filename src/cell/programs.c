@@ -27,6 +27,8 @@ extern const char programs_keeper[] __attribute__((visibility("hidden")));
 extern const char programs_keeper_end[] __attribute__((visibility("hidden")));
 extern const char programs_worker[] __attribute__((visibility("hidden")));
 extern const char programs_worker_end[] __attribute__((visibility("hidden")));
+extern const char programs_symbolize[] __attribute__((visibility("hidden")));
+extern const char programs_symbolize_end[] __attribute__((visibility("hidden")));
 
 static const struct {
     const char *name;
@@ -38,6 +40,8 @@ static const struct {
                         programs_keeper_end},
     [PROGRAM_WORKER] = {"cordon-worker", CORDON_LIBEXEC_DIR "/cordon-worker", programs_worker,
                         programs_worker_end},
+    [PROGRAM_SYMBOLIZE] = {"cordon-symbolize", CORDON_LIBEXEC_DIR "/cordon-symbolize",
+                           programs_symbolize, programs_symbolize_end},
 };
 
 static int above_standard(int *fd)

@@ -3,7 +3,7 @@
 #define CELL_PROGRAMS_H
 
 /*
- * Programs: where the keeper and the worker come from. In this order: the path that the caller names;
+ * Programs: where the programs that are started come from. In this order: the path that the caller names;
  * the copy embedded in this library, run from a sealed memory (or, where the kernel forbids to
  * execute memory, from a private file that is deleted at once); the path compiled in. Never PATH.
  *
@@ -17,6 +17,7 @@
 enum program {
     PROGRAM_KEEPER = 0,
     PROGRAM_WORKER = 1,
+    PROGRAM_SYMBOLIZE = 2, /* makes reports; everything else works without it */
     PROGRAM_COUNT,
 };
 

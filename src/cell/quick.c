@@ -153,9 +153,22 @@ static bool decode_scalar(const struct quick_value *scalar, uint64_t word,
     }
 }
 
+/*
+ * Nothing has failed lately, and the worker is not to be looked at: all that this way pays for the gate
+ * and for recycling.
+ */
+static inline bool is_quiet(const struct cordon_session *session)
+{
+    /* Relaxed: a failure that this call overtakes is met by the next one. */
+    return atomic_load_explicit(&session->cell->gate.turn, memory_order_relaxed) ==
+               session->gate_seen &&
+           atomic_load_explicit(&session->counts.calls, memory_order_relaxed) <
+               session->recycle.look_at;
+}
+
 bool quick_is_ready(const struct cordon_session *session, const struct cordon_function *function)
 {
-    return session->station && session->station->lane &&
+    return is_quiet(session) && session->station && session->station->lane &&
            (session->bound[function->id / 64] >> (function->id % 64) & 1) != 0;
 }
 
@@ -201,6 +214,7 @@ void quick_call_init(struct call *call, struct cordon_session *session,
     call->outer = NULL;
     call->has_room = false;
     call->may_resend = false;
+    call->pass = (struct gate_pass){0};
     call->callback_count = 0;
     call->ticket.seq = seq;
     call->ticket.room = NULL;

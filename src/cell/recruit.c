@@ -11,6 +11,7 @@
 #include "cell/refusal.h"
 #include "cell/session.h"
 #include "cordon/outcome.h"
+#include "lane/identity.h"
 
 #define REPLY_BYTES 4096u
 
@@ -145,9 +146,17 @@ static int ask(struct recruit *recruit)
 static int take_hello(struct recruit *recruit, const struct station_reply *reply,
                       struct message *why)
 {
-    if (reply->words[0] != ENGINE_PROTOCOL) {
-        return message_set(why, -EPROTO, "the worker program speaks protocol %llu, this library %u",
-                           (unsigned long long)reply->words[0], ENGINE_PROTOCOL);
+    uint32_t protocol = (uint32_t)reply->words[0];
+    uint32_t identity = (uint32_t)(reply->words[0] >> 32);
+    if (protocol != ENGINE_PROTOCOL) {
+        return message_set(why, -EPROTO, "the worker program speaks protocol %u, this library %u",
+                           protocol, ENGINE_PROTOCOL);
+    }
+    if (identity != lane_identity()) {
+        return message_set(why, -EPROTO,
+                           "the worker program is of another build of Cordon: its layout is %#x, "
+                           "this library's %#x",
+                           identity, lane_identity());
     }
     station_set_pid(recruit->station, reply->words[2]);
     return 0;
@@ -161,9 +170,8 @@ static int take_answer(struct recruit *recruit, const struct recruit_question *q
         if (question->kind == RECRUIT_BIND_AHEAD) {
             return 0; /* whoever calls it will hear of it */
         }
-        return refusal(reply, function ? plan_name(function->plan, function->record->name)
-                                       : "a request",
-                       why);
+        return refusal(
+            reply, function ? plan_name(function->plan, function->record->name) : "a request", why);
     }
     switch (question->kind) {
     case RECRUIT_HELLO:

@@ -28,7 +28,7 @@ struct cordon_function;
 
 enum recruit_kind {
     RECRUIT_HELLO,
-    RECRUIT_BIND,     /* must work: an on_start call comes next */
+    RECRUIT_BIND, /* must work: an on_start call comes next */
     RECRUIT_ON_START,
     RECRUIT_HOLDINGS, /* what it holds after its on_start calls */
     RECRUIT_BIND_AHEAD,
@@ -51,8 +51,8 @@ struct recruit {
     uint32_t on_start_done; /* recorded calls that it has been asked */
     uint64_t deadline_ns;
 
-    bool has_greeted;       /* asked, like the rest */
-    bool has_bound;         /* for the on_start call that comes next */
+    bool has_greeted; /* asked, like the rest */
+    bool has_bound;   /* for the on_start call that comes next */
     bool has_counted;
     const struct cordon_function *ahead[RECRUIT_BINDS];
     uint32_t ahead_count;

@@ -5,8 +5,11 @@
 #include "cell/cell.h"
 #include "cell/session.h"
 
-#define LOOK_NS    CLOCK_SECOND_NS
-#define ANSWER_NS  CLOCK_SECOND_NS /* for a worker that does nothing to say what it holds */
+/* Until the next look, where calls in flight forbid one: in step with no batch. */
+#define PENDING_CALLS 13u
+
+#define LOOK_NS   CLOCK_SECOND_NS
+#define ANSWER_NS CLOCK_SECOND_NS /* for a worker that does nothing to say what it holds */
 
 static uint64_t calls_of(const struct cordon_session *session)
 {
@@ -17,7 +20,8 @@ void recycle_begin(struct cordon_session *session, uint64_t holdings)
 {
     uint64_t calls = calls_of(session);
     uint64_t now_ns = clock_now_ns();
-    session->recycle = (struct recycle){.look_at = calls + 1,
+    bool looks = session->cell->options.level == CORDON_LEVEL_PROCESS;
+    session->recycle = (struct recycle){.look_at = looks ? calls + 1 : UINT64_MAX,
                                         .look_every = 1,
                                         .look_ns = now_ns,
                                         .calls = calls,
@@ -77,8 +81,11 @@ static bool holds_nothing(struct cordon_session *session)
 
 bool recycle_look(struct cordon_session *session)
 {
-    if (calls_of(session) < session->recycle.look_at || session->depth > 0 || session->pending ||
-        session->cell->options.level != CORDON_LEVEL_PROCESS) {
+    if (calls_of(session) < session->recycle.look_at || session->depth > 0) {
+        return false;
+    }
+    if (session->pending) {
+        session->recycle.look_at = calls_of(session) + PENDING_CALLS;
         return false;
     }
     uint64_t now_ns = clock_now_ns();

@@ -40,6 +40,9 @@ int refusal(const struct station_reply *reply, const char *what, struct message 
     } else {
         say(error, what, why);
     }
+    if (error == -ENOMEM) {
+        message_add(why, " (a worker may add as much memory as memory_bytes says)");
+    }
     /* Room that a result did not find is a limit like any other. */
     return error == -ESTALE ? CORDON_STALE : error == -ENOSPC ? -E2BIG : error;
 }

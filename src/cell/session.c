@@ -11,11 +11,11 @@
 #include "cell/batch.h"
 #include "cell/call.h"
 #include "cell/cell.h"
+#include "cell/recruit.h"
 #include "cell/refusal.h"
 #include "library/library.h"
 
-#define BOUND_WORDS (LIMIT_FUNCTIONS / 64u)
-#define VERB_ROOM   4096u
+#define VERB_ROOM 4096u
 
 static _Thread_local char thread_mark; /* its address names the thread */
 
@@ -28,9 +28,10 @@ int session_new(struct cordon_cell *cell, bool is_explicit, struct cordon_sessio
         session->events = -1;
         session->cell = cell;
         session->is_explicit = is_explicit;
+        line_init(&session->line);
         lean_lock_init(&session->lock);
         call_hooks(session, &session->hooks);
-        session->bound = calloc(BOUND_WORDS, sizeof *session->bound);
+        session->bound = calloc(SESSION_BOUND_WORDS, sizeof *session->bound);
         r = session->bound ? 0 : -ENOMEM;
     }
     if (r == 0 && cell->options.arena_bytes > 0) {
@@ -59,16 +60,21 @@ void session_free(struct cordon_session *session)
         (void)batch_settle_all(session, CLOCK_NEVER);
     }
     batch_free(session);
+    if (session->station) {
+        life_step(&session->life, LIFE_DISMISSED, &session->cell->life_counts);
+    }
     station_close(session->station, true);
+    station_close(session->retired, true);
     callback_table_clear(&session->callbacks);
     arena_close(session->arena);
     fd_release(&session->events);
     free(session->bound);
     lean_lock_deinit(&session->lock);
+    line_deinit(&session->line);
     free(session);
 }
 
-int session_enter(struct cordon_session *session, uint64_t deadline_ns)
+static int enter(struct cordon_session *session, struct line_bound *bound, uint64_t deadline_ns)
 {
     uintptr_t self = (uintptr_t)&thread_mark;
     /* relaxed: a thread reads its own mark here only if it wrote it itself. */
@@ -76,18 +82,53 @@ int session_enter(struct cordon_session *session, uint64_t deadline_ns)
         session->depth++;
         return 1;
     }
-    if (lean_lock_enter(&session->lock, self, deadline_ns) < 0) {
-        return -ETIMEDOUT;
+    if (line_is_waiting(&session->line) || lean_lock_enter(&session->lock, self, 0) < 0) {
+        int r = line_enter(&session->line, bound, &session->lock, self, deadline_ns);
+        if (r < 0) {
+            return r;
+        }
     }
     atomic_store_explicit(&session->holder, self, memory_order_relaxed);
     return 0;
+}
+
+int session_enter(struct cordon_session *session, uint64_t deadline_ns)
+{
+    return enter(session, NULL, deadline_ns);
+}
+
+int session_enter_queue(struct cordon_session *session, uint64_t deadline_ns)
+{
+    return enter(session, session->is_explicit ? NULL : &session->cell->queue, deadline_ns);
+}
+
+int session_busy(const struct cordon_session *session, int entered, uint32_t *ret_retry_ms,
+                 struct message *why)
+{
+    const struct line_bound *queue = &session->cell->queue;
+    uint32_t retry_ms = line_hint_ms(queue);
+    if (ret_retry_ms) {
+        *ret_retry_ms = retry_ms;
+    }
+    if (entered == -EAGAIN) {
+        return message_set(why, CORDON_BUSY,
+                           "%u callers wait for a worker already (queue); try again in %u ms",
+                           queue->most, retry_ms);
+    }
+    return message_set(why, CORDON_BUSY, "no worker became free before the deadline");
+}
+
+bool session_is_mine(const struct cordon_session *session)
+{
+    /* relaxed: a thread reads its own mark here only if it wrote it itself. */
+    return atomic_load_explicit(&session->holder, memory_order_relaxed) == (uintptr_t)&thread_mark;
 }
 
 bool session_try_enter(struct cordon_session *session)
 {
     uintptr_t self = (uintptr_t)&thread_mark;
     if (atomic_load_explicit(&session->holder, memory_order_relaxed) == self ||
-        lean_lock_enter(&session->lock, self, 0) < 0) {
+        line_is_waiting(&session->line) || lean_lock_enter(&session->lock, self, 0) < 0) {
         return false;
     }
     atomic_store_explicit(&session->holder, self, memory_order_relaxed);
@@ -124,28 +165,28 @@ static void *resolve(void *context, const char *symbol)
     return library_find(context, symbol);
 }
 
-static void station_options(struct cordon_session *session, struct station_options *ret_options)
+void session_station_options(struct cordon_session *session, struct station_options *ret_options)
 {
     struct cordon_cell *cell = session->cell;
     *ret_options = (struct station_options){
         .level = cell->options.level,
-        .policy = cell->options.policy,
+        .policy = &cell->policy,
         .library = cell->options.library,
         .keeper = cell->keeper,
         .resolve_context = cell->library,
         .resolve = resolve,
         .arena = session->arena,
         .call_bytes = cell->options.call_bytes,
-        .memory_bytes = cell->options.memory_bytes,
         .start_timeout_ns = cell->options.start_ms * CLOCK_MS_NS,
         .without = cell->options.without,
+        .reporting = &cell->reporting,
         .events = cell->options.events,
         .answer = call_answer,
         .answer_context = session,
     };
 }
 
-/* Give up the broken station; its calls in flight end by its verdict first. */
+/* Give up the station, broken or idle; its calls in flight end by its verdict first. */
 static int retire_station(struct cordon_session *session)
 {
     (void)batch_settle_all(session, CLOCK_NEVER);
@@ -154,73 +195,143 @@ static int retire_station(struct cordon_session *session)
     if (r != 0) {
         return r;
     }
-    struct station *station = session->station;
+    if (session->life.state == LIFE_SERVING || session->life.state == LIFE_WORN) {
+        life_step(&session->life, LIFE_BROKE, &session->cell->life_counts);
+    }
     watch_events(session, EPOLL_CTL_DEL);
+    station_close(session->retired, false);
     (void)pthread_mutex_lock(&session->cell->lock);
+    session->retired = session->station; /* closed by session_tend(): a call waits */
     session->station = NULL;
     (void)pthread_mutex_unlock(&session->cell->lock);
-    station_close(station, false);
+    session->has_chores = true;
+    if (session->cell->options.level != CORDON_LEVEL_PROCESS) {
+        session_tend(session); /* a runaway thread counts from its close on */
+    }
     callback_table_clear(&session->callbacks);
-    memset(session->bound, 0, BOUND_WORDS * sizeof *session->bound);
+    memset(session->bound, 0, SESSION_BOUND_WORDS * sizeof *session->bound);
     return 0;
 }
 
-/* The first exchange: the library is loaded, and both sides speak the same protocol. */
-static int greet(struct cordon_session *session, struct message *why)
+/* The recruit's station is the session's, ready or not: whoever closes the cell finds it there. */
+static void take_station(struct cordon_session *session, struct recruit *recruit)
 {
-    struct session_verb hello = {.verb = ENGINE_HELLO};
-    int r = session_verb(
-        session, &hello,
-        clock_after_ns(session->cell->options.start_ms * CLOCK_MS_NS + CLOCK_SECOND_NS), why);
+    struct cordon_cell *cell = session->cell;
+    (void)pthread_mutex_lock(&cell->lock);
+    session->station = recruit->station;
+    if (atomic_load_explicit(&cell->state, memory_order_acquire) == CELL_CLOSED) {
+        station_condemn(session->station, LANE_CLOSED); /* too late for cell_close() to see it */
+    }
+    (void)pthread_mutex_unlock(&cell->lock);
+    session->life = recruit->life;
+    session->on_start_done = 0;
+    atomic_store_explicit(&session->number, station_number(session->station), memory_order_relaxed);
+    watch_events(session, EPOLL_CTL_ADD);
+}
+
+/* Wait until it can serve, and let it. */
+static int adopt(struct cordon_session *session, struct recruit *recruit, enum life_event how,
+                 struct message *why)
+{
+    take_station(session, recruit);
+    int r = recruit_finish(recruit, why);
+    recruit->station = NULL;
+    session->life = recruit->life;
     if (r != 0) {
         return r;
     }
-    if (hello.reply_words[0] != ENGINE_PROTOCOL) {
-        return message_set(why, -EPROTO, "the worker program speaks protocol %llu, this library %u",
-                           (unsigned long long)hello.reply_words[0], ENGINE_PROTOCOL);
-    }
-    station_set_pid(session->station, hello.reply_words[2]);
+    life_step(&session->life, how, &session->cell->life_counts);
+    station_set_answer(session->station, call_answer, session);
+    uint64_t *bound = session->bound;
+    session->bound = recruit->bound;
+    recruit->bound = bound;
+    session->on_start_done = recruit->on_start_done;
+    session->is_promoted = how == LIFE_PROMOTED;
+    recycle_begin(session, recruit->holdings);
     return 0;
 }
 
-static int open_station(struct cordon_session *session, struct message *why)
+/* A spare that turns out to be of no use is followed by the next one. False: there is none. */
+static bool promote(struct cordon_session *session)
 {
+    struct recruit *spare;
+    while ((spare = spare_take(session->cell))) {
+        session->has_chores = true;
+        int r = adopt(session, spare, LIFE_PROMOTED, NULL);
+        recruit_free(spare, false);
+        if (r == 0) {
+            return true;
+        }
+        if (retire_station(session) != 0) {
+            return false;
+        }
+    }
+    return false;
+}
+
+static int start(struct cordon_session *session, struct message *why)
+{
+    struct cordon_cell *cell = session->cell;
     struct station_options options;
-    station_options(session, &options);
-    struct station *station;
-    int r = station_open(&options, &station, why);
+    struct recruit *recruit;
+    struct message reason = {.text = ""};
+    int r = starts_ask(cell, &session->retry_after_ms, why);
     if (r != 0) {
-        return r == -EAGAIN ? CORDON_BUSY : r;
+        return r;
     }
-    (void)pthread_mutex_lock(&session->cell->lock);
-    session->station = station;
-    if (atomic_load_explicit(&session->cell->state, memory_order_acquire) == CELL_CLOSED) {
-        station_condemn(station, LANE_CLOSED); /* it came too late for cell_close() to see it */
+    session_station_options(session, &options);
+    r = recruit_new(cell, &options, NULL, 0, &recruit, &reason);
+    if (r == 0) {
+        r = adopt(session, recruit, LIFE_ADOPTED, &reason);
+        recruit_free(recruit, false);
+    } else if (r == -EAGAIN) {
+        r = CORDON_BUSY; /* too many runaway threads */
     }
-    (void)pthread_mutex_unlock(&session->cell->lock);
-    atomic_store_explicit(&session->number, station_number(station), memory_order_relaxed);
-    watch_events(session, EPOLL_CTL_ADD);
-    (void)atomic_fetch_add_explicit(&session->cell->started, 1, memory_order_relaxed);
-    r = greet(session, why);
-    if (r != 0) {
-        station_condemn(station, LANE_LIED); /* no call is for it; the next one gets another */
+    if (r == 0) {
+        starts_succeeded(cell);
+    } else if (r != CORDON_BUSY) {
+        starts_failed(cell, &reason);
     }
-    return r;
+    return r == 0 ? 0 : message_set(why, r, "%s", reason.text);
 }
 
 int session_station(struct cordon_session *session, struct message *why)
 {
+    int r = 0;
     if (session->station && !station_broken(session->station)) {
-        return 0;
+        bool behind = session->on_start_done < on_start_count(session->cell);
+        if (session->depth > 0 || (!behind && !recycle_look(session))) {
+            return 0;
+        }
+        if (behind) {
+            r = on_start_catch_up(session, why);
+            if (r != 0) {
+                starts_failed(session->cell, why ? why : &(struct message){.text = ""});
+            }
+            return r;
+        }
     }
     if (session->depth > 0) {
         return message_set(why, CORDON_ABORTED, "the worker of the outer call is gone");
     }
-    int r = cell_usable(session->cell, why);
+    bool replaces = session->station != NULL;
+    r = cell_usable(session->cell, why);
     if (r == 0 && session->station) {
         r = retire_station(session);
     }
-    return r == 0 ? open_station(session, why) : r;
+    if (r != 0 || (replaces && promote(session))) {
+        return r;
+    }
+    return start(session, why);
+}
+
+void session_tend(struct cordon_session *session)
+{
+    session->has_chores = false;
+    struct station *retired = session->retired;
+    session->retired = NULL;
+    spare_refill(session);
+    station_close(retired, false);
 }
 
 int session_bind(struct cordon_session *session, const struct cordon_function *function,

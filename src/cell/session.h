@@ -17,6 +17,9 @@
 #include "base/limits.h"
 #include "base/message.h"
 #include "cell/callback.h"
+#include "cell/life.h"
+#include "cell/line.h"
+#include "cell/recycle.h"
 #include "cell/station.h"
 #include "cordon/batch.h"
 #include "frame/frame.h"
@@ -32,11 +35,14 @@ struct session_counts {
     _Atomic uint64_t refused;
 };
 
+#define SESSION_BOUND_WORDS (LIMIT_FUNCTIONS / 64u)
+
 struct cordon_session {
     struct cordon_cell *cell;
     struct cordon_session *next; /* of the cell's explicit sessions; guarded by the cell's lock */
     bool is_explicit;
 
+    struct line line; /* of those who wait for the lock */
     struct lean_lock lock;
     _Atomic uintptr_t holder; /* the holding thread's mark, 0: none */
     uint32_t depth;           /* of calls inside callbacks; the rest is the holder's */
@@ -44,8 +50,17 @@ struct cordon_session {
     int events;              /* epoll on the present station's fds; -1: no such cell */
     struct station *station; /* NULL: none yet */
     _Atomic uint32_t number; /* the station's; for routing by handle */
+    struct life life;        /* of the station's worker */
+    bool is_promoted;        /* it was a spare */
+    struct station *retired; /* the one before: closed when there is time; NULL: none */
+    bool has_chores;         /* something is to be done once a call is on its way: session_tend() */
     uint64_t *bound;         /* bit per function id */
-    struct arena *arena;     /* NULL: the cell has none */
+    uint32_t on_start_done;  /* recorded calls that the worker has executed */
+    uint32_t gate_seen;      /* the gate's turn that was looked at last */
+    uint32_t failed_number;  /* of the last worker whose end was counted as a failure */
+    uint32_t retry_after_ms; /* of the last refusal as CORDON_OPEN */
+    struct recycle recycle;
+    struct arena *arena; /* NULL: the cell has none */
     struct frame_hooks hooks;
     struct callback_table callbacks;
     struct call *call;              /* the innermost in progress: encoding, or awaited */
@@ -56,6 +71,7 @@ struct cordon_session {
     struct cordon_pending *pending_free;
     uint32_t pending_count;
     struct session_counts counts;
+    _Atomic uint64_t report; /* of the last end that has one; 0: none yet */
 };
 
 int session_new(struct cordon_cell *cell, bool is_explicit, struct cordon_session **ret_session,
@@ -68,6 +84,13 @@ void session_free(struct cordon_session *session);
  * session_leave() undoes either.
  */
 int session_enter(struct cordon_session *session, uint64_t deadline_ns);
+/* The same for a call; -EAGAIN: as many callers wait already as may (`queue`; without a session). */
+int session_enter_queue(struct cordon_session *session, uint64_t deadline_ns);
+/* The sentence, and CORDON_BUSY, for who was not let in. @ret_retry_ms may be NULL. */
+int session_busy(const struct cordon_session *session, int entered, uint32_t *ret_retry_ms,
+                 struct message *why);
+/* True inside a callback of the session: this thread holds it. */
+bool session_is_mine(const struct cordon_session *session);
 /* Hold it if nobody does, this thread neither. */
 bool session_try_enter(struct cordon_session *session);
 void session_leave(struct cordon_session *session);
@@ -78,6 +101,12 @@ void session_leave(struct cordon_session *session);
  * negative errno.
  */
 int session_station(struct cordon_session *session, struct message *why);
+
+/* What a call need not wait for, while it is on its way: the last station is closed, a spare ordered. */
+void session_tend(struct cordon_session *session);
+
+/* Of a station for this session, or one like it. */
+void session_station_options(struct cordon_session *session, struct station_options *ret_options);
 
 /* Make sure that @function is bound at the station. Returns 0, an outcome, or a negative errno. */
 int session_bind(struct cordon_session *session, const struct cordon_function *function,

@@ -5,6 +5,7 @@
 
 #include "cell/cell.h"
 #include "cell/session.h"
+#include "cell/station_internal.h"
 
 static struct recruit *take_oldest(struct cordon_cell *cell)
 {
@@ -23,10 +24,14 @@ static struct recruit *take_oldest(struct cordon_cell *cell)
 struct recruit *spare_take(struct cordon_cell *cell)
 {
     struct recruit *spare;
-    while ((spare = take_oldest(cell)) && station_broken(spare->station)) {
+    while ((spare = take_oldest(cell))) {
+        (void)station_check(spare->station); /* nobody else tells of the keeper's death */
+        if (!station_broken(spare->station)) {
+            return spare;
+        }
         recruit_free(spare, false);
     }
-    return spare;
+    return NULL;
 }
 
 static bool is_wanted(const struct cordon_cell *cell)

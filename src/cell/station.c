@@ -69,6 +69,32 @@ void station_close(struct station *station, bool wait)
     free(station);
 }
 
+void station_set_answer(struct station *station,
+                        int (*answer)(void *context, struct station_callback *callback),
+                        void *context)
+{
+    station->options.answer = answer;
+    station->options.answer_context = context;
+}
+
+void station_measure(struct station *station)
+{
+    struct errand errand = {.magic = ERRAND_MAGIC,
+                            .version = ERRAND_VERSION,
+                            .kind = ERRAND_MEASURE,
+                            .worker = station->number};
+    if (station->keeper) {
+        (void)keeper_client_send(station->keeper, &errand, NULL, 0);
+    }
+}
+
+uint64_t station_resident_bytes(const struct station *station)
+{
+    const struct lane_host_page *h = station->lane ? lane_peek_h(station->lane) : NULL;
+    /* Relaxed: a number that stands alone. */
+    return h ? atomic_load_explicit(&h->resident_bytes, memory_order_relaxed) : 0;
+}
+
 uint32_t station_number(const struct station *station)
 {
     return station->number;

@@ -25,6 +25,7 @@
 #include "lane/host.h"
 
 struct station;
+struct reporting;
 
 /* A callback of native code, to be answered by the session. */
 struct station_callback {
@@ -35,6 +36,7 @@ struct station_callback {
     uint32_t frame_bytes;
     uint32_t reply_bytes_max;
     uint8_t *reply; /* aligned to 16; NULL when reply_bytes_max is 0 */
+    int error;      /* not 0: there is no depth or room for it; it is not run, only judged */
     /* The answer: */
     uint64_t reply_words[CORDON_PLAN_WORDS_MAX];
     uint32_t reply_word_count;
@@ -43,16 +45,16 @@ struct station_callback {
 
 struct station_options {
     enum cordon_level level;
-    enum cordon_policy policy;
+    const struct policy *policy; /* borrowed */
     const char *library;
     struct keeper_share *keeper; /* process */
     void *resolve_context;       /* thread, inline */
     void *(*resolve)(void *context, const char *symbol);
     const struct arena *arena; /* NULL: none */
     uint32_t call_bytes;
-    uint64_t memory_bytes;
     uint64_t start_timeout_ns;
     uint32_t without;
+    const struct reporting *reporting; /* process; its directory and card are the cell's */
     bool events;
     /* Answer a callback: 0; -ECANCELED: failed, the library gets the declared failure value;
        -ECONNABORTED: failed, and there is none. */
@@ -69,6 +71,16 @@ int station_open(const struct station_options *options, struct station **ret_sta
  * fine.
  */
 void station_close(struct station *station, bool wait);
+
+/* Who answers its callbacks from now on. */
+void station_set_answer(struct station *station,
+                        int (*answer)(void *context, struct station_callback *callback),
+                        void *context);
+
+/* Have the worker's memory measured (level process). Does not wait. */
+void station_measure(struct station *station);
+/* What came of it last; 0: nothing yet. */
+uint64_t station_resident_bytes(const struct station *station);
 
 /* Its worker's number: never used twice in this process. */
 uint32_t station_number(const struct station *station);
@@ -131,7 +143,8 @@ struct station_end {
     int outcome; /* enum cordon_outcome, or a negative errno (the worker could not start) */
     int signal;
     int exit_status;
-    bool unbegun; /* the worker died idle: the call may be sent to another one */
+    uint64_t report; /* what is known of it will be in this report; 0: in none */
+    bool unbegun;    /* the worker died idle: the call may be sent to another one */
     struct message why;
 };
 

@@ -13,14 +13,9 @@
 static int inline_ask(void *context, struct engine_exchange *exchange)
 {
     struct station *station = context;
-    if (station->depth >= LIMIT_DEPTH) {
-        return -ECANCELED;
-    }
+    bool deep = station->depth >= LIMIT_DEPTH;
     uint32_t room = exchange->request.reply_bytes_max;
-    uint8_t *reply = room ? station_buffer(&station->answers[station->depth], room) : NULL;
-    if (room && !reply) {
-        return -ECANCELED;
-    }
+    uint8_t *reply = room && !deep ? station_buffer(&station->answers[station->depth], room) : NULL;
     struct station_callback callback = {
         .id = exchange->callback_id,
         .word_count = exchange->request.word_count,
@@ -29,6 +24,9 @@ static int inline_ask(void *context, struct engine_exchange *exchange)
         .frame_bytes = exchange->request.frame_bytes,
         .reply_bytes_max = room,
         .reply = reply,
+        .error = deep             ? -E2BIG
+                 : room && !reply ? -ENOMEM
+                                  : 0,
     };
     station->depth++;
     int r = station->options.answer(station->options.answer_context, &callback);
@@ -95,12 +93,12 @@ static void note_fault(struct station *station, int end, const struct fault *fau
     if (end == INLINE_FAULTED) {
         station->end.outcome = CORDON_CRASHED;
         station->end.signal = fault->signal;
-        (void)message_set(
-            &station->end.why, 0,
-            "the library faulted in this process with %s%s at address %#lx; the cell is "
-            "poisoned and must be opened anew",
-            strsignal(fault->signal), fault->stack_overflow ? " (stack overflow)" : "",
-            (unsigned long)fault->address);
+        char what[128];
+        fault_describe(fault, what, sizeof what);
+        (void)message_set(&station->end.why, 0,
+                          "the library faulted in this process: %s; the cell is poisoned and must "
+                          "be opened anew",
+                          what);
         return;
     }
     (void)message_set(&station->end.why, 0,

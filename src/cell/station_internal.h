@@ -26,6 +26,7 @@ struct station {
 
     /* process, thread */
     struct lane *lane;
+    uint64_t report_id; /* process; 0: none is made */
     struct lane_room
         answers_read[LANE_SLOTS]; /* callbacks' answers that outlasted a wait, by slot */
     struct keeper_client *keeper; /* process; borrowed from the share */

@@ -10,8 +10,11 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "cell/reporting.h"
 #include "cordon/outcome.h"
 #include "lane/keeper.h"
+#include "lane/start.h"
+#include "report/card.h"
 
 #define GONE_PATIENCE_NS   (5 * CLOCK_SECOND_NS)
 #define THREAD_PATIENCE_NS (20 * CLOCK_MS_NS)
@@ -44,9 +47,8 @@ static int start_process(struct station *station, struct message *why)
         .version = ERRAND_VERSION,
         .kind = ERRAND_START,
         .worker = station->number,
-        .policy = (uint32_t)options->policy,
         .without = options->without,
-        .memory_bytes = options->memory_bytes,
+        .policy = *options->policy,
         .start_timeout_ns = options->start_timeout_ns,
     };
     int length = snprintf(errand.library, sizeof errand.library, "%s", options->library);
@@ -54,7 +56,7 @@ static int start_process(struct station *station, struct message *why)
         return message_set(why, -ENAMETOOLONG, "the library's name is longer than %zu bytes",
                            sizeof errand.library - 1);
     }
-    int fds[4] = {lane_peek_h_fd(station->lane), lane_peek_w_fd(station->lane)};
+    int fds[6] = {lane_peek_h_fd(station->lane), lane_peek_w_fd(station->lane)};
     uint32_t fd_count = 2;
     if (options->events) {
         errand.flags |= ERRAND_HAS_EVENT;
@@ -65,6 +67,13 @@ static int start_process(struct station *station, struct message *why)
         errand.arena_base = arena_base(options->arena);
         errand.arena_bytes = arena_bytes(options->arena);
         fds[fd_count++] = arena_peek_fd(options->arena);
+    }
+    if (options->reporting && options->reporting->card) {
+        station->report_id = reporting_new_id();
+        errand.flags |= ERRAND_HAS_CARD | ERRAND_HAS_REPORTS;
+        errand.report_id = station->report_id;
+        fds[fd_count++] = card_peek_fd(options->reporting->card);
+        fds[fd_count++] = options->reporting->directory;
     }
     r = keeper_client_send(station->keeper, &errand, fds, fd_count);
     if (r != 0) {
@@ -270,30 +279,50 @@ static void answer_callback(struct station *station, uint32_t seq, const struct 
         return;
     }
     if (failed == 0 && callback.reply_bytes_max > 0) {
-        failed = lane_room_new(station->lane, callback.reply_bytes_max, 0, ret_room);
+        failed = lane_room_new(station->lane, callback.reply_bytes_max, 0, ret_room) ? -E2BIG : 0;
         *ret_has_room = failed == 0;
         callback.reply = failed == 0 ? lane_room_h(station->lane, ret_room) : NULL;
     }
-    if (failed == 0) {
-        station->depth++;
+    callback.error = failed;
+    station->depth++;
+    failed = station->options.answer(station->options.answer_context, &callback);
+    station->depth--;
+    struct lane_message message;
+    callback.error =
+        failed == -ECONNABORTED ? 0 : fill_answer(&message, failed, &callback, ret_room);
+    if (callback.error != 0) {
         failed = station->options.answer(station->options.answer_context, &callback);
-        station->depth--;
+        (void)fill_answer(&message, failed, &callback, ret_room);
     }
     if (failed == -ECONNABORTED) {
         station_lane_condemn(station, LANE_FAILED, seq);
         return;
     }
-    struct lane_message message;
-    int r = fill_answer(&message, failed, &callback, ret_room);
-    if (r != 0) {
-        (void)fill_answer(&message, r, &callback, ret_room);
-    }
     (void)lane_continue(station->lane, seq, &message); /* broken meanwhile: the next wait tells */
 }
 
-static void end_died(const struct lane_death *death, struct station_end *end)
+static void end_died(const struct station *station, const struct lane_death *death,
+                     struct station_end *end)
 {
     end->outcome = CORDON_CRASHED;
+    if (station->local) {
+        end->signal = death->status;
+        (void)message_set(&end->why, 0,
+                          "the library faulted in this process: %s; the cell is poisoned and must "
+                          "be opened anew",
+                          death->text);
+        return;
+    }
+    if (death->code == CLD_EXITED && death->status == START_EXIT_ABANDONED) {
+        end->outcome = CORDON_ABORTED;
+        (void)message_set(&end->why, 0,
+                          "a callback could not be answered, and its prototype declares no failure "
+                          "value, fails(...): it came too deep (LIMIT_DEPTH, %u), with more than "
+                          "the lane holds (call_bytes), on a thread of the library without being "
+                          "`anythread`, when it was not valid any more, or was an `escape`",
+                          LIMIT_DEPTH);
+        return;
+    }
     if (death->code == CLD_EXITED) {
         end->exit_status = death->status;
         (void)message_set(&end->why, 0,
@@ -310,7 +339,8 @@ static void end_died(const struct lane_death *death, struct station_end *end)
  * The worker refused (its errno and sentence), or died while the library was loaded: a crash of the
  * library like any other.
  */
-static void end_unstarted(const struct lane_death *death, struct station_end *end)
+static void end_unstarted(const struct station *station, const struct lane_death *death,
+                          struct station_end *end)
 {
     if (death->code == 0) {
         end->outcome = death->status > 0 ? -death->status : -ENOEXEC;
@@ -320,6 +350,16 @@ static void end_unstarted(const struct lane_death *death, struct station_end *en
         end->exit_status = death->code == CLD_EXITED ? death->status : 0;
     }
     message_set_foreign(&end->why, death->text, sizeof death->text);
+    const char *library = station->options.library;
+    if (end->why.text[0] && library[0] && !strstr(end->why.text, library)) {
+        /* Who only watched it does not know what was loaded. */
+        char text[sizeof death->text];
+        (void)snprintf(text, sizeof text, "%.*s", (int)sizeof text - 1, end->why.text);
+        (void)message_set(&end->why, 0, "%s: %s", library, text);
+    }
+    if (end->outcome == -ETIMEDOUT) {
+        message_add(&end->why, " (start_ms)");
+    }
 }
 
 /* What the verdict means for call @seq. */
@@ -331,12 +371,18 @@ static void end_by_verdict(const struct station *station, uint32_t seq, struct s
     *end = (struct station_end){.outcome = CORDON_ABORTED};
     switch (verdict) {
     case LANE_DIED:
-        end_died(&death, end);
+        end_died(station, &death, end);
         break;
     case LANE_DEADLINE:
         if (blamed == seq) {
             end->outcome = CORDON_TIMEOUT;
-            (void)message_set(&end->why, 0, "the deadline passed; the worker has been ended");
+            (void)message_set(&end->why, 0, "the deadline passed; %s",
+                              station->local ? "its thread runs on, abandoned"
+                                             : "the worker has been ended");
+        } else if (station->local) {
+            (void)message_set(&end->why, 0,
+                              "another call passed its deadline; the thread of both runs on, "
+                              "abandoned");
         } else {
             (void)message_set(&end->why, 0,
                               "another call of the same worker passed its deadline and ended it");
@@ -355,7 +401,7 @@ static void end_by_verdict(const struct station *station, uint32_t seq, struct s
         (void)message_set(&end->why, 0, "the keeper process was lost, and its workers with it");
         break;
     case LANE_START_FAILED:
-        end_unstarted(&death, end);
+        end_unstarted(station, &death, end);
         break;
     case LANE_WORKER_DENIED:
         end->outcome = CORDON_DENIED;
@@ -365,6 +411,10 @@ static void end_by_verdict(const struct station *station, uint32_t seq, struct s
     case LANE_ALIVE:
         (void)message_set(&end->why, 0, "the cell or session was closed");
         break;
+    }
+    if (verdict != LANE_LIED && (end->outcome == CORDON_CRASHED || end->outcome == CORDON_TIMEOUT ||
+                                 end->outcome == CORDON_DENIED)) {
+        end->report = station->report_id;
     }
 }
 

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "cli/arguments.h"
+#include "cli/call.h"
 #include "cli/call_options.h"
 #include "cli/call_report.h"
 #include "cli/command.h"
@@ -28,7 +29,8 @@ struct call {
     struct cordon_result result;
     struct call_report report;
     struct message why;
-    uint32_t raw; /* output that --raw names */
+    uint32_t raw;      /* output that --raw names */
+    size_t plan_bytes; /* the declaration is a plan alone; 0: a text */
 };
 
 static int exit_of_outcome(int outcome)
@@ -60,8 +62,10 @@ static int exit_of_error(int error)
  */
 static int prepare(struct call *call)
 {
-    int r = declaration_load(call->options.prototype, call->options.interface_path,
-                             &call->declaration, &call->why);
+    int r = call->plan_bytes > 0
+                ? 0
+                : declaration_load(call->options.prototype, call->options.interface_path,
+                                   &call->declaration, &call->why);
     if (r != 0) {
         return command_fail(r == -ENOMEM ? EXIT_COULD_NOT : EXIT_USAGE, "%s", call->why.text);
     }
@@ -97,7 +101,10 @@ static int open_cell(struct call *call)
     if (r < 0) {
         return command_fail(exit_of_error(r), "%s", error.text[0] ? error.text : strerror(-r));
     }
-    r = cordon_bind(call->cell, call->declaration.function, 0, &call->function, &error);
+    r = call->plan_bytes > 0
+            ? cordon_bind_plan(call->cell, call->declaration.plan, call->plan_bytes, 0,
+                               &call->function, &error)
+            : cordon_bind(call->cell, call->declaration.function, 0, &call->function, &error);
     return r < 0 ? command_fail(r == -ENOTSUP ? EXIT_USAGE : exit_of_error(r), "%s", error.text)
                  : EXIT_DONE;
 }
@@ -204,23 +211,39 @@ static int run_prepared(struct call *call)
     return r == EXIT_DONE ? exit_of_outcome(outcome) : r;
 }
 
+static int run(struct call *call)
+{
+    int r = prepare(call);
+    r = r == EXIT_DONE ? run_prepared(call) : r;
+    cordon_cell_close(call->cell);
+    arguments_deinit(&call->arguments);
+    declaration_deinit(&call->declaration);
+    free(call->report.times_ns);
+    return r;
+}
+
+int call_run_plan(const struct call_options *options, const void *plan, size_t plan_bytes)
+{
+    struct call call = {.options = *options, .plan_bytes = plan_bytes};
+    call.declaration.plan = plan;
+    call.declaration.text_name = "the report";
+    return run(&call);
+}
+
 static int run_call(const struct command *command, int argc, char *const *argv)
 {
     struct call call = {0};
-    int r = call_options_parse(argc, argv, &call.options, &call.why);
+    struct call_options options;
+    int r = call_options_parse(argc, argv, &options, &call.why);
     if (r < 0) {
         r = command_fail(EXIT_USAGE, "%s", call.why.text);
-    } else if (call.options.help) {
+    } else if (options.help) {
         r = command_help(command);
     } else {
-        r = prepare(&call);
-        r = r == EXIT_DONE ? run_prepared(&call) : r;
+        call.options = options;
+        r = run(&call);
     }
-    cordon_cell_close(call.cell);
-    arguments_deinit(&call.arguments);
-    declaration_deinit(&call.declaration);
-    call_options_deinit(&call.options);
-    free(call.report.times_ns);
+    call_options_deinit(&options);
     return r;
 }
 

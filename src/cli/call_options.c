@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/number.h"
+#include "cli/requirements.h"
 
 enum {
     OPTION_LEVEL,
@@ -16,7 +17,9 @@ enum {
     OPTION_RAW,
     OPTION_REPEAT,
     OPTION_JSON,
+    OPTION_REQUIRE,
     OPTION_WITHOUT,
+    OPTION_REPORTS,
     OPTION_KEEPER,
     OPTION_WORKER,
     OPTION_HELP,
@@ -30,9 +33,10 @@ const struct option_spec call_option_specs[] = {
     [OPTION_RAW] = {"raw", "NAME", "write only the bytes of output NAME, or of `return`"},
     [OPTION_REPEAT] = {"repeat", "N", "call N times; show the last result and the times"},
     [OPTION_JSON] = {"json", NULL, "one JSON object on one line, on a terminal too"},
+    [OPTION_REQUIRE] = {"require", "LIST", "refuse to call without: landlock, no-writes, ..."},
     [OPTION_WITHOUT] = {"without", "LIST",
-                        "as if the kernel lacked: userns, pidns, landlock, seccomp, "
-                        "madv_guard"},
+                        "as if the kernel lacked: landlock, seccomp, pidns, ..."},
+    [OPTION_REPORTS] = {"reports", "DIR", "where a report of a crash goes; '': none is made"},
     [OPTION_KEEPER] = {"keeper", "PATH", "the keeper program, instead of the built-in one"},
     [OPTION_WORKER] = {"worker", "PATH", "the worker program, instead of the built-in one"},
     [OPTION_HELP] = {"help", NULL, "this text"},
@@ -55,11 +59,6 @@ static const struct named_number policies[] = {{"strict", CORDON_POLICY_STRICT},
                                                {"trusted", CORDON_POLICY_TRUSTED},
                                                {NULL, 0}};
 
-static const struct named_number mechanisms[] = {
-    {"userns", CORDON_USER_NAMESPACES}, {"pidns", CORDON_PID_NAMESPACES},
-    {"landlock", CORDON_LANDLOCK},      {"seccomp", CORDON_SECCOMP},
-    {"madv_guard", CORDON_MADV_GUARD},  {NULL, 0}};
-
 static int find_named(const struct named_number *names, const char *what, const char *text,
                       size_t length, uint32_t *ret_number, struct message *why)
 {
@@ -74,23 +73,6 @@ static int find_named(const struct named_number *names, const char *what, const 
         message_add(why, "%s %s", name == names ? "" : ",", name->name);
     }
     return -EINVAL;
-}
-
-int call_options_without(const char *names, uint32_t *ret_bits, struct message *why)
-{
-    uint32_t bits = 0;
-    for (const char *name = names; *name;) {
-        size_t length = strcspn(name, ",");
-        uint32_t bit;
-        int r = find_named(mechanisms, "mechanism", name, length, &bit, why);
-        if (r < 0) {
-            return r;
-        }
-        bits |= bit;
-        name += length + (name[length] == ',');
-    }
-    *ret_bits = bits;
-    return 0;
 }
 
 static int parse_repeat(const char *text, uint64_t *ret_repeat, struct message *why)
@@ -127,12 +109,18 @@ static int set_option(struct call_options *options, int option, const char *valu
     case OPTION_REPEAT:
         return parse_repeat(value, &options->repeat, why);
     case OPTION_WITHOUT:
-        return call_options_without(value, &options->cell.without, why);
+        return requirements_parse(value, &options->cell.without, NULL, why);
+    case OPTION_REQUIRE:
+        return requirements_parse(value, &options->cell.require_mechanisms, &options->cell.require,
+                                  why);
     case OPTION_INTERFACE:
         options->interface_path = value;
         return 0;
     case OPTION_RAW:
         options->raw = value;
+        return 0;
+    case OPTION_REPORTS:
+        options->cell.reports = value;
         return 0;
     case OPTION_KEEPER:
         options->cell.keeper_path = value;
@@ -165,6 +153,7 @@ int call_options_parse(int argc, char *const *argv, struct call_options *ret_opt
 {
     struct options options = {.specs = call_option_specs, .argc = argc, .argv = argv};
     *ret_options = (struct call_options){.cell = CORDON_CELL_OPTIONS};
+    ret_options->cell.spares = CORDON_NONE; /* one call, one worker */
     ret_options->texts = calloc((size_t)argc + 1, sizeof *ret_options->texts);
     if (!ret_options->texts) {
         return message_set(why, -ENOMEM, "no memory");

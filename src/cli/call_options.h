@@ -31,7 +31,4 @@ int call_options_parse(int argc, char *const *argv, struct call_options *ret_opt
                        struct message *why);
 void call_options_deinit(struct call_options *options);
 
-/* enum cordon_mechanism bits of a list of names: "landlock,seccomp". Returns 0, -EINVAL. */
-int call_options_without(const char *names, uint32_t *ret_bits, struct message *why);
-
 #endif

@@ -85,6 +85,12 @@ static void put_failed(struct json_out *out, const struct call_report *report)
         json_out_key(out, "message");
         json_out_text_bytes(out, result->error.text, strlen(result->error.text));
     }
+    if (result->report != 0) {
+        char id[32];
+        snprintf(id, sizeof id, "%016llx", (unsigned long long)result->report);
+        json_out_key(out, "report");
+        json_out_string(out, id);
+    }
 }
 
 static void put_repeat(struct json_out *out, struct call_report *report)
@@ -185,13 +191,15 @@ static int readable_done(const struct call_report *report)
 static int readable_failed(const struct call_report *report)
 {
     const struct cordon_result *result = report->result;
+    int r = EXIT_DONE;
     if (result->error.text[0]) {
-        return output_format("%s\n", result->error.text);
+        r = output_format("%s\n", result->error.text);
+    } else if (report->outcome == CORDON_CRASHED && result->signal != 0) {
+        r = output_format("by signal %d (%s)\n", result->signal, strsignal(result->signal));
     }
-    if (report->outcome == CORDON_CRASHED && result->signal != 0) {
-        return output_format("by signal %d (%s)\n", result->signal, strsignal(result->signal));
-    }
-    return EXIT_DONE;
+    return r == EXIT_DONE && result->report != 0
+               ? output_format("more: cordon report %016llx\n", (unsigned long long)result->report)
+               : r;
 }
 
 static int readable_repeat(struct call_report *report)

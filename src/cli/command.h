@@ -31,6 +31,8 @@ extern const struct command bench_command;
 extern const struct command describe_command;
 extern const struct command doctor_command;
 extern const struct command help_command;
+extern const struct command replay_command;
+extern const struct command report_command;
 
 /* All commands, ended by NULL. */
 extern const struct command *const commands[];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <grp.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,11 +15,13 @@
 #include "cli/output.h"
 #include "cordon/cell.h"
 #include "cordon/platform.h"
+#include "cordon/report.h"
 
 #define NOBODY        65534u
 #define NAME_COLUMN   16
 #define MEANS_COLUMN  31
 #define TERMINAL_WIDE 100
+#define REPORTS_MAX   1024
 
 enum {
     OPTION_JSON,
@@ -42,7 +45,9 @@ struct findings {
     int opened;        /* 0, or why there is no such cell */
     struct cordon_error error;
     struct utsname system;
-    uint32_t missing; /* mechanisms, parts of them included */
+    char reports[PATH_MAX]; /* directory of reports; "": none for this user */
+    int report_count;       /* or a negative errno */
+    uint32_t missing;       /* mechanisms, parts of them included */
 };
 
 static const char *const state_names[] = {
@@ -80,6 +85,15 @@ static void open_strict_cell(const char *keeper_path, struct findings *findings)
     }
 }
 
+static void find_reports(struct findings *findings)
+{
+    struct cordon_report_entry entries[REPORTS_MAX];
+    int r = cordon_report_path(NULL, 0, 0, findings->reports, sizeof findings->reports);
+    char *slash = r == 0 ? strrchr(findings->reports, '/') : NULL;
+    *(slash ? slash : findings->reports) = '\0';
+    findings->report_count = r < 0 ? r : cordon_report_list(NULL, entries, REPORTS_MAX);
+}
+
 static int find_out(const char *keeper_path, struct findings *findings)
 {
     int r = cordon_platform_examine(keeper_path, &findings->platform, &findings->error);
@@ -87,6 +101,7 @@ static int find_out(const char *keeper_path, struct findings *findings)
         return command_fail(EXIT_COULD_NOT, "%s", findings->error.text);
     }
     (void)uname(&findings->system);
+    find_reports(findings);
     const struct cordon_platform_mechanism *row;
     for (size_t i = 0; (row = cordon_platform_mechanism(findings->platform, i)); i++) {
         findings->missing += row->state != CORDON_PLATFORM_THERE ? 1u : 0u;
@@ -173,6 +188,12 @@ static int print_json(const struct findings *findings)
     json_out_bool(&out, findings->missing == 0 && findings->opened == 0);
     put_mechanisms(&out, findings->platform);
     put_programs(&out, findings->platform);
+    json_out_key(&out, "reports");
+    json_out_object(&out);
+    put_string(&out, "directory", findings->reports);
+    json_out_key(&out, "count");
+    json_out_int(&out, findings->report_count > 0 ? findings->report_count : 0);
+    json_out_object_end(&out);
     json_out_key(&out, "strict_cell");
     json_out_object(&out);
     json_out_key(&out, "opens");
@@ -272,6 +293,19 @@ static int print_names(const char *before, uint32_t bits, bool wanted)
     return r == EXIT_DONE ? print_wrapped(line, NAME_COLUMN + 3) : r;
 }
 
+static int print_reports(const struct findings *findings)
+{
+    int count = findings->report_count;
+    if (!*findings->reports) {
+        return output_text("\nReports\n  none: this user has no home directory\n");
+    }
+    if (count < 0 && count != -ENOENT) {
+        return output_format("\nReports\n  %s cannot be read: %s\n", findings->reports,
+                             strerror(-count));
+    }
+    return output_format("\nReports\n  %d in %s\n", count < 0 ? 0 : count, findings->reports);
+}
+
 static int print_cell(const struct findings *findings)
 {
     int r = output_text("\nA cell with policy strict\n");
@@ -297,6 +331,7 @@ static int print_table(const struct findings *findings)
          i++) {
         r = print_program(program);
     }
+    r = r == EXIT_DONE ? print_reports(findings) : r;
     r = r == EXIT_DONE ? print_cell(findings) : r;
     if (r != EXIT_DONE) {
         return r;

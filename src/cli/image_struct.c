@@ -196,6 +196,33 @@ static int store_union(struct image *image, const struct cordon_plan_type *recor
     return r;
 }
 
+static bool is_unions(const struct image *image, const struct cordon_plan_type *type)
+{
+    return type->kind == CORDON_PLAN_ARRAY &&
+           view_type(image->plan, type->target)->kind == CORDON_PLAN_UNION;
+}
+
+/* [{"member": value}, ...]: the members of all have one selector. What is not given stays zero. */
+static int store_unions(struct image *image, const struct cordon_plan_type *record,
+                        const struct cordon_plan_type *type, const json_t *whole,
+                        const json_t *json, uint8_t *memory, uint8_t *at)
+{
+    const struct cordon_plan_type *element = view_type(image->plan, type->target);
+    if (!json_is_array(json) || json_array_size(json) > type->count) {
+        return image_refuse_kind(image, type, json, "a JSON array of no more elements");
+    }
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < json_array_size(json); i++) {
+        size_t length = image_path_enter(image, "[%zu]", i);
+        r = store_union(image, record, element, whole, json_array_get(json, i), memory,
+                        at + i * element->size);
+        if (r == 0) {
+            image_path_leave(image, length);
+        }
+    }
+    return r;
+}
+
 static int store_member(struct image *image, const struct cordon_plan_type *record, uint32_t index,
                         const json_t *whole, uint8_t *memory, bool pointers)
 {
@@ -203,7 +230,7 @@ static int store_member(struct image *image, const struct cordon_plan_type *reco
     const struct cordon_plan_type *type = view_type(image->plan, field->type);
     const char *name = view_name(image->plan, field->name);
     const json_t *json = json_object_get(whole, name);
-    bool last = view_is_memory(type) || type->kind == CORDON_PLAN_UNION;
+    bool last = view_is_memory(type) || type->kind == CORDON_PLAN_UNION || is_unions(image, type);
     if (last != pointers) {
         return 0;
     }
@@ -211,6 +238,9 @@ static int store_member(struct image *image, const struct cordon_plan_type *reco
     int r = 0;
     if (type->kind == CORDON_PLAN_UNION) {
         r = json ? store_union(image, record, type, whole, json, memory, memory + field->offset)
+                 : 0;
+    } else if (is_unions(image, type)) {
+        r = json ? store_unions(image, record, type, whole, json, memory, memory + field->offset)
                  : 0;
     } else if (pointers && type->direction == CORDON_PLAN_OUT) {
         r = store_out_member(image, record, type, memory, memory + field->offset);

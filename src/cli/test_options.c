@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/call_options.h"
+#include "cli/requirements.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -63,15 +64,22 @@ static void test_wrong_options_are_named_with_a_guess(void **state)
     call_options_deinit(&options);
 }
 
-static void test_mechanisms_are_a_list(void **state)
+static void test_mechanisms_and_promises_are_lists(void **state)
 {
     (void)state;
     struct message why;
     uint32_t bits;
-    assert_int_equal(call_options_without("userns,landlock,madv_guard", &bits, &why), 0);
+    uint32_t promises;
+    assert_int_equal(requirements_parse("userns,landlock,madv_guard", &bits, NULL, &why), 0);
     assert_int_equal(bits, CORDON_USER_NAMESPACES | CORDON_LANDLOCK | CORDON_MADV_GUARD);
-    assert_int_equal(call_options_without("landlok", &bits, &why), -EINVAL);
+    assert_int_equal(requirements_parse("landlok", &bits, NULL, &why), -EINVAL);
     assert_non_null(strstr(why.text, "seccomp"));
+    assert_int_equal(requirements_parse("no-writes", &bits, NULL, &why), -EINVAL);
+    assert_int_equal(requirements_parse("no-writes,landlock,heals", &bits, &promises, &why), 0);
+    assert_int_equal(bits, CORDON_LANDLOCK);
+    assert_int_equal(promises, CORDON_NO_WRITES | CORDON_HEALS);
+    assert_int_equal(requirements_parse("landlock,,heals", &bits, &promises, &why), -EINVAL);
+    assert_non_null(strstr(why.text, "lists-violations"));
 }
 
 int main(void)
@@ -79,7 +87,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_options_may_stand_anywhere_and_negative_numbers_are_none),
         cmocka_unit_test(test_wrong_options_are_named_with_a_guess),
-        cmocka_unit_test(test_mechanisms_are_a_list),
+        cmocka_unit_test(test_mechanisms_and_promises_are_lists),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -54,6 +54,8 @@ int encode_refuse_kind(const struct encoder *encoder, const struct cordon_plan_t
                        const struct cordon_value *value);
 int encode_refuse_length(const struct encoder *encoder, const struct cordon_plan_type *type,
                          const struct cordon_plan_type *owner, uint64_t given, uint64_t needed);
+/* What a hook said, with the argument's name before it. @error 0 or positive: nothing is said. */
+int encode_refuse_hook(const struct encoder *encoder, int error);
 /* The length itself could not be computed: @error from scope_evaluate(). */
 int encode_refuse_code(const struct encoder *encoder, const struct cordon_plan_type *type,
                        const struct cordon_plan_type *owner, int error);

@@ -18,12 +18,26 @@ const struct cordon_value *encode_argument(const struct encoder *encoder,
     return &encoder->args[index];
 }
 
-/* Whether NULL fits a pointer of @type whose count is @needed. */
+/* Nothing but a parameter that Cordon fills in: of NULL it would say 0, whatever was meant. */
+static bool counts_itself(const struct encoder *encoder, uint32_t code)
+{
+    const uint8_t *bytes = PLAN_TABLE(encoder->plan, uint8_t, code_at) + code;
+    uint16_t index;
+    if (bytes[0] != CORDON_PLAN_OP_PARAM) {
+        return false;
+    }
+    memcpy(&index, bytes + 1, sizeof index);
+    return index < encoder->function->param_count &&
+           (plan_function_param(encoder->plan, encoder->function, index)->flags &
+            CORDON_PLAN_FILLED);
+}
+
+/* Whether NULL fits a pointer of @type: declared so, or to no elements, as another argument says. */
 static bool null_fits(const struct encoder *encoder, const struct cordon_plan_type *type)
 {
     uint64_t needed;
     return encoder->callback || type->flags & CORDON_PLAN_NULLABLE ||
-           (type->code != CORDON_PLAN_NONE &&
+           (type->code != CORDON_PLAN_NONE && !counts_itself(encoder, type->code) &&
             scope_evaluate(&encoder->scope, type->code, &needed) == 0 && needed == 0);
 }
 
@@ -57,7 +71,8 @@ static int encode_opaque(struct encoder *encoder, const struct cordon_plan_type 
                 value->handle.index == 0 && value->handle.generation == 0) {
                 return encode_null(encoder, type, ret_word);
             }
-            return handle_to_word(encoder->hooks, type, value->handle, ret_word, encoder->why);
+            return encode_refuse_hook(encoder, handle_to_word(encoder->hooks, type, value->handle,
+                                                              ret_word, encoder->why));
         }
         break;
     case CORDON_PLAN_CALLBACK:
@@ -117,7 +132,8 @@ static int encode_pointee(struct encoder *encoder, const struct cordon_plan_type
         }
         struct cordon_handle handle;
         memcpy(&handle, value->memory, sizeof handle);
-        return handle_to_word(encoder->hooks, target, handle, ret_word, encoder->why);
+        return encode_refuse_hook(
+            encoder, handle_to_word(encoder->hooks, target, handle, ret_word, encoder->why));
     }
     uint64_t word = word_at(value->memory);
     if (target->kind == CORDON_PLAN_CALLBACK && word != 0) {

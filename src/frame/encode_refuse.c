@@ -38,6 +38,16 @@ int encode_refuse(const struct encoder *encoder, int error, const char *format, 
     return error;
 }
 
+int encode_refuse_hook(const struct encoder *encoder, int error)
+{
+    char sentence[256];
+    if (error >= 0 || !encoder->why) {
+        return error;
+    }
+    (void)snprintf(sentence, sizeof sentence, "%.255s", encoder->why->text);
+    return encode_refuse(encoder, error, "%s", sentence);
+}
+
 static void value_text(const struct cordon_value *value, char *text, size_t size)
 {
     switch (value->kind) {
@@ -59,9 +69,33 @@ static void value_text(const struct cordon_value *value, char *text, size_t size
     case CORDON_VALUE_CALLBACK:
         (void)snprintf(text, size, "a callback");
         break;
-    default:
+    case CORDON_VALUE_NULL:
         (void)snprintf(text, size, "NULL");
         break;
+    default:
+        (void)snprintf(text, size, "of kind %u, which is none", value->kind);
+        break;
+    }
+}
+
+/* For values whose kind is not even one: what enum cordon_value_kind has for it. */
+static const char *wanted_kind(uint8_t kind)
+{
+    switch (kind) {
+    case CORDON_PLAN_POINTER:
+    case CORDON_PLAN_ARRAY:
+    case CORDON_PLAN_STRUCT:
+    case CORDON_PLAN_STRING:
+        return " (CORDON_VALUE_MEMORY)";
+    case CORDON_PLAN_HANDLE:
+        return " (CORDON_VALUE_HANDLE)";
+    case CORDON_PLAN_CALLBACK:
+        return " (CORDON_VALUE_CALLBACK)";
+    case CORDON_PLAN_F32:
+    case CORDON_PLAN_F64:
+        return " (CORDON_VALUE_FLOAT)";
+    default:
+        return " (CORDON_VALUE_INT, CORDON_VALUE_UINT)";
     }
 }
 
@@ -106,8 +140,9 @@ int encode_refuse_kind(const struct encoder *encoder, const struct cordon_plan_t
         return encode_refuse(encoder, -EINVAL, "is %s; float holds up to %g", text,
                              (double)FLT_MAX);
     }
-    return encode_refuse(encoder, -EINVAL, "is %s; %s wants %s", text, scalar_name(type->kind),
-                         wanted(type->kind));
+    return encode_refuse(encoder, -EINVAL, "is %s; %s wants %s%s", text, scalar_name(type->kind),
+                         wanted(type->kind),
+                         value->kind > CORDON_VALUE_CALLBACK ? wanted_kind(type->kind) : "");
 }
 
 /* Another array whose length is the same FILLED parameter, and which gave it its value. */

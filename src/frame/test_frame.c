@@ -83,7 +83,7 @@ static void test_input_array_is_passed_in_place_and_fills_its_length(void **stat
     MUST(trip, trip_accept(&trip));
     uint8_t *native = trip_pointer(trip.call.arguments, 1);
     assert_true(native >= trip.request && native < trip.request + trip.sent.frame_bytes);
-    MUST(trip, trip_call(&trip, sum_bytes, ARGS(cordon_uint(5), cordon_null())));
+    MUST(trip, trip_call(&trip, sum_bytes, ARGS(cordon_uint(5), cordon_in(bytes, 0))));
     assert_int_equal(trip.result.value.u, 5);
     trip_close(&trip);
 }

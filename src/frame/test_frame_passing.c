@@ -34,7 +34,7 @@ static void test_handles_come_and_go_as_values(void **state)
     assert_memory_equal(&same.result.value.handle, &handle, sizeof handle);
     handle.worker = 4;
     assert_int_equal(trip_call(&same, same_object, ARGS(cordon_object(handle))), -116);
-    assert_string_equal(same.why.text, "the handle's worker is gone");
+    assert_string_equal(same.why.text, "argument 1 'db' the handle's worker is gone");
     handle.worker = 3;
     handle.tag ^= 1;
     assert_int_equal(trip_call(&same, same_object, ARGS(cordon_object(handle))), -EINVAL);

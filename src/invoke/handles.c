@@ -293,3 +293,12 @@ void handles_end_all(struct handles *handles)
         }
     }
 }
+
+uint64_t handles_count(const struct handles *handles)
+{
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < handles->capacity; i++) {
+        count += handles->slots[i].live;
+    }
+    return count;
+}

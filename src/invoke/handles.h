@@ -64,6 +64,9 @@ const struct handle_object *handles_peek(const struct handles *handles, uint64_t
 /* End @word and what ends with it. Returns 0, or -ESTALE if it had ended already. */
 int handles_end(struct handles *handles, uint64_t word);
 
+/* How many live. */
+uint64_t handles_count(const struct handles *handles);
+
 /* End every handle. */
 void handles_end_all(struct handles *handles);
 

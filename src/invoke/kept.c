@@ -192,3 +192,14 @@ void kept_deinit(struct kept *kept)
     free_memory(kept->doomed);
     kept->doomed = NULL;
 }
+
+uint64_t kept_count(const struct kept *kept)
+{
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < KEPT_BUCKETS; i++) {
+        for (const struct kept_item *item = kept->buckets[i]; item; item = item->next) {
+            count++;
+        }
+    }
+    return count;
+}

@@ -77,6 +77,9 @@ void kept_forget(struct kept *kept, const struct kept_key *key);
 /* End what was kept for handle @owner. */
 void kept_end(struct kept *kept, uint64_t owner);
 
+/* How many items are kept. */
+uint64_t kept_count(const struct kept *kept);
+
 /* Free what has ended. */
 void kept_reap(struct kept *kept);
 

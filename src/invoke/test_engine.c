@@ -64,6 +64,33 @@ static void test_floats_and_mixed_arguments(void **state)
     assert_true(result.value.f == 0.75 && exponent == 4);
 }
 
+static void test_short_call_passes_arrays_where_they_lie_and_nowhere_else(void **state)
+{
+    struct rig *rig = *state;
+    static const _Alignas(16) uint8_t bytes[32] = "................123456789";
+    struct engine_answer answer = {.word_count = 7};
+    uint32_t id = rig->functions[rig_bind(rig, "unsigned long crc32(unsigned long crc, const "
+                                               "uint8_t buf[len], unsigned len)")]
+                      .id;
+    uint64_t words[] = {0, 16, 9, 0, 0};
+    assert_true(engine_execute_short(rig->engine, id, words, 5, bytes, sizeof bytes, &answer));
+    assert_int_equal(answer.status, 0);
+    assert_int_equal(answer.word_count, 1);
+    assert_int_equal(answer.word, 0xcbf43926);
+    const uint64_t lies[][2] = {
+        {16, 17},       {32, 1}, {48, 0}, {8, 1}, {0, 33}, {16, UINT64_MAX}, {UINT64_MAX - 15, 16},
+        {1ull << 32, 1}};
+    for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
+        words[1] = lies[i][0];
+        words[2] = lies[i][1];
+        assert_false(engine_execute_short(rig->engine, id, words, 5, bytes, sizeof bytes, &answer));
+    }
+    /* Two words are too few; and a function of only scalars has no arrays. */
+    assert_false(engine_execute_short(rig->engine, id, words, 2, bytes, sizeof bytes, &answer));
+    id = rig->functions[rig_bind(rig, "int abs(int x)")].id;
+    assert_false(engine_execute_short(rig->engine, id, words, 5, bytes, sizeof bytes, &answer));
+}
+
 static void test_arrays_go_in_and_come_back(void **state)
 {
     struct rig *rig = *state;
@@ -272,6 +299,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_integers_of_every_width_keep_their_sign, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_floats_and_mixed_arguments, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_short_call_passes_arrays_where_they_lie_and_nowhere_else, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_arrays_go_in_and_come_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_strings_and_pointers_within_arguments, set_up,
                                         tear_down),

@@ -27,10 +27,9 @@ static void reply_word(struct engine_reply *reply, uint64_t word)
 static int hello(struct engine *engine, const struct engine_request *request,
                  struct engine_reply *ret_reply, struct message *why)
 {
-    (void)engine;
     (void)request;
     (void)why;
-    reply_word(ret_reply, ENGINE_PROTOCOL);
+    reply_word(ret_reply, (uint64_t)engine->config.identity << 32 | ENGINE_PROTOCOL);
     reply_word(ret_reply, (uint64_t)OWN_ABI << 32 | CORDON_PLAN_VERSION);
     reply_word(ret_reply, (uint64_t)getpid());
     return 0;
@@ -310,6 +309,15 @@ static int dispatch(struct engine *engine, const struct engine_request *request,
     }
 }
 
+static int count_holdings(struct engine *engine, const struct engine_request *request,
+                          struct engine_reply *ret_reply, struct message *why)
+{
+    (void)request;
+    (void)why;
+    reply_word(ret_reply, handles_count(engine->handles) + kept_count(&engine->kept));
+    return 0;
+}
+
 struct verb {
     verb_function *execute;
     uint32_t words;
@@ -327,6 +335,7 @@ static const struct verb verbs[ENGINE_VERBS_END - ENGINE_VERBS] = {
     [ENGINE_RESIDENT_FETCH - ENGINE_VERBS] = {fetch_resident, 5, false},
     [ENGINE_RESIDENT_FOLLOW - ENGINE_VERBS] = {follow_resident, 3, false},
     [ENGINE_DISPATCH - ENGINE_VERBS] = {dispatch, 1, false},
+    [ENGINE_HOLDINGS - ENGINE_VERBS] = {count_holdings, 0, false},
 };
 
 int verbs_execute(struct engine *engine, const struct engine_request *request,

@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "lane/layout.h"
 
+#define HEAD_BYTES  offsetof(struct errand, policy)
 #define FIXED_BYTES offsetof(struct errand, library)
 
 /* Each of these brings one descriptor, in this order. */
@@ -38,20 +39,20 @@ static bool start_fits(const struct errand_letter *letter)
     const struct errand *errand = &letter->errand;
     return (errand->flags & ~ERRAND_FDS) == 0 &&
            (errand->report_id != 0) == ((errand->flags & ERRAND_HAS_REPORTS) != 0) &&
-           errand->policy <= ERRAND_POLICY_TRUSTED && arena_fits(errand) &&
+           policy_fits(&errand->policy) && arena_fits(errand) &&
            letter->fd_count == fds_wanted(errand);
 }
 
 static bool fits(const struct errand_letter *letter, size_t bytes)
 {
     const struct errand *errand = &letter->errand;
-    if (bytes <= FIXED_BYTES || errand->magic != ERRAND_MAGIC ||
-        errand->version != ERRAND_VERSION || !memchr(errand->library, '\0', bytes - FIXED_BYTES)) {
+    if (bytes < HEAD_BYTES || errand->magic != ERRAND_MAGIC || errand->version != ERRAND_VERSION) {
         return false;
     }
     switch (errand->kind) {
     case ERRAND_START:
-        return start_fits(letter);
+        return bytes > FIXED_BYTES && memchr(errand->library, '\0', bytes - FIXED_BYTES) &&
+               start_fits(letter);
     case ERRAND_END:
     case ERRAND_WATCH:
     case ERRAND_MEASURE:

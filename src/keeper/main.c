@@ -2,12 +2,13 @@
 /*
  * cordon-keeper: starts, watches, times, reaps and kills the workers of one host process.
  *
- * How it works. One thread waits for four kinds of events: errands from the host, the end of the
- * host, the end of a child, an answer of a starting worker; and for the earliest time that a ward
- * waits for. There is no tick: an idle keeper sleeps. What an event means for a worker is decided by
+ * How it works. One thread waits for five kinds of events: errands from the host, the end of the
+ * host, the end or stop of a child, an answer of a starting worker, a system call that a worker's
+ * filter did not let pass; and for the earliest time that a ward waits for. There is no tick: an idle keeper sleeps. What an event means for a worker is decided by
  * the table in ward.c.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/close_range.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -24,26 +25,34 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "keeper/errands.h"
+#include "keeper/listener.h"
+#include "keeper/reports.h"
 #include "keeper/strays.h"
+#include "keeper/taking.h"
 #include "keeper/wards.h"
+#include "lane/identity.h"
 #include "lane/start.h"
 #include "sandbox/examine.h"
 #include "sandbox/probe.h"
 
-#define EVENTS_AT_ONCE 16
-#define FAREWELL_NS    (2 * CLOCK_SECOND_NS) /* for children that SIGKILL does not end at once */
+#define EVENTS_AT_ONCE   16
+#define CAPTURES_AT_ONCE 4
+#define FAREWELL_NS      (2 * CLOCK_SECOND_NS) /* for children that SIGKILL does not end at once */
 
-/* What an epoll event is about: one of these, or a ward's index. */
+/* What an epoll event is about: a ward's start socket or listener (wards.h), or one of these. */
 enum source {
-    SOURCE_ERRANDS = WARDS_MAX,
+    SOURCE_ERRANDS = 2 * WARDS_MAX,
     SOURCE_HOST,
     SOURCE_CHILDREN,
 };
 
 struct keeper {
     int epoll;
-    int children; /* signalfd: SIGCHLD */
+    int children;   /* signalfd: SIGCHLD */
+    uint32_t given; /* bit by number: descriptors that the host gave (enum keeper_fd) */
     struct wards wards;
+    struct reports reports;
+    struct taking takings[CAPTURES_AT_ONCE];
 };
 
 static int listen_to(struct keeper *keeper, int fd, uint32_t source)
@@ -54,6 +63,20 @@ static int listen_to(struct keeper *keeper, int fd, uint32_t source)
 
 /* ---- Children ---------------------------------------------------------------------------------- */
 
+/* A thread that a report needs stands; or a worker stopped itself, which is its own affair. */
+static void take_stop(struct keeper *keeper, pid_t id)
+{
+    siginfo_t info = {0};
+    if (waitid(P_PID, (id_t)id, &info, WSTOPPED | WNOHANG | __WALL) == 0 && info.si_pid == id) {
+        wards_stopped(&keeper->wards, id);
+    }
+}
+
+static bool is_stop(const siginfo_t *info)
+{
+    return info->si_code == CLD_STOPPED || info->si_code == CLD_TRAPPED;
+}
+
 /* Workers are reaped by their wards, which want to know how they died; strays here. */
 static void reap_children(struct keeper *keeper)
 {
@@ -61,11 +84,14 @@ static void reap_children(struct keeper *keeper)
     while (read(keeper->children, &ignored, sizeof ignored) > 0) {
     }
     siginfo_t info = {0};
-    while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 && info.si_pid != 0) {
+    while (waitid(P_ALL, 0, &info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT | __WALL) == 0 &&
+           info.si_pid != 0) {
         struct ward *ward = wards_find_pid(&keeper->wards, info.si_pid);
-        if (ward) {
+        if (is_stop(&info)) {
+            take_stop(keeper, info.si_pid);
+        } else if (ward) {
             ward_step(ward, WARD_EXIT);
-        } else {
+        } else if (!reports_exited(&keeper->reports, info.si_pid)) {
             (void)waitid(P_PID, (id_t)info.si_pid, NULL, WEXITED | WNOHANG | __WALL);
         }
         info.si_pid = 0;
@@ -131,7 +157,11 @@ static bool handle(struct keeper *keeper, uint32_t source)
         reap_children(keeper);
         return true;
     default:
-        wards_answer(&keeper->wards, source);
+        if (source < WARDS_LISTENERS) {
+            wards_answer(&keeper->wards, source);
+        } else {
+            wards_notice(&keeper->wards, source - WARDS_LISTENERS);
+        }
         return true;
     }
 }
@@ -139,6 +169,8 @@ static bool handle(struct keeper *keeper, uint32_t source)
 static int wait_for_events(struct keeper *keeper, struct epoll_event *events)
 {
     uint64_t due = wards_due_ns(&keeper->wards);
+    uint64_t report = reports_due_ns(&keeper->reports);
+    due = report < due ? report : due;
     uint64_t now = due == CLOCK_NEVER ? 0 : clock_now_ns();
     struct timespec timeout = clock_timespec(due > now ? due - now : 0);
     return epoll_pwait2(keeper->epoll, events, EVENTS_AT_ONCE, due == CLOCK_NEVER ? NULL : &timeout,
@@ -159,6 +191,7 @@ static void run(struct keeper *keeper)
             }
         }
         wards_time(&keeper->wards);
+        reports_time(&keeper->reports);
     }
 }
 
@@ -166,9 +199,13 @@ static void run(struct keeper *keeper)
 static void farewell(struct keeper *keeper)
 {
     uint64_t until = clock_after_ns(FAREWELL_NS);
+    /* Their ends are known, and would be told again and again. */
+    (void)epoll_ctl(keeper->epoll, EPOLL_CTL_DEL, KEEPER_FD_SOCKET, NULL);
+    (void)epoll_ctl(keeper->epoll, EPOLL_CTL_DEL, KEEPER_FD_HOST, NULL);
     wards_end(&keeper->wards);
     for (;;) {
         reap_children(keeper);
+        wards_time(&keeper->wards);
         uint64_t now = clock_now_ns();
         siginfo_t info = {0};
         if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) != 0 || now >= until) {
@@ -176,7 +213,9 @@ static void farewell(struct keeper *keeper)
         }
         (void)strays_kill(wards_has_pid, &keeper->wards);
         struct epoll_event event;
-        struct timespec timeout = clock_timespec(until - now);
+        uint64_t due = wards_due_ns(&keeper->wards);
+        due = due < until ? due : until;
+        struct timespec timeout = clock_timespec(due > now ? due - now : 0);
         (void)epoll_pwait2(keeper->epoll, &event, 1, &timeout, NULL);
     }
 }
@@ -195,6 +234,22 @@ static int settle(void)
         return -errno;
     }
     return close_range(KEEPER_FD_END, ~0u, 0) == 0 ? 0 : -errno;
+}
+
+/*
+ * A number that the host left empty (no pidfd to be had) must not be taken by a descriptor of our own.
+ */
+static int fill_gaps(uint32_t *ret_given)
+{
+    *ret_given = 0;
+    for (int fd = KEEPER_FD_SOCKET; fd < KEEPER_FD_END; fd++) {
+        if (fcntl(fd, F_GETFD) >= 0) {
+            *ret_given |= 1u << fd;
+        } else if (dup3(STDIN_FILENO, fd, O_CLOEXEC) < 0) {
+            return -errno;
+        }
+    }
+    return 0;
 }
 
 static int open_children(void)
@@ -221,8 +276,25 @@ static int open_events(struct keeper *keeper)
     if (r < 0) {
         return r;
     }
-    r = listen_to(keeper, KEEPER_FD_HOST, SOURCE_HOST);
-    return r == -EBADF ? 0 : r;
+    return keeper->given & (1u << KEEPER_FD_HOST) ? listen_to(keeper, KEEPER_FD_HOST, SOURCE_HOST)
+                                                  : 0;
+}
+
+static void set_up_wards(struct keeper *keeper, uint32_t *mechanisms)
+{
+    bool writes = (keeper->given & (1u << KEEPER_FD_SYMBOLIZER)) != 0;
+    bool listens = (*mechanisms & ERRAND_NOTIFY) && listener_init();
+    *mechanisms &= ~(uint32_t)(listens ? 0 : ERRAND_NOTIFY);
+    *mechanisms |= writes ? (uint32_t)ERRAND_REPORTS : 0;
+    for (uint32_t i = 0; i < CAPTURES_AT_ONCE; i++) {
+        keeper->takings[i].fd = -1;
+    }
+    reports_init(&keeper->reports, writes ? KEEPER_FD_SYMBOLIZER : -1);
+    wards_init(&keeper->wards, KEEPER_FD_PROGRAM, *mechanisms);
+    keeper->wards.house.epoll = listens ? keeper->epoll : -1;
+    keeper->wards.house.reports = &keeper->reports;
+    keeper->wards.house.takings = keeper->takings;
+    keeper->wards.house.taking_count = CAPTURES_AT_ONCE;
 }
 
 static int say_hello(uint32_t mechanisms)
@@ -232,6 +304,7 @@ static int say_hello(uint32_t mechanisms)
         .version = ERRAND_VERSION,
         .mechanisms = mechanisms,
         .pid = mechanisms & ERRAND_PID_NAMESPACE ? 0 : (uint32_t)getpid(),
+        .identity = lane_identity(),
     };
     ssize_t sent = send(KEEPER_FD_SOCKET, &hello, sizeof hello, MSG_NOSIGNAL);
     return sent == (ssize_t)sizeof hello ? 0 : -errno;
@@ -259,11 +332,11 @@ int main(int argc, char **argv)
     }
     uint32_t namespaces = (uint32_t)strtoul(argv[KEEPER_ARGUMENT_NAMESPACES], NULL, 16);
     uint32_t without = (uint32_t)strtoul(argv[KEEPER_ARGUMENT_WITHOUT], NULL, 16);
-    if (settle() < 0 || open_events(&keeper) < 0) {
+    if (settle() < 0 || fill_gaps(&keeper.given) < 0 || open_events(&keeper) < 0) {
         return 1;
     }
     uint32_t mechanisms = (namespaces | probe_mechanisms()) & ~without;
-    wards_init(&keeper.wards, KEEPER_FD_PROGRAM, mechanisms);
+    set_up_wards(&keeper, &mechanisms);
     if (say_hello(mechanisms) < 0) {
         return 1;
     }

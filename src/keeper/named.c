@@ -184,8 +184,7 @@ static bool read_name(int process, const struct path_call *call, const struct no
                       char path[PATH_MAX])
 {
     char base[PATH_MAX] = "/";
-    ssize_t length =
-        reach_text(notice->thread, notice->arguments[call->path], path, PATH_MAX);
+    ssize_t length = reach_text(notice->thread, notice->arguments[call->path], path, PATH_MAX);
     if (length <= 0 || (path[0] != '/' && !read_base(process, call, notice, base))) {
         return false;
     }
@@ -198,9 +197,8 @@ static bool read_name(int process, const struct path_call *call, const struct no
 static bool is_local(long type)
 {
     static const uint32_t local[] = {
-        EXT4_SUPER_MAGIC, BTRFS_SUPER_MAGIC, XFS_SUPER_MAGIC,     TMPFS_MAGIC,
-        RAMFS_MAGIC,      F2FS_SUPER_MAGIC,  OVERLAYFS_SUPER_MAGIC, SQUASHFS_MAGIC,
-        SYSFS_MAGIC,
+        EXT4_SUPER_MAGIC, BTRFS_SUPER_MAGIC,     XFS_SUPER_MAGIC, TMPFS_MAGIC, RAMFS_MAGIC,
+        F2FS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC, SQUASHFS_MAGIC,  SYSFS_MAGIC,
     };
     for (size_t i = 0; i < sizeof local / sizeof local[0]; i++) {
         if ((uint32_t)type == local[i]) {

@@ -12,9 +12,22 @@
  */
 
 #include <stdint.h>
+#include <sys/types.h>
+
+/* Its number in the /proc that this process reads, or a negative errno. Stays until it is reaped. */
+int process_number(int pidfd);
 
 /* The folder of the process in /proc, as a descriptor (O_PATH), or a negative errno. */
 int process_open(int pidfd);
+int process_open_number(int number);
+
+struct process_thread {
+    pid_t id;      /* as this process sees ids */
+    char name[16]; /* its own word */
+};
+
+/* Threads of a process by its folder. Returns how many, at most @most, or a negative errno. */
+int process_threads(int process, struct process_thread *ret_threads, uint32_t most);
 
 /* Physical memory that it has now. 0, or a negative errno: /proc does not tell. */
 int process_resident(int pidfd, uint64_t *ret_bytes);

@@ -31,7 +31,8 @@ size_t reach_bytes(pid_t thread, uint64_t address, void *copy, size_t bytes)
     if (count == (ssize_t)bytes) {
         return bytes;
     }
-    size_t done = 0;
+    /* What came before a hole may be less than there is. */
+    size_t done = count > 0 ? (size_t)count : 0;
     while (done < bytes) {
         size_t part = reach_page(thread, address + done, (uint8_t *)copy + done, bytes - done);
         done += part;

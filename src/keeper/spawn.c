@@ -21,6 +21,7 @@
 struct child_plan {
     int fds[START_FD_END]; /* by their number in the worker; -1: closed there */
     int program;
+    const char *name;
     int error; /* written by the child, which shares our memory until its exec */
 };
 
@@ -65,9 +66,8 @@ static int close_others(const int *fds)
 /* The program's fd may have a number that a worker's fd takes: it is put aside first. */
 static int run_child(void *argument)
 {
-    static char name[] = "cordon-worker";
-    static char *const argv[] = {name, NULL};
     struct child_plan *plan = argument;
+    char *const argv[] = {(char *)(uintptr_t)plan->name, NULL};
     int program = fcntl(plan->program, F_DUPFD_CLOEXEC, FD_ASIDE);
     if (program >= 0 && unblock_signals() == 0 && move_fds(plan->fds) == 0 &&
         close_others(plan->fds) == 0) {
@@ -115,7 +115,7 @@ int spawn_worker(const struct start_order *order, const struct spawn_fds *fds,
     if (r < 0) {
         return r;
     }
-    struct child_plan plan = {.program = fds->program};
+    struct child_plan plan = {.program = fds->program, .name = "cordon-worker"};
     plan.fds[0] = plan.fds[1] = plan.fds[2] = -1;
     plan.fds[START_FD_H] = fds->h;
     plan.fds[START_FD_W] = fds->w;
@@ -128,4 +128,13 @@ int spawn_worker(const struct start_order *order, const struct spawn_fds *fds,
     }
     ret_child->start_socket = take_fd(&ours);
     return 0;
+}
+
+int spawn_program(int program, const char *name, const int fds[SPAWN_FDS],
+                  struct spawn_child *ret_child)
+{
+    struct child_plan plan = {.program = program, .name = name};
+    memcpy(plan.fds, fds, sizeof plan.fds);
+    ret_child->start_socket = -1;
+    return clone_child(&plan, ret_child);
 }

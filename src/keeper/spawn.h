@@ -3,7 +3,7 @@
 #define KEEPER_SPAWN_H
 
 /*
- * Spawn: make one worker process out of the worker program.
+ * Spawn: make a process out of a program: a worker, or what writes reports.
  *
  * Threads: the keeper's only one; not reentrant (the child runs on one static stack while the keeper
  * waits for its exec).
@@ -34,5 +34,14 @@ struct spawn_child {
  */
 int spawn_worker(const struct start_order *order, const struct spawn_fds *fds,
                  struct spawn_child *ret_child);
+
+#define SPAWN_FDS ((int)START_FD_END)
+
+/*
+ * Start another program, with @fds[n] as descriptor n from 3 on, -1: closed there. All are borrowed.
+ * As above, without a start socket.
+ */
+int spawn_program(int program, const char *name, const int fds[SPAWN_FDS],
+                  struct spawn_child *ret_child);
 
 #endif

@@ -40,11 +40,13 @@ static int close_sockets(void **state)
 
 static struct errand start_errand(void)
 {
-    return (struct errand){.magic = ERRAND_MAGIC,
-                           .version = ERRAND_VERSION,
-                           .kind = ERRAND_START,
-                           .worker = 1,
-                           .library = "libz.so.1"};
+    struct errand errand = {.magic = ERRAND_MAGIC,
+                            .version = ERRAND_VERSION,
+                            .kind = ERRAND_START,
+                            .worker = 1,
+                            .library = "libz.so.1"};
+    policy_init(&errand.policy, POLICY_STRICT);
+    return errand;
 }
 
 static void send_letter(const void *bytes, size_t length, unsigned fd_count)
@@ -124,7 +126,7 @@ static void test_strange_headers_are_refused(void **state)
     errand.kind = 99;
     expect(&errand, 2, -EBADMSG);
     errand = start_errand();
-    errand.policy = ERRAND_POLICY_TRUSTED + 1;
+    errand.policy.preset = POLICY_TRUSTED + 1;
     expect(&errand, 2, -EBADMSG);
     errand = start_errand();
     errand.flags = 1u << 31;

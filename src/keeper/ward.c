@@ -16,10 +16,11 @@
 #include "base/message.h"
 #include "keeper/process.h"
 #include "keeper/spawn.h"
+#include "keeper/ward_steps.h"
 
 /* ---- Ends -------------------------------------------------------------------------------------- */
 
-static void say(struct lane_death *death, const char *text)
+void ward_say(struct lane_death *death, const char *text)
 {
     size_t length = strnlen(text, sizeof death->text - 1);
     memcpy(death->text, text, length);
@@ -27,23 +28,38 @@ static void say(struct lane_death *death, const char *text)
 }
 
 /* A pidfd never names a stranger; a process that is dead already needs no signal. */
-static void kill_worker(struct ward *ward)
+void ward_kill(struct ward *ward)
 {
+    ward_stop_listening(ward);
     (void)syscall(SYS_pidfd_send_signal, ward->pidfd, SIGKILL, NULL, 0);
     ward->state = WARD_ENDING;
+}
+
+/* A verdict of the host's that a report is to be made of, as its own of a call that was late. */
+static void end_by_verdict(struct ward *ward)
+{
+    enum lane_verdict verdict = lane_ward_verdict(&ward->lane);
+    uint32_t seq = lane_ward_blamed(&ward->lane);
+    if (verdict == LANE_DEADLINE || verdict == LANE_LIED) {
+        struct ward_reason reason = {
+            .why = verdict == LANE_DEADLINE ? CAPTURE_WHY_HANG : CAPTURE_WHY_LIED, .seq = seq};
+        ward_capture_and_kill(ward, &reason);
+    } else {
+        ward_kill(ward);
+    }
 }
 
 /* How it died is known, and told, later. */
 static void end_with(struct ward *ward, enum lane_verdict verdict, uint32_t seq)
 {
     (void)lane_ward_condemn(&ward->lane, verdict, seq, NULL);
-    kill_worker(ward);
+    end_by_verdict(ward);
 }
 
 static void end_start(struct ward *ward)
 {
     (void)lane_ward_condemn(&ward->lane, LANE_START_FAILED, 0, &ward->death);
-    kill_worker(ward);
+    ward_kill(ward);
 }
 
 /* Nobody is left who could write the lane. */
@@ -54,6 +70,10 @@ static void on_gone(struct ward *ward)
     fd_release(&ward->event_fd);
     fd_release(&ward->start_socket);
     fd_release(&ward->pidfd);
+    fd_release(&ward->listener);
+    fd_release(&ward->h_fd);
+    fd_release(&ward->card_fd);
+    fd_release(&ward->reports_fd);
     ward->state = WARD_NOTHING;
 }
 
@@ -69,7 +89,10 @@ static void reap(struct ward *ward)
 static void on_dead(struct ward *ward, enum lane_verdict verdict)
 {
     uint32_t seq = lane_ward_unanswered(&ward->lane);
-    (void)lane_ward_condemn(&ward->lane, verdict, seq, &ward->death);
+    ward_stop_listening(ward);
+    if (lane_ward_condemn(&ward->lane, verdict, seq, &ward->death) && verdict == LANE_DIED) {
+        ward_capture_dead(ward, seq);
+    }
     if (ward->may_make_processes) {
         ward->state = WARD_SWEEPING;
     } else {
@@ -83,16 +106,66 @@ static void on_exit_serving(struct ward *ward)
     on_dead(ward, LANE_DIED);
 }
 
+static void on_exit_capturing(struct ward *ward)
+{
+    ward_capture_cut(ward);
+    on_exit_serving(ward);
+}
+
 /* ---- Starting ---------------------------------------------------------------------------------- */
+
+/* One message, and a descriptor that may have come along. Returns its length, or as recvmsg() does. */
+static ssize_t receive(int socket, char *text, size_t bytes, int *ret_fd)
+{
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+    struct iovec part = {.iov_base = text, .iov_len = bytes};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control,
+                             .msg_controllen = sizeof control};
+    ssize_t length = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    struct cmsghdr *rights = length < 0 ? NULL : CMSG_FIRSTHDR(&message);
+    if (rights && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS &&
+        rights->cmsg_len == CMSG_LEN(sizeof(int))) {
+        memcpy(ret_fd, CMSG_DATA(rights), sizeof *ret_fd);
+    }
+    return length;
+}
+
+/*
+ * What comes first may be the listener, sent before there was foreign code: nobody else may name one,
+ * and make the keeper wait for what never comes.
+ */
+static bool take_listener(struct ward *ward, const char *answer, ssize_t length, int *fd)
+{
+    bool first = !ward->listener_came;
+    ward->listener_came = true;
+    if (length != 1 || answer[0] != START_LISTENER) {
+        return false;
+    }
+    if (first && *fd >= 0 && (ward->mechanisms & ERRAND_SECCOMP)) {
+        ward_take_listener(ward, fd);
+    }
+    return true;
+}
 
 /* Read the start socket: 1 loaded, 0 nothing yet, -1 refused (text in the ward's death) or silent. */
 static int read_answer(struct ward *ward)
 {
     char answer[START_ANSWER_BYTES];
-    ssize_t length =
-        ward->start_socket < 0 ? 0 : recv(ward->start_socket, answer, sizeof answer, MSG_DONTWAIT);
-    if (length < 0 && (errno == EAGAIN || errno == EINTR)) {
-        return 0;
+    ssize_t length;
+    for (;;) {
+        OWN_FD fd = -1;
+        if (ward->start_socket < 0) {
+            return 0;
+        }
+        length = receive(ward->start_socket, answer, sizeof answer, &fd);
+        if (length < 0 && (errno == EAGAIN || errno == EINTR)) {
+            return 0;
+        }
+        if (!take_listener(ward, answer, length, &fd)) {
+            break;
+        }
     }
     fd_release(&ward->start_socket);
     if (length > 0 && answer[0] == START_LOADED) {
@@ -101,7 +174,7 @@ static int read_answer(struct ward *ward)
     if (length > 2 && answer[0] == START_REFUSED) {
         struct message text;
         message_set_foreign(&text, answer + 2, (size_t)length - 2);
-        say(&ward->death, text.text);
+        ward_say(&ward->death, text.text);
         ward->death.status = (unsigned char)answer[1];
     }
     return -1;
@@ -119,7 +192,7 @@ static void on_answer(struct ward *ward)
     }
 }
 
-static void say_how_loading_ended(struct lane_death *death)
+void ward_say_how_loading_ended(struct lane_death *death)
 {
     if (death->code == CLD_EXITED) {
         (void)snprintf(death->text, sizeof death->text,
@@ -146,7 +219,7 @@ static void on_exit_starting(struct ward *ward)
         ward->death.code = 0;
         ward->death.status = error;
     } else if (answer <= 0) {
-        say_how_loading_ended(&ward->death);
+        ward_say_how_loading_ended(&ward->death);
     }
     on_dead(ward, answer > 0 ? LANE_DIED : LANE_START_FAILED);
 }
@@ -161,6 +234,22 @@ static void look_at_deadlines(struct ward *ward)
     }
 }
 
+static void on_time_serving(struct ward *ward)
+{
+    ward_resume_listening(ward);
+    if (clock_now_ns() >= ward->look_ns) {
+        look_at_deadlines(ward);
+    }
+}
+
+/* What it does instead of loading is worth a report. */
+static void end_late_start(struct ward *ward)
+{
+    (void)lane_ward_condemn(&ward->lane, LANE_START_FAILED, 0, &ward->death);
+    struct ward_reason reason = {.why = CAPTURE_WHY_START, .text = ward->death.text};
+    ward_capture_and_kill(ward, &reason);
+}
+
 static void on_time_starting(struct ward *ward)
 {
     uint64_t now = clock_now_ns();
@@ -169,19 +258,26 @@ static void on_time_starting(struct ward *ward)
         (void)snprintf(ward->death.text, sizeof ward->death.text,
                        "the library did not finish loading within %llu ms (a constructor hangs?)",
                        (unsigned long long)((ward->start_until_ns - ward->start_ns) / CLOCK_MS_NS));
-        end_start(ward);
-    } else if (now >= ward->look_ns) {
-        look_at_deadlines(ward);
+        end_late_start(ward);
+        return;
     }
+    on_time_serving(ward);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
 }
 
 uint64_t ward_due_ns(const struct ward *ward)
 {
     switch (ward->state) {
     case WARD_STARTING:
-        return ward->start_until_ns < ward->look_ns ? ward->start_until_ns : ward->look_ns;
+        return earlier(ward->start_until_ns, earlier(ward->look_ns, ward->listen_ns));
     case WARD_SERVING:
-        return ward->look_ns;
+        return earlier(ward->look_ns, ward->listen_ns);
+    case WARD_CAPTURING:
+        return ward->capture_until_ns;
     default:
         return CLOCK_NEVER;
     }
@@ -223,13 +319,23 @@ static const step_fn steps[WARD_STATE_COUNT][WARD_EVENT_COUNT] = {
     [WARD_STARTING][WARD_WATCH] = look_at_deadlines,
     [WARD_STARTING][WARD_MEASURE] = on_measure,
     [WARD_STARTING][WARD_TIME] = on_time_starting,
+    [WARD_STARTING][WARD_NOTICE] = ward_on_notice,
     [WARD_STARTING][WARD_EXIT] = on_exit_starting,
 
     [WARD_SERVING][WARD_END] = on_end,
     [WARD_SERVING][WARD_WATCH] = look_at_deadlines,
     [WARD_SERVING][WARD_MEASURE] = on_measure,
-    [WARD_SERVING][WARD_TIME] = look_at_deadlines,
+    [WARD_SERVING][WARD_TIME] = on_time_serving,
+    [WARD_SERVING][WARD_NOTICE] = ward_on_notice,
     [WARD_SERVING][WARD_EXIT] = on_exit_serving,
+
+    [WARD_CAPTURING][WARD_ANSWER] = on_answer_ending,
+    [WARD_CAPTURING][WARD_END] = on_nothing,
+    [WARD_CAPTURING][WARD_WATCH] = on_nothing,
+    [WARD_CAPTURING][WARD_MEASURE] = on_nothing,
+    [WARD_CAPTURING][WARD_TIME] = ward_on_time_capturing,
+    [WARD_CAPTURING][WARD_STOPPED] = ward_on_stopped,
+    [WARD_CAPTURING][WARD_EXIT] = on_exit_capturing,
 
     [WARD_ENDING][WARD_ANSWER] = on_answer_ending,
     [WARD_ENDING][WARD_END] = on_nothing,
@@ -260,7 +366,7 @@ static int open_lane(struct lane_ward *lane, const struct ward_fds *fds)
 static void tell_refusal(struct lane_ward *lane, const char *text)
 {
     struct lane_death death = {0};
-    say(&death, text);
+    ward_say(&death, text);
     (void)lane_ward_condemn(lane, LANE_START_FAILED, 0, &death);
     lane_ward_gone(lane, &death);
 }
@@ -291,7 +397,6 @@ static void fill_order(struct start_order *order, const struct ward *ward,
         .w_bytes = ward->lane.w_bytes,
         .arena_base = errand->arena_base,
         .arena_bytes = errand->arena_bytes,
-        .memory_bytes = errand->memory_bytes,
     };
     memcpy(order->library, errand->library, sizeof order->library);
 }
@@ -314,8 +419,10 @@ static int spawn(struct ward *ward, const struct ward_house *house, const struct
     ward->pid = child.pid;
     ward->pidfd = child.pidfd;
     ward->start_socket = child.start_socket;
+    ward->number = process_number(child.pidfd);
+    ward->mechanisms = order.mechanisms;
     ward->may_make_processes =
-        errand->policy == ERRAND_POLICY_TRUSTED || !(order.mechanisms & ERRAND_SECCOMP);
+        policy_makes_processes(&errand->policy) || !(order.mechanisms & ERRAND_SECCOMP);
     return 0;
 }
 
@@ -326,9 +433,19 @@ int ward_start(struct ward *ward, const struct ward_house *house, const struct e
                           .event_fd = -1,
                           .start_socket = -1,
                           .pidfd = -1,
+                          .house = house,
+                          .memory_bytes = errand->policy.memory_bytes,
+                          .report_id = errand->report_id,
+                          .listener = -1,
+                          .listen_ns = CLOCK_NEVER,
+                          .h_fd = -1,
+                          .card_fd = -1,
+                          .reports_fd = -1,
                           .look_ns = CLOCK_NEVER,
                           .start_ns = clock_now_ns()};
     ward->start_until_ns = clock_after_ns(errand->start_timeout_ns);
+    ward->policy = errand->policy;
+    memcpy(ward->library, errand->library, sizeof ward->library);
     int r = open_lane(&ward->lane, fds);
     if (r < 0) {
         return r;
@@ -342,6 +459,11 @@ int ward_start(struct ward *ward, const struct ward_house *house, const struct e
         return 0;
     }
     ward->event_fd = take_fd(&fds->event);
+    if (fds->reports >= 0) {
+        ward->h_fd = take_fd(&fds->h);
+        ward->card_fd = take_fd(&fds->card);
+        ward->reports_fd = take_fd(&fds->reports);
+    }
     ward->state = WARD_STARTING;
     return 0;
 }

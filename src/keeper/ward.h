@@ -7,8 +7,11 @@
  *
  *           START            answer          EXIT, or the last stray's end
  *   NOTHING -----> STARTING -------> SERVING ------------------------------> NOTHING
- *                     |  refused, late  |  late                    ^
- *                     +---------------> ENDING ---> SWEEPING ------+
+ *                     |  crash, exit,   |  a forbidden act             ^
+ *                     |  late           v                              |
+ *                     +----------> CAPTURING ---> ENDING ---> SWEEPING -+
+ *
+ * CAPTURING is passed over where nothing has to be waited for.
  *
  * The host learns everything from its lane: the verdict as soon as it is known, `gone` when nobody is
  * left who could write the lane.
@@ -22,13 +25,18 @@
 
 #include "lane/errand.h"
 #include "lane/keeper.h"
+#include "policy/policy.h"
+
+struct reports;
+struct taking;
 
 enum ward_state {
     WARD_NOTHING = 0,
     WARD_STARTING, /* the process is there, the library is being loaded */
     WARD_SERVING,
-    WARD_ENDING,   /* killed, not yet dead */
-    WARD_SWEEPING, /* dead, but processes that it made are not */
+    WARD_CAPTURING, /* its verdict stands, its threads are being stopped for a report */
+    WARD_ENDING,    /* killed, not yet dead */
+    WARD_SWEEPING,  /* dead, but processes that it made are not */
     WARD_STATE_COUNT,
 };
 
@@ -38,6 +46,8 @@ enum ward_event {
     WARD_WATCH,   /* the host wants its deadlines watched */
     WARD_MEASURE, /* the host wants to know its resident bytes */
     WARD_TIME,    /* what it waited for is due */
+    WARD_NOTICE,  /* its filter's listener has something to tell */
+    WARD_STOPPED, /* a thread of it stands, for a report */
     WARD_EXIT,    /* the process is dead */
     WARD_SWEPT,   /* no stray is left */
     WARD_EVENT_COUNT,
@@ -51,7 +61,30 @@ struct ward {
     int start_socket; /* owned; -1: answered */
     int pidfd;        /* owned */
     pid_t pid;
+    int number; /* of the process in /proc; negative: not known */
     bool may_make_processes;
+
+    const struct ward_house *house;
+    struct policy policy;
+    uint32_t mechanisms; /* enum errand_mechanism: in force */
+    uint64_t memory_bytes;
+    char library[ERRAND_LIBRARY_BYTES];
+
+    int listener;             /* owned; -1: none */
+    uint32_t listener_source; /* epoll knows it by this */
+    bool listener_came;       /* or will not */
+    bool listening;
+    uint32_t refused;   /* notices, ever */
+    uint64_t listen_ns; /* when it is listened to again; CLOCK_NEVER: it is, or never */
+
+    uint64_t report_id;
+    int h_fd; /* these three are owned; -1: none, or handed over */
+    int card_fd;
+    int reports_fd;
+    struct taking *taking; /* borrowed of the house, CAPTURING */
+    pid_t blamed;
+    uint64_t capture_until_ns;
+
     uint64_t start_ns;       /* when it was started */
     uint64_t start_until_ns; /* when it has to be serving */
     uint64_t look_ns;        /* when its calls' deadlines are to be looked at */
@@ -70,9 +103,16 @@ struct ward_fds {
 
 /* What all wards have in common. */
 struct ward_house {
-    int program;         /* of the worker */
-    uint32_t mechanisms; /* enum errand_mechanism that can be in force */
+    int program;             /* of the worker */
+    uint32_t mechanisms;     /* enum errand_mechanism that can be in force */
+    int epoll;               /* where listeners are watched; -1: nowhere, they are not taken */
+    struct reports *reports; /* NULL: none are made */
+    struct taking *takings;  /* captures that can be made at once */
+    uint32_t taking_count;
 };
+
+#define WARD_NOTICES_FREE  256u /* refused in a worker's life without a pause */
+#define WARD_NOTICE_MS_MAX 50u  /* the longest pause */
 
 /*
  * Start a worker as @errand (judged) says. A start that fails is told to the host through its lane.

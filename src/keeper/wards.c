@@ -5,11 +5,13 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "keeper/reports.h"
 #include "keeper/strays.h"
+#include "keeper/taking.h"
 
 void wards_init(struct wards *wards, int program, uint32_t mechanisms)
 {
-    wards->house = (struct ward_house){.program = program, .mechanisms = mechanisms};
+    wards->house = (struct ward_house){.program = program, .mechanisms = mechanisms, .epoll = -1};
     wards->top = 0;
 }
 
@@ -37,8 +39,11 @@ struct ward *wards_start(struct wards *wards, const struct errand *errand, struc
         (void)ward_refuse(fds, text);
         return NULL;
     }
-    return ward_start(ward, &wards->house, errand, fds) == 0 && ward->state == WARD_STARTING ? ward
-                                                                                             : NULL;
+    if (ward_start(ward, &wards->house, errand, fds) < 0 || ward->state != WARD_STARTING) {
+        return NULL;
+    }
+    ward->listener_source = WARDS_LISTENERS + wards_index(wards, ward);
+    return ward;
 }
 
 struct ward *wards_find(struct wards *wards, uint32_t worker)
@@ -65,7 +70,9 @@ struct ward *wards_find_pid(struct wards *wards, pid_t pid)
 
 bool wards_has_pid(void *wards, int pid)
 {
-    return wards_find_pid(wards, pid) != NULL;
+    const struct wards *all = wards;
+    return wards_find_pid(wards, pid) != NULL ||
+           (all->house.reports && reports_has_pid(all->house.reports, pid));
 }
 
 uint32_t wards_index(const struct wards *wards, const struct ward *ward)
@@ -77,8 +84,28 @@ void wards_answer(struct wards *wards, uint32_t index)
 {
     struct ward *ward = &wards->ward[index];
     if (index < wards->top && ward->start_socket >= 0 &&
-        (ward->state == WARD_STARTING || ward->state == WARD_ENDING)) {
+        (ward->state == WARD_STARTING || ward->state == WARD_CAPTURING ||
+         ward->state == WARD_ENDING)) {
         ward_step(ward, WARD_ANSWER);
+    }
+}
+
+void wards_notice(struct wards *wards, uint32_t index)
+{
+    struct ward *ward = &wards->ward[index];
+    if (index < wards->top && ward->state != WARD_NOTHING && ward->listening) {
+        ward_step(ward, WARD_NOTICE);
+    }
+}
+
+void wards_stopped(struct wards *wards, pid_t id)
+{
+    for (uint32_t i = 0; i < wards->top; i++) {
+        struct ward *ward = &wards->ward[i];
+        if (ward->state == WARD_CAPTURING && taking_stopped(ward->taking, id, ward->blamed)) {
+            ward_step(ward, WARD_STOPPED);
+            return;
+        }
     }
 }
 

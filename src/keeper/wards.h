@@ -25,6 +25,7 @@ struct wards {
     struct ward ward[WARDS_MAX];
 };
 
+/* Without a place for listeners, and without reports: the caller adds them to the house. */
 void wards_init(struct wards *wards, int program, uint32_t mechanisms);
 
 /*
@@ -36,11 +37,18 @@ struct ward *wards_start(struct wards *wards, const struct errand *errand, struc
 /* NULL: there is none. */
 struct ward *wards_find(struct wards *wards, uint32_t worker);
 struct ward *wards_find_pid(struct wards *wards, pid_t pid);
-bool wards_has_pid(void *wards, int pid);
+bool wards_has_pid(void *wards, int pid); /* or it writes reports */
 uint32_t wards_index(const struct wards *wards, const struct ward *ward);
 
-/* Something came on the start socket of ward @index. Stale indices are ignored. */
+/* What epoll knows the listener of ward i by: this + i. Its start socket: i. */
+#define WARDS_LISTENERS WARDS_MAX
+
+/* Something came on the start socket, or from the listener, of ward @index. Stale indices are ignored. */
 void wards_answer(struct wards *wards, uint32_t index);
+void wards_notice(struct wards *wards, uint32_t index);
+
+/* Thread @id of some worker stands. Others' threads are nobody's. */
+void wards_stopped(struct wards *wards, pid_t id);
 
 /* When wards_time() is due; CLOCK_NEVER: no need. */
 uint64_t wards_due_ns(const struct wards *wards);

@@ -19,8 +19,10 @@
 
 #include <stdint.h>
 
+#include "policy/policy.h"
+
 #define ERRAND_MAGIC         0x44525245u
-#define ERRAND_VERSION       1u
+#define ERRAND_VERSION       2u
 #define ERRAND_LIBRARY_BYTES 4096u
 
 enum errand_kind {
@@ -47,15 +49,9 @@ enum errand_mechanism {
     ERRAND_LIMITS = 1u << 5,
     ERRAND_MADV_GUARD = 1u << 6,
     ERRAND_UNPRIVILEGED_USER = 1u << 7,
-    ERRAND_NOTIFY = 1u << 8, /* a filter with a listener: refused system calls can be listed */
-    ERRAND_TRACE = 1u << 9,  /* the keeper may trace its workers: stacks of a call that hangs */
-};
-
-enum errand_policy {
-    ERRAND_POLICY_STRICT = 0,  /* reads what libraries need, no network, no processes, no writes */
-    ERRAND_POLICY_FILES = 1,   /* strict + reading and writing files */
-    ERRAND_POLICY_NETWORK = 2, /* strict + sockets */
-    ERRAND_POLICY_TRUSTED = 3, /* limits and namespaces only */
+    ERRAND_NOTIFY = 1u << 8,   /* a filter with a listener: refused system calls can be listed */
+    ERRAND_TRACE = 1u << 9,    /* the keeper may trace its workers: stacks of a call that hangs */
+    ERRAND_REPORTS = 1u << 10, /* the keeper has the program that writes reports */
 };
 
 struct errand {
@@ -64,13 +60,14 @@ struct errand {
     uint16_t kind; /* enum errand_kind */
     uint32_t worker;
     uint32_t flags;   /* enum errand_flags */
-    uint32_t policy;  /* enum errand_policy */
     uint32_t without; /* enum errand_mechanism: pretend that the kernel lacks these */
+    uint32_t unused;
     uint64_t arena_base;
     uint64_t arena_bytes;
-    uint64_t memory_bytes; /* RLIMIT_AS headroom; 0: none */
     uint64_t start_timeout_ns;
     uint64_t report_id; /* names the report of this worker's end; 0 without ERRAND_HAS_REPORTS */
+    /* What follows is sent with START alone: */
+    struct policy policy;
     char library[ERRAND_LIBRARY_BYTES]; /* soname or path, NUL-terminated; empty: libc only */
 };
 
@@ -80,6 +77,8 @@ struct errand_hello {
     uint32_t version;
     uint32_t mechanisms; /* enum errand_mechanism that can be in force here */
     uint32_t pid;        /* in the host's namespace if known, else 0 */
+    uint32_t identity;   /* lane/identity.h: of this build */
+    uint32_t reserved;
 };
 
 #endif

@@ -224,7 +224,7 @@ void lane_collect(struct lane *lane, uint32_t seq)
 
 bool lane_condemn(struct lane *lane, enum lane_verdict verdict, uint32_t seq)
 {
-    return lane_verdict_give(lane->h, lane->event_fd, verdict, seq, NULL);
+    return lane_verdict_give(lane->h, lane->w, lane->event_fd, verdict, seq, NULL);
 }
 
 bool lane_needs_watch(const struct lane *lane, uint64_t deadline_ns)

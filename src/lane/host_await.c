@@ -178,7 +178,8 @@ static bool may_spin(const struct lane *lane)
     return state == LANE_WORKER_RUNNING && cpu != lane->cpu;
 }
 
-static void park_on_futex(struct lane *lane, uint32_t index, uint64_t until_ns)
+/* @first  on the turn alone: lane/wait.h. */
+static void park_on_futex(struct lane *lane, uint32_t index, bool first, uint64_t until_ns)
 {
     struct lane_host_page *h = lane->h;
     const struct lane_mail *mail = &lane->w->mail[index];
@@ -186,9 +187,11 @@ static void park_on_futex(struct lane *lane, uint32_t index, uint64_t until_ns)
     /* Dekker, with the worker's ring(): here host_parked, fence, turn; there turn, fence, host_parked. */
     atomic_store_explicit(&h->host_parked, index + 1, memory_order_relaxed);
     cpu_fence();
-    if (atomic_load_explicit(&mail->turn, memory_order_relaxed) == seen) {
+    if (atomic_load_explicit(&mail->turn, memory_order_relaxed) == seen &&
+        !lane_changed(&h->verdict, LANE_ALIVE)) {
         lane->counts.parks++;
-        int r = futex_wait_two(&mail->turn, seen, &h->verdict, LANE_ALIVE, until_ns);
+        int r = first ? futex_wait(&mail->turn, seen, until_ns)
+                      : futex_wait_two(&mail->turn, seen, &h->verdict, LANE_ALIVE, until_ns);
         if (r == -ETIMEDOUT && atomic_load_explicit(&mail->turn, memory_order_relaxed) != seen) {
             lane->counts.park_timeouts++;
         }
@@ -207,14 +210,14 @@ static void park_on_event(struct lane *lane, uint64_t now_ns, uint64_t until_ns)
     }
 }
 
-static void park(struct lane *lane, uint32_t index, uint64_t now_ns, uint64_t until_ns)
+static void park(struct lane *lane, uint32_t index, bool first, uint64_t now_ns, uint64_t until_ns)
 {
-    uint64_t slice_ns = now_ns + LANE_PARK_SLICE_NS;
+    uint64_t slice_ns = now_ns + (first ? LANE_PARK_FIRST_NS : LANE_PARK_SLICE_NS);
     uint64_t end_ns = until_ns < slice_ns ? until_ns : slice_ns;
     if (lane->wake == LANE_WAKE_EVENTFD) {
         park_on_event(lane, now_ns, end_ns);
     } else {
-        park_on_futex(lane, index, end_ns);
+        park_on_futex(lane, index, first, end_ns);
     }
     lane_parked(now_ns, LANE_SPIN_HOST_NS, &lane->purse);
 }
@@ -236,13 +239,15 @@ static int wait_parked(struct lane *lane, uint32_t seq, uint64_t until_ns,
                        int (*check)(void *context), void *context, struct lane_event *ret_event)
 {
     uint32_t index = lane_slot_of(seq);
-    for (;;) {
-        uint64_t now_ns = clock_now_ns();
+    bool rough = lane->wake == LANE_WAKE_FUTEX && lane_is_rich(lane->purse, LANE_SPIN_HOST_NS);
+    for (bool first = true;; first = false) {
+        /* An earlier time only makes the slice shorter, and one more round finds that it has passed. */
+        uint64_t now_ns = first && rough ? clock_tick_ns() : clock_now_ns();
         if (now_ns >= until_ns) {
             ring_for_queued(lane);
             return LANE_EXPIRED;
         }
-        park(lane, index, now_ns, until_ns);
+        park(lane, index, first, now_ns, until_ns);
         int r = lane_look(lane, seq, ret_event);
         if (r == LOOK_NOTHING && check != NULL) {
             r = check(context);
@@ -265,6 +270,10 @@ int lane_await(struct lane *lane, uint32_t seq, uint64_t until_ns, int (*check)(
     }
     assert(slot->state == LANE_SLOT_SENT ||
            (slot->state == LANE_SLOT_HELD && load_verdict(lane) != LANE_ALIVE));
+    if (seq != lane->submitted) {
+        /* A batch is collected: 5 of 90 ns a call near, 13 of 190 far. Six ahead: the same. */
+        cpu_fetch(&lane->w->mail[lane_slot_of(seq + 3)]);
+    }
     int r = lane_look(lane, seq, ret_event);
     if (r != LOOK_NOTHING) {
         return r;

@@ -114,11 +114,26 @@ void lane_ward_close(struct lane_ward *ward)
 bool lane_ward_condemn(struct lane_ward *ward, enum lane_verdict verdict, uint32_t seq,
                        const struct lane_death *death)
 {
-    bool won = lane_verdict_give(ward->h, ward->event_fd, verdict, seq, death);
+    bool won = lane_verdict_give(ward->h, ward->w, ward->event_fd, verdict, seq, death);
     if (won && death != NULL) {
         ward->death_written = true;
     }
     return won;
+}
+
+enum lane_verdict lane_ward_verdict(const struct lane_ward *ward)
+{
+    /* Relaxed: the word alone is meant. */
+    return (enum lane_verdict)atomic_load_explicit(&ward->h->verdict, memory_order_relaxed);
+}
+
+uint32_t lane_ward_blamed(const struct lane_ward *ward)
+{
+    /* Pairs with the release in lane_verdict_give(): blame before final. */
+    if (atomic_load_explicit(&ward->h->verdict_final, memory_order_acquire) == 0) {
+        return 0;
+    }
+    return atomic_load_explicit(&ward->h->verdict_seq, memory_order_relaxed);
 }
 
 void lane_ward_gone(struct lane_ward *ward, const struct lane_death *death)

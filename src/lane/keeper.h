@@ -32,6 +32,12 @@ void lane_ward_close(struct lane_ward *ward);
 bool lane_ward_condemn(struct lane_ward *ward, enum lane_verdict verdict, uint32_t seq,
                        const struct lane_death *death);
 
+/* The verdict that stands, LANE_ALIVE if none does. */
+enum lane_verdict lane_ward_verdict(const struct lane_ward *ward);
+
+/* The call that the verdict which stands blames; 0: none, or its giver has not said so yet. */
+uint32_t lane_ward_blamed(const struct lane_ward *ward);
+
 /* The worker and all that could write W are gone; @death says how, even when another verdict won. */
 void lane_ward_gone(struct lane_ward *ward, const struct lane_death *death);
 

@@ -15,7 +15,7 @@
 #include "lane/errand.h"
 
 #define START_MAGIC   0x54525453u
-#define START_VERSION 1u
+#define START_VERSION 2u
 
 /* Numbers that the keeper's fds have after exec. 0: /dev/null, 1 and 2: the host's standard error. */
 enum keeper_fd {
@@ -53,14 +53,13 @@ struct start_order {
     uint32_t magic;
     uint32_t version;
     uint32_t flags;      /* enum errand_flags */
-    uint32_t policy;     /* enum errand_policy */
     uint32_t mechanisms; /* enum errand_mechanism: all of these, or the start fails */
     uint32_t keeper_pid; /* as getppid() has to say it */
     uint32_t h_bytes;
     uint32_t w_bytes;
     uint64_t arena_base;
     uint64_t arena_bytes;
-    uint64_t memory_bytes; /* address space beyond what is mapped before loading; 0: no limit */
+    struct policy policy;
     char library[ERRAND_LIBRARY_BYTES]; /* sent up to its NUL */
 };
 
@@ -87,5 +86,7 @@ enum start_answer {
 /* Exit status of a worker that could not start, or whose host broke the lane's protocol. */
 #define START_EXIT_REFUSED     120
 #define START_EXIT_BROKEN_LANE 121
+/* Of one whose callback could not be answered, and had no failure value. */
+#define START_EXIT_ABANDONED 122
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lane/verdict.h"
 
+#include "base/cpu.h"
 #include "base/futex.h"
 
 #include <fcntl.h>
@@ -9,8 +10,19 @@
 #include <stddef.h>
 #include <unistd.h>
 
-bool lane_verdict_give(struct lane_host_page *h, int event_fd, enum lane_verdict verdict,
-                       uint32_t seq, const struct lane_death *death)
+/* A host that has just parked waits for an answer alone (LANE_PARK_FIRST_NS). */
+static void wake_parked(const struct lane_host_page *h, const struct lane_worker_page *w)
+{
+    /* Pairs with the fence in the host's park_on_futex(): behind it the host sees the verdict. */
+    cpu_fence();
+    uint32_t parked = atomic_load_explicit(&h->host_parked, memory_order_relaxed);
+    if (parked != 0 && parked <= LANE_SLOTS) {
+        futex_wake(&w->mail[parked - 1].turn, INT_MAX);
+    }
+}
+
+bool lane_verdict_give(struct lane_host_page *h, const struct lane_worker_page *w, int event_fd,
+                       enum lane_verdict verdict, uint32_t seq, const struct lane_death *death)
 {
     uint32_t alive = LANE_ALIVE;
     /* Pairs with the acquire loads in lane_look(): answers that this side saw, they see as well. */
@@ -29,6 +41,7 @@ bool lane_verdict_give(struct lane_host_page *h, int event_fd, enum lane_verdict
     atomic_store_explicit(&h->verdict_final, final, memory_order_release);
     futex_wake(&h->verdict, INT_MAX);
     futex_wake(&h->verdict_final, INT_MAX);
+    wake_parked(h, w);
     if (event_fd >= 0) {
         lane_ring_event(event_fd);
     }

@@ -13,13 +13,14 @@
 #include "lane/layout.h"
 
 /*
- * Give the verdict and wake whoever waits for it. @death may be NULL; only the keeper has one.
+ * Give the verdict and wake whoever waits for it, or for an answer. @death may be NULL; only the keeper
+ * has one.
  * @event_fd  the host's eventfd, or -1.
  * Returns true if this verdict won.
  * Threads: any.
  */
-bool lane_verdict_give(struct lane_host_page *h, int event_fd, enum lane_verdict verdict,
-                       uint32_t seq, const struct lane_death *death);
+bool lane_verdict_give(struct lane_host_page *h, const struct lane_worker_page *w, int event_fd,
+                       enum lane_verdict verdict, uint32_t seq, const struct lane_death *death);
 
 /*
  * True if the answer to call @seq, once published, is valid although @verdict (blaming @blamed) stands.

@@ -38,8 +38,7 @@ uint32_t lane_violation_list(struct lane_host_page *h, const struct lane_act *ac
 bool lane_violation_read(const struct lane_host_page *h, uint32_t number, struct lane_act *ret_act)
 {
     const struct lane_violation *record = &h->violation[slot_of(number)];
-    if (number == 0 ||
-        atomic_load_explicit(&record->number, memory_order_acquire) != number) {
+    if (number == 0 || atomic_load_explicit(&record->number, memory_order_acquire) != number) {
         return false;
     }
     struct lane_act act = {.number = number,

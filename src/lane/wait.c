@@ -51,7 +51,7 @@ void lane_spin_long(const _Atomic uint32_t *turn, uint32_t seen, const _Atomic u
 
 void lane_parked(uint64_t began_ns, uint32_t spin_max_ns, uint32_t *purse)
 {
-    if (*purse >= spin_max_ns) {
+    if (lane_is_rich(*purse, spin_max_ns)) {
         return; /* Rich enough: no reason to read the clock. */
     }
     bool would_have_won = clock_now_ns() - began_ns < spin_max_ns;

@@ -86,17 +86,22 @@ static bool may_spin(const struct lane_end *end)
     return atomic_load_explicit(&end->h->host_cpu, memory_order_relaxed) != end->cpu;
 }
 
-static void park(struct lane_end *end, uint32_t seen)
+/* @first  on the turn alone: lane/wait.h. */
+static void park(struct lane_end *end, uint32_t seen, bool first)
 {
     const _Atomic uint32_t *turn = &end->w->mail[end->slot].turn;
     _Atomic uint32_t *state = &end->w->worker_state;
-    uint64_t now_ns = clock_now_ns();
+    first = first && !end->is_thread;
+    bool rough = first && lane_is_rich(end->spin_limit, LANE_SPIN_WORKER_NS);
+    uint64_t now_ns = rough ? clock_tick_ns() : clock_now_ns();
     /* Dekker, with the host's ring(): here worker_state, fence, turn; there turn, fence, worker_state. */
     atomic_store_explicit(state, LANE_WORKER_PARKED, memory_order_relaxed);
     cpu_fence();
-    if (atomic_load_explicit(turn, memory_order_relaxed) == seen) {
+    if (atomic_load_explicit(turn, memory_order_relaxed) == seen &&
+        !lane_changed(&end->h->verdict, LANE_ALIVE)) {
         end->counts.parks++;
-        int r = futex_wait_two(turn, seen, &end->h->verdict, LANE_ALIVE, now_ns + PARK_NS);
+        int r = first ? futex_wait(turn, seen, now_ns + LANE_PARK_FIRST_NS)
+                      : futex_wait_two(turn, seen, &end->h->verdict, LANE_ALIVE, now_ns + PARK_NS);
         if (r == -ETIMEDOUT && atomic_load_explicit(turn, memory_order_relaxed) != seen) {
             end->counts.park_timeouts++;
         }
@@ -119,8 +124,8 @@ static uint32_t await_turn(struct lane_end *end, uint32_t seen)
                   &end->spin_limit, &end->counts);
         turn = load_turn(end);
     }
-    while (turn == seen && !has_ended(end)) {
-        park(end, seen);
+    for (bool first = true; turn == seen && !has_ended(end); first = false) {
+        park(end, seen, first);
         hint_cpu(end);
         turn = load_turn(end);
     }

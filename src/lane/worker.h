@@ -27,6 +27,7 @@ struct lane_end {
     uint32_t callback_used;     /* bytes of the callback share in use: a stack */
     uint32_t spin_limit;        /* adapts to success: the purse of lane/wait.h, in nanoseconds */
     uint32_t cpu;               /* as W.worker_cpu says */
+    bool is_thread;             /* nobody kills it: each park ends with a verdict at once */
     struct lane_counts counts;
 };
 

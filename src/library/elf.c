@@ -110,7 +110,13 @@ static int check_identity(const unsigned char *identity, const char *name, struc
     if (identity[EI_CLASS] == ELFCLASS32) {
         elf_header header;
         memcpy(&header, identity, offsetof(elf_header, e_version)); /* same place in both classes */
-        return refuse_machine(&header, name, why);
+        if (header.e_machine != OWN_MACHINE) {
+            return refuse_machine(&header, name, why);
+        }
+        return message_set(why, -ENOEXEC,
+                           "%s: a 32-bit library for %s (x32 or the like), this machine loads "
+                           "64-bit ones",
+                           name, machine_name(OWN_MACHINE));
     }
     if (identity[EI_CLASS] != ELFCLASS64 || identity[EI_VERSION] != EV_CURRENT) {
         return message_set(why, -ENOEXEC, "%s: an ELF file of unknown class %u, version %u", name,

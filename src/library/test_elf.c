@@ -87,7 +87,8 @@ static void test_other_machine_is_named(void **state)
     unsigned char model[MODEL_BYTES];
     read_model(model);
     Elf64_Ehdr *header = (Elf64_Ehdr *)(void *)model;
-    const char *own = header->e_machine == EM_X86_64 ? "x86-64" : "aarch64";
+    uint16_t native = header->e_machine;
+    const char *own = native == EM_X86_64 ? "x86-64" : "aarch64";
     char sentence[128];
     header->e_machine = EM_RISCV;
     OWN_FD riscv = new_file(model, sizeof model);
@@ -103,6 +104,13 @@ static void test_other_machine_is_named(void **state)
     OWN_FD narrow = new_file(model, sizeof model);
     (void)snprintf(sentence, sizeof sentence, "libx.so: built for i386, this machine is %s", own);
     expect_refusal(narrow, sentence);
+    header->e_machine = native;
+    OWN_FD mixed = new_file(model, sizeof model);
+    (void)snprintf(sentence, sizeof sentence,
+                   "libx.so: a 32-bit library for %s (x32 or the like), this machine loads 64-bit "
+                   "ones",
+                   own);
+    expect_refusal(mixed, sentence);
     header->e_ident[EI_DATA] = ELFDATA2MSB;
     OWN_FD big = new_file(model, sizeof model);
     expect_refusal(big, "libx.so: built for a big-endian machine, this machine is little-endian");

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "policy/paths.h"
 #include "policy/remedy.h"
@@ -170,6 +171,23 @@ bool policy_may_open(const struct policy *policy, const char *path, bool writing
 bool policy_grants_call(const struct policy *policy, uint32_t number)
 {
     return policy_has(policy, POLICY_EVERYTHING) || find(policy, POLICY_SYSCALL, number);
+}
+
+bool policy_makes_processes(const struct policy *policy)
+{
+    static const uint32_t calls[] = {
+        SYS_clone,
+        SYS_clone3,
+#ifdef SYS_fork /* newer architectures never had it */
+        SYS_fork,
+        SYS_vfork,
+#endif
+    };
+    bool granted = policy_has(policy, POLICY_PROCESSES | POLICY_EVERYTHING);
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+        granted = granted || policy_grants_call(policy, calls[i]);
+    }
+    return granted;
 }
 
 bool policy_limits_ports(const struct policy *policy)

@@ -121,6 +121,9 @@ bool policy_limits_ports(const struct policy *policy);
 /* Sockets that reach beyond the worker are granted in some form. */
 bool policy_has_network(const struct policy *policy);
 
+/* It may make processes, which outlive it. */
+bool policy_makes_processes(const struct policy *policy);
+
 /* Each path that may be opened, in no order. @visit returns 0 to go on; its other value is returned. */
 struct policy_path {
     const char *path;

@@ -37,7 +37,6 @@
 
 #define ATTEMPT_SECONDS 2u
 #define UNTOLD          (-ESHUTDOWN) /* the child ended without a word */
-#define MEMORY_BYTES    (64u << 20)
 
 /* ---- Attempts ---------------------------------------------------------------------------------- */
 
@@ -156,7 +155,9 @@ static int try_network_namespace(void)
 
 static int try_limits(void)
 {
-    return limits_apply(MEMORY_BYTES);
+    struct policy policy;
+    policy_init(&policy, POLICY_STRICT);
+    return limits_apply(&policy);
 }
 
 /* What a keeper does with a worker that hangs; the worker is of the user that workers are. */

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Writes sandbox_filters.h: the seccomp filters of workers as arrays, so that the worker needs no
+ * Writes sandbox_filters.h: the seccomp filter of workers as an array, so that the worker needs no
  * libseccomp. Runs while Cordon is built: generate_filters ARCHITECTURE OUTPUT.
  *
  * How it works. A filter forbids what lets a worker reach beyond itself and allows the rest: a
- * library nobody tuned for must be able to run. System calls newer than this list answer ENOSYS, as
- * on an older kernel; so does the x32 table, whose numbers are larger too.
+ * library nobody tuned for must be able to run. What a policy may grant is not decided here: where the
+ * answer depends on it, the filter returns a question (filter.h: which class of calls, which call),
+ * and the worker writes the answer in its place before it sets the filter. System calls newer than
+ * SYSCALL_NEWEST, and the x32 table, are refused in front of it (compose.c).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,28 +15,20 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <asm/sockios.h>
-#include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "sandbox/filter.h"
 
-#define SYSCALL_NEWEST 450u /* set_mempolicy_home_node: the newest that the list below has judged */
-
 /* Reaching other processes, the kernel's rarely used depths, and the machine itself. */
 static const char *const always_forbidden[] = {
-    /* making processes */
-    "fork",
-    "vfork",
-    "execve",
-    "execveat",
     /* other processes */
     "ptrace",
     "process_vm_readv",
@@ -80,6 +74,7 @@ static const char *const always_forbidden[] = {
     "name_to_handle_at",
     "open_by_handle_at",
     "lookup_dcookie",
+    "memfd_create",
     "memfd_secret",
     "vmsplice",
     "personality",
@@ -127,21 +122,30 @@ static const char *const always_forbidden[] = {
     NULL,
 };
 
-/* What changes files without opening them, which Landlock partly does not mediate. */
-static const char *const file_changes[] = {
-    "truncate", "chmod",     "fchmod",    "fchmodat",    "chown",        "fchown",
-    "lchown",   "fchownat",  "utime",     "utimes",      "futimesat",    "utimensat",
-    "setxattr", "lsetxattr", "fsetxattr", "removexattr", "lremovexattr", "fremovexattr",
-    "mknod",    "mknodat",   "mkdir",     "mkdirat",     "rmdir",        "unlink",
-    "unlinkat", "rename",    "renameat",  "renameat2",   "link",         "linkat",
-    "symlink",  "symlinkat", NULL,
+static const char *const makes_processes[] = {"fork", "vfork", "execve", "execveat", NULL};
+
+/* What changes folders, which Landlock looks at. */
+static const char *const makes_files[] = {
+    "truncate", "mknod", "mknodat", "mkdir",     "mkdirat", "rmdir",    "unlink",    "unlinkat",
+    "rename",   "link",  "linkat",  "renameat2", "symlink", "renameat", "symlinkat", NULL,
 };
 
-static const char *const sockets[] = {
-    "socket", "connect", "bind", "listen", "accept", "accept4", "socketcall", NULL,
+/* What changes files without opening them for writing, at which Landlock does not look. */
+static const char *const marks_files[] = {
+    "chmod",     "fchmod",    "fchmodat",    "chown",        "fchown",       "lchown",
+    "fchownat",  "utime",     "utimes",      "futimesat",    "utimensat",    "setxattr",
+    "lsetxattr", "fsetxattr", "removexattr", "lremovexattr", "fremovexattr", NULL,
 };
 
-static const char *const only_for_loading[] = {"memfd_create", NULL};
+static const char *const connects[] = {"connect", NULL};
+static const char *const binds[] = {"bind", NULL};
+static const char *const listens[] = {"listen", "accept", "accept4", NULL};
+static const char *const exits[] = {"exit_group", NULL};
+
+/* Whose arguments lie in memory, where no filter can look: libc falls back on others. */
+static const char *const unreadable[] = {"clone3", "openat2", NULL};
+
+static const char *const opens[] = {"open", "openat", "creat", NULL};
 
 static void die(const char *what, int error)
 {
@@ -158,68 +162,75 @@ static int number_of(const char *name)
     return number;
 }
 
-static void forbid(scmp_filter_ctx filter, const char *name, int error)
+static uint32_t question(const char *name, enum filter_class class)
 {
-    int r = seccomp_rule_add(filter, SCMP_ACT_ERRNO((unsigned)error), number_of(name), 0);
-    /* -EDOM: this architecture never had it. */
-    if (r < 0 && r != -EDOM) {
-        die(name, -r);
-    }
+    return SCMP_ACT_TRACE(filter_question(class, (uint32_t)number_of(name)));
 }
 
-static void forbid_all(scmp_filter_ctx filter, const char *const *names)
+static void ask(scmp_filter_ctx filter, enum filter_class class, const char *const *names)
 {
     for (; *names; names++) {
-        forbid(filter, *names, EPERM);
+        int r = seccomp_rule_add(filter, question(*names, class), number_of(*names), 0);
+        /* -EDOM: this architecture never had it. */
+        if (r < 0 && r != -EDOM) {
+            die(*names, -r);
+        }
     }
 }
 
-static void forbid_if(scmp_filter_ctx filter, const char *name, struct scmp_arg_cmp comparison)
+static void ask_if(scmp_filter_ctx filter, enum filter_class class, const char *name,
+                   struct scmp_arg_cmp comparison)
 {
-    int r = seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EPERM), number_of(name), 1, &comparison);
+    int r = seccomp_rule_add_array(filter, question(name, class), number_of(name), 1, &comparison);
     if (r < 0 && r != -EDOM) {
         die(name, -r);
     }
 }
 
-static void forbid_processes(scmp_filter_ctx filter)
+static void ask_for_processes(scmp_filter_ctx filter)
 {
-    /* Threads are made by clone; clone3 hides its flags from us, and libc falls back on ENOSYS. */
-    forbid_if(filter, "clone", SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
-    forbid(filter, "clone3", ENOSYS);
+    ask(filter, FILTER_PROCESSES, makes_processes);
+    ask_if(filter, FILTER_PROCESSES, "clone", SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
+    ask_if(filter, FILTER_THREADS, "clone",
+           SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
 }
 
-static void forbid_signals(scmp_filter_ctx filter)
+static void ask_for_signals(scmp_filter_ctx filter)
 {
     static const char *const senders[] = {"kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo"};
     for (size_t i = 0; i < sizeof senders / sizeof senders[0]; i++) {
-        forbid_if(filter, senders[i], SCMP_A0(SCMP_CMP_NE, FILTER_OWN_PID));
+        ask_if(filter, FILTER_SIGNALS, senders[i], SCMP_A0(SCMP_CMP_NE, FILTER_OWN_PID));
     }
     static const int owners[] = {F_SETOWN, F_SETOWN_EX, F_SETSIG};
     for (size_t i = 0; i < sizeof owners / sizeof owners[0]; i++) {
-        forbid_if(filter, "fcntl", SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffffu, (unsigned)owners[i]));
+        ask_if(filter, FILTER_FORBIDDEN, "fcntl",
+               SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffffu, (unsigned)owners[i]));
     }
     static const unsigned controls[] = {FIOSETOWN, SIOCSPGRP, TIOCSTI, TIOCLINUX, TIOCSCTTY,
                                         TCSETS,    TCSETSW,   TCSETSF, TIOCSETD};
     for (size_t i = 0; i < sizeof controls / sizeof controls[0]; i++) {
-        forbid_if(filter, "ioctl", SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffffu, controls[i]));
+        ask_if(filter, FILTER_FORBIDDEN, "ioctl",
+               SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffffu, controls[i]));
     }
-    forbid_if(filter, "prlimit64", SCMP_A0(SCMP_CMP_MASKED_EQ, 0x80000000u, 0x80000000u));
-    forbid_if(filter, "prlimit64", SCMP_A0(SCMP_CMP_NE, 0));
+    ask_if(filter, FILTER_FORBIDDEN, "prlimit64",
+           SCMP_A0(SCMP_CMP_MASKED_EQ, 0x80000000u, 0x80000000u));
+    ask_if(filter, FILTER_FORBIDDEN, "prlimit64", SCMP_A0(SCMP_CMP_NE, 0));
 }
 
-static void forbid_escaping_the_keeper(scmp_filter_ctx filter)
+static void ask_for_escaping_the_keeper(scmp_filter_ctx filter)
 {
     static const int options[] = {PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_PTRACER,
                                   PR_SET_CHILD_SUBREAPER, PR_SET_MM};
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
-        forbid_if(filter, "prctl", SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffffu, (unsigned)options[i]));
+        ask_if(filter, FILTER_FORBIDDEN, "prctl",
+               SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffffu, (unsigned)options[i]));
     }
 }
 
 /* Opening for writing, by flags: where no Landlock looks at paths. */
-static void forbid_opening_for_writing(scmp_filter_ctx filter)
+static void ask_for_opening_for_writing(scmp_filter_ctx filter)
 {
+    static const char *const creat[] = {"creat", NULL};
     static const struct {
         unsigned mask, value;
     } writing[] = {{O_ACCMODE, O_WRONLY},
@@ -228,11 +239,23 @@ static void forbid_opening_for_writing(scmp_filter_ctx filter)
                    {O_CREAT, O_CREAT},
                    {O_TRUNC, O_TRUNC}};
     for (size_t i = 0; i < sizeof writing / sizeof writing[0]; i++) {
-        forbid_if(filter, "open", SCMP_A1(SCMP_CMP_MASKED_EQ, writing[i].mask, writing[i].value));
-        forbid_if(filter, "openat", SCMP_A2(SCMP_CMP_MASKED_EQ, writing[i].mask, writing[i].value));
+        ask_if(filter, FILTER_OPEN_WRITING, "open",
+               SCMP_A1(SCMP_CMP_MASKED_EQ, writing[i].mask, writing[i].value));
+        ask_if(filter, FILTER_OPEN_WRITING, "openat",
+               SCMP_A2(SCMP_CMP_MASKED_EQ, writing[i].mask, writing[i].value));
     }
-    forbid(filter, "creat", EPERM);
-    forbid(filter, "openat2", ENOSYS);
+    ask(filter, FILTER_OPEN_WRITING, creat);
+}
+
+/* A connection made by sending is one that Landlock does not see. */
+static void ask_for_fast_open(scmp_filter_ctx filter)
+{
+    ask_if(filter, FILTER_FAST_OPEN, "sendto",
+           SCMP_A3(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, MSG_FASTOPEN));
+    ask_if(filter, FILTER_FAST_OPEN, "sendmsg",
+           SCMP_A2(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, MSG_FASTOPEN));
+    ask_if(filter, FILTER_FAST_OPEN, "sendmmsg",
+           SCMP_A3(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, MSG_FASTOPEN));
 }
 
 static scmp_filter_ctx filter_new(uint32_t architecture)
@@ -255,13 +278,6 @@ static scmp_filter_ctx filter_new(uint32_t architecture)
     return filter;
 }
 
-/* In front of a filter: system calls from the future answer ENOSYS. */
-static const struct sock_filter future[] = {
-    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-    BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, SYSCALL_NEWEST, 0, 1),
-    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
-};
-
 static void write_code(FILE *out, const struct sock_filter *code, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -270,7 +286,7 @@ static void write_code(FILE *out, const struct sock_filter *code, size_t count)
     }
 }
 
-static void write_filter(FILE *out, const char *name, bool bounded, scmp_filter_ctx filter)
+static void write_filter(FILE *out, const char *name, scmp_filter_ctx filter)
 {
     struct sock_filter code[FILTER_COUNT_MAX];
     int fd = memfd_create("filter", MFD_CLOEXEC);
@@ -279,42 +295,45 @@ static void write_filter(FILE *out, const char *name, bool bounded, scmp_filter_
         die(name, -r);
     }
     ssize_t bytes = pread(fd, code, sizeof code, 0);
-    if (bytes <= 0 || (size_t)bytes + sizeof future > sizeof code) {
+    if (bytes <= 0 || (size_t)bytes == sizeof code) {
         die(name, bytes < 0 ? errno : EFBIG);
     }
     fprintf(out, "static const struct sock_filter filter_%s[] = {\n", name);
-    if (bounded) {
-        write_code(out, future, sizeof future / sizeof future[0]);
-    }
     write_code(out, code, (size_t)bytes / sizeof code[0]);
     fprintf(out, "};\n\n");
     (void)close(fd);
     seccomp_release(filter);
 }
 
-static scmp_filter_ctx enter_filter(uint32_t architecture, bool files, bool network, bool alone)
+static scmp_filter_ctx enter_filter(uint32_t architecture)
 {
     scmp_filter_ctx filter = filter_new(architecture);
-    forbid_all(filter, always_forbidden);
-    forbid_processes(filter);
-    forbid_signals(filter);
-    forbid_escaping_the_keeper(filter);
-    if (!files) {
-        forbid_all(filter, file_changes);
-    }
-    if (!network) {
-        forbid_all(filter, sockets);
-    }
-    if (alone) {
-        forbid_opening_for_writing(filter);
-    }
+    ask(filter, FILTER_FORBIDDEN, always_forbidden);
+    ask(filter, FILTER_UNREADABLE, unreadable);
+    ask_for_processes(filter);
+    ask_for_signals(filter);
+    ask_for_escaping_the_keeper(filter);
+    ask(filter, FILTER_MAKES_FILES, makes_files);
+    ask(filter, FILTER_MARKS_FILES, marks_files);
+    ask_for_opening_for_writing(filter);
+    ask(filter, FILTER_CONNECTS, connects);
+    ask(filter, FILTER_BINDS, binds);
+    ask(filter, FILTER_LISTENS, listens);
+    ask_for_fast_open(filter);
+    ask(filter, FILTER_EXITS, exits);
     return filter;
 }
 
+/* Where nothing may be opened any more, and Landlock cannot say so to every thread. */
 static scmp_filter_ctx seal_filter(uint32_t architecture)
 {
     scmp_filter_ctx filter = filter_new(architecture);
-    forbid_all(filter, only_for_loading);
+    for (const char *const *name = opens; *name; name++) {
+        int r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), number_of(*name), 0);
+        if (r < 0 && r != -EDOM) {
+            die(*name, -r);
+        }
+    }
     return filter;
 }
 
@@ -330,11 +349,7 @@ int main(int argc, char **argv)
         die(architecture == 0 ? argv[1] : argv[2], architecture == 0 ? EINVAL : errno);
     }
     fprintf(out, "/* Made by src/sandbox/generate_filters.c */\n\n");
-    write_filter(out, "strict", true, enter_filter(architecture, false, false, false));
-    write_filter(out, "strict_alone", true, enter_filter(architecture, false, false, true));
-    write_filter(out, "files", true, enter_filter(architecture, true, false, false));
-    write_filter(out, "network", true, enter_filter(architecture, false, true, false));
-    write_filter(out, "network_alone", true, enter_filter(architecture, false, true, true));
-    write_filter(out, "seal", false, seal_filter(architecture));
+    write_filter(out, "enter", enter_filter(architecture));
+    write_filter(out, "seal", seal_filter(architecture));
     return fclose(out) == 0 ? 0 : 1;
 }

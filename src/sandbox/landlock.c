@@ -3,10 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <linux/landlock.h>
+#include <stdbool.h>
 #include <stdint.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -16,38 +15,44 @@
 /* Newer than the headers that may be installed. */
 #define ACCESS_FS_TRUNCATE      (1ull << 14) /* version 3 */
 #define ACCESS_FS_IOCTL_DEV     (1ull << 15) /* version 5 */
-#define ACCESS_NET_TCP          (3ull)       /* version 4: bind, connect */
-#define SCOPE_SOCKETS_SIGNALS   (3ull)       /* version 6 */
-#define ACCESS_FS_READ          (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
-#define ACCESS_FS_LOAD          (ACCESS_FS_READ | LANDLOCK_ACCESS_FS_EXECUTE)
+#define ACCESS_NET_BIND         (1ull << 0)  /* version 4 */
+#define ACCESS_NET_CONNECT      (1ull << 1)
+#define RULE_NET_PORT           2
+#define SCOPE_ABSTRACT_UNIX     (1ull << 0) /* version 6 */
+#define SCOPE_SIGNAL            (1ull << 1)
 #define ACCESS_FS_FIRST_VERSION ((1ull << 13) - 1)
 
+#define PORT_RESOLVER 53
+
+#define ACCESS_FS_READ                                                                             \
+    (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_EXECUTE)
+/* Making devices is not writing; making sockets is for those who may have them. */
+#define ACCESS_FS_WRITE                                                                            \
+    ((ACCESS_FS_FIRST_VERSION | LANDLOCK_ACCESS_FS_REFER | ACCESS_FS_TRUNCATE) &                   \
+     ~(uint64_t)(LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK |                    \
+                 LANDLOCK_ACCESS_FS_MAKE_SOCK))
+#define ACCESS_FS_DEVICE                                                                           \
+    (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | ACCESS_FS_TRUNCATE |           \
+     ACCESS_FS_IOCTL_DEV)
+#define ACCESS_FS_FILE /* all that a rule for a file may name */                                   \
+    (LANDLOCK_ACCESS_FS_EXECUTE | ACCESS_FS_DEVICE)
+
+/* As the kernel has it, in its version 6. */
 struct ruleset {
     uint64_t files;
     uint64_t network;
     uint64_t scoped;
 };
 
-struct allowance {
-    const char *path;
+struct port_rule {
     uint64_t access;
+    uint64_t port;
 };
 
-/* What loading and running an ordinary library reads. */
-static const struct allowance allowances[] = {
-    {"/usr", ACCESS_FS_LOAD},
-    {"/lib", ACCESS_FS_LOAD},
-    {"/lib64", ACCESS_FS_LOAD},
-    {"/etc", ACCESS_FS_READ},
-    {"/proc/self", ACCESS_FS_READ},
-    {"/proc/cpuinfo", ACCESS_FS_READ},
-    {"/proc/meminfo", ACCESS_FS_READ},
-    {"/proc/stat", ACCESS_FS_READ},
-    {"/sys/devices/system/cpu", ACCESS_FS_READ},
-    {"/dev/null", ACCESS_FS_READ | LANDLOCK_ACCESS_FS_WRITE_FILE | ACCESS_FS_TRUNCATE},
-    {"/dev/zero", ACCESS_FS_READ},
-    {"/dev/urandom", ACCESS_FS_READ},
-    {"/dev/random", ACCESS_FS_READ},
+struct adding {
+    const struct policy *policy;
+    int fd;
+    uint64_t handled;
 };
 
 int landlock_version(void)
@@ -56,90 +61,139 @@ int landlock_version(void)
     return version < 0 ? 0 : (int)version;
 }
 
-static struct ruleset ruleset_of(int version, const struct landlock_wish *wish)
+static uint64_t files_handled(int version, const struct policy *policy)
 {
-    struct ruleset ruleset = {.files = wish->all_files ? 0 : ACCESS_FS_FIRST_VERSION};
-    if (!wish->all_files && version >= 2) {
-        ruleset.files |= LANDLOCK_ACCESS_FS_REFER;
+    if (policy_writes_all(policy)) {
+        return 0;
     }
-    if (!wish->all_files && version >= 3) {
-        ruleset.files |= ACCESS_FS_TRUNCATE;
-    }
-    if (!wish->all_files && version >= 5) {
-        ruleset.files |= ACCESS_FS_IOCTL_DEV;
-    }
-    if (!wish->network && version >= 4) {
-        ruleset.network = ACCESS_NET_TCP;
-    }
-    if (version >= 6) {
-        ruleset.scoped = SCOPE_SOCKETS_SIGNALS;
-    }
-    return ruleset;
+    return ACCESS_FS_FIRST_VERSION | (version >= 2 ? LANDLOCK_ACCESS_FS_REFER : 0) |
+           (version >= 3 ? ACCESS_FS_TRUNCATE : 0) | (version >= 5 ? ACCESS_FS_IOCTL_DEV : 0);
 }
 
-/* A path that is not there, or cannot be reached, needs no allowance. */
-static int allow(int ruleset_fd, uint64_t handled, const char *path, uint64_t access)
+static bool has_any_port(const struct policy *policy, enum policy_kind kind)
 {
-    OWN_FD fd = open(path, O_PATH | O_CLOEXEC);
+    for (uint32_t i = 0; i < policy->item_count; i++) {
+        if (policy->items[i].kind == kind && policy->items[i].number == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint64_t network_handled(int version, const struct policy *policy)
+{
+    if (version < 4 || policy_has(policy, POLICY_EVERYTHING | POLICY_SOCKETS)) {
+        return 0;
+    }
+    return (has_any_port(policy, POLICY_CONNECT) ? 0 : ACCESS_NET_CONNECT) |
+           (has_any_port(policy, POLICY_BIND) ? 0 : ACCESS_NET_BIND);
+}
+
+/* ---- Rules ------------------------------------------------------------------------------------- */
+
+/* A path that is not there, or cannot be reached, needs no allowance. */
+static int allow_path(void *context, const struct policy_path *path)
+{
+    const struct adding *adding = context;
+    OWN_FD fd = open(path->path, O_PATH | O_CLOEXEC);
     struct stat stat;
     if (fd < 0 || fstat(fd, &stat) != 0) {
         return 0;
     }
-    if (!S_ISDIR(stat.st_mode)) {
-        access &= ~(uint64_t)LANDLOCK_ACCESS_FS_READ_DIR;
+    uint64_t access = path->device ? ACCESS_FS_DEVICE : ACCESS_FS_READ;
+    if (path->writing) {
+        access |= ACCESS_FS_WRITE;
+        access |= policy_has(adding->policy, POLICY_UNIX) ? LANDLOCK_ACCESS_FS_MAKE_SOCK : 0;
     }
-    struct landlock_path_beneath_attr rule = {.allowed_access = access & handled, .parent_fd = fd};
-    return syscall(SYS_landlock_add_rule, ruleset_fd, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0
+    if (!S_ISDIR(stat.st_mode)) {
+        access &= ACCESS_FS_FILE;
+    }
+    struct landlock_path_beneath_attr rule = {.allowed_access = access & adding->handled,
+                                              .parent_fd = fd};
+    return rule.allowed_access == 0 || syscall(SYS_landlock_add_rule, adding->fd,
+                                               LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0
                ? 0
                : -errno;
 }
 
-/* The folder of a library given by its path; never the root folder, which would be everything. */
-static int allow_library(int ruleset_fd, uint64_t handled, const char *library)
+static int allow_port(int fd, uint64_t access, uint64_t port)
 {
-    char folder[PATH_MAX];
-    const char *slash = library ? strrchr(library, '/') : NULL;
-    if (!slash || slash == library || (size_t)(slash - library) >= sizeof folder) {
-        return 0;
-    }
-    memcpy(folder, library, (size_t)(slash - library));
-    folder[slash - library] = '\0';
-    return allow(ruleset_fd, handled, folder, ACCESS_FS_LOAD);
+    struct port_rule rule = {.access = access, .port = port};
+    return syscall(SYS_landlock_add_rule, fd, RULE_NET_PORT, &rule, 0) == 0 ? 0 : -errno;
 }
 
-static int allow_working_directory(int ruleset_fd, uint64_t handled)
-{
-    char path[PATH_MAX];
-    if (!getcwd(path, sizeof path) || strcmp(path, "/") == 0) {
-        return 0;
-    }
-    return allow(ruleset_fd, handled, path, ACCESS_FS_LOAD);
-}
-
-static int allow_what_libraries_read(int ruleset_fd, uint64_t handled, const char *library)
+static int allow_ports(int fd, uint64_t handled, const struct policy *policy)
 {
     int r = 0;
-    for (size_t i = 0; r == 0 && i < sizeof allowances / sizeof allowances[0]; i++) {
-        r = allow(ruleset_fd, handled, allowances[i].path, allowances[i].access);
+    if (policy_has(policy, POLICY_RESOLVER) && (handled & ACCESS_NET_CONNECT)) {
+        r = allow_port(fd, ACCESS_NET_CONNECT, PORT_RESOLVER);
     }
-    r = r < 0 ? r : allow_library(ruleset_fd, handled, library);
-    return r < 0 ? r : allow_working_directory(ruleset_fd, handled);
+    for (uint32_t i = 0; r == 0 && i < policy->item_count; i++) {
+        const struct policy_item *item = &policy->items[i];
+        uint64_t access = item->kind == POLICY_CONNECT ? ACCESS_NET_CONNECT
+                          : item->kind == POLICY_BIND  ? ACCESS_NET_BIND
+                                                       : 0;
+        if (access & handled) {
+            r = allow_port(fd, access, item->number);
+        }
+    }
+    return r;
 }
 
-int landlock_apply(const struct landlock_wish *wish)
+/* ---- Layers ------------------------------------------------------------------------------------ */
+
+/* An older kernel takes a shorter structure, and the longer one when what it adds is zero. */
+static int make_ruleset(const struct ruleset *ruleset)
 {
-    struct ruleset ruleset = ruleset_of(landlock_version(), wish);
+    int fd = (int)syscall(SYS_landlock_create_ruleset, ruleset, sizeof *ruleset, 0);
+    return fd < 0 ? -errno : fd;
+}
+
+int landlock_enter(const struct policy *policy, const char *library)
+{
+    int version = landlock_version();
+    bool everything = policy_has(policy, POLICY_EVERYTHING);
+    struct ruleset ruleset = {
+        .files = files_handled(version, policy),
+        .network = network_handled(version, policy),
+        .scoped = version < 6 || everything
+                      ? 0
+                      : SCOPE_SIGNAL | (policy_has(policy, POLICY_UNIX) ? 0 : SCOPE_ABSTRACT_UNIX)};
     if ((ruleset.files | ruleset.network | ruleset.scoped) == 0) {
         return 0;
     }
-    /* An older kernel takes a shorter structure, and the longer one when what it adds is zero. */
-    OWN_FD fd = (int)syscall(SYS_landlock_create_ruleset, &ruleset, sizeof ruleset, 0);
-    if (fd < 0) {
-        return -errno;
+    OWN_FD fd = make_ruleset(&ruleset);
+    struct adding adding = {.policy = policy, .fd = fd, .handled = ruleset.files};
+    int r = fd < 0 ? fd : 0;
+    if (r == 0 && ruleset.files != 0) {
+        r = policy_each_loading_path(policy, library, allow_path, &adding);
+        r = r < 0 ? r : policy_each_path(policy, allow_path, &adding);
     }
-    int r = ruleset.files ? allow_what_libraries_read(fd, ruleset.files, wish->library) : 0;
+    r = r < 0 ? r : allow_ports(fd, ruleset.network, policy);
     if (r < 0) {
         return r;
     }
+    return syscall(SYS_landlock_restrict_self, fd, 0) == 0 ? 0 : -errno;
+}
+
+int landlock_prepare_seal(const struct policy *policy, int *ret_fd)
+{
+    struct ruleset ruleset = {.files = files_handled(landlock_version(), policy)};
+    if (ruleset.files == 0) {
+        *ret_fd = -1;
+        return 0;
+    }
+    OWN_FD fd = make_ruleset(&ruleset);
+    struct adding adding = {.policy = policy, .fd = fd, .handled = ruleset.files};
+    int r = fd < 0 ? fd : policy_each_path(policy, allow_path, &adding);
+    if (r < 0) {
+        return r;
+    }
+    *ret_fd = take_fd(&fd);
+    return 0;
+}
+
+int landlock_seal(int fd)
+{
     return syscall(SYS_landlock_restrict_self, fd, 0) == 0 ? 0 : -errno;
 }

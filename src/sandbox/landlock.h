@@ -6,23 +6,29 @@
  * Landlock: which files a process may open, which ports it may reach, whom it may signal.
  *
  * What is refused answers EACCES. It restricts the calling thread and those it makes later, so it is
- * applied while there is one. Descriptors that are open already stay usable.
+ * applied while there is one. Descriptors that are open already stay usable. Two layers: what loading
+ * reads and the grants, from before foreign code runs; the grants alone, from when it is loaded.
  *
  * landlock.c where the build's headers know Landlock, landlock_absent.c elsewhere.
  */
 
-#include <stdbool.h>
-
-struct landlock_wish {
-    bool all_files;      /* read and write everywhere; else read what libraries need */
-    bool network;        /* TCP as well */
-    const char *library; /* path or soname: its folder may be read; may be empty */
-};
+#include "policy/policy.h"
 
 /* Version of the kernel's interface; 0: none. */
 int landlock_version(void);
 
-/* Restrict this thread. Needs no_new_privs or CAP_SYS_ADMIN. 0 or a negative errno. */
-int landlock_apply(const struct landlock_wish *wish);
+/*
+ * Restrict this thread to what the policy grants and loading @library (a path or soname, may be empty)
+ * needs. Needs no_new_privs or CAP_SYS_ADMIN. 0 or a negative errno.
+ */
+int landlock_enter(const struct policy *policy, const char *library);
+
+/*
+ * The second layer: made, and its paths found, before foreign code runs, and applied behind it.
+ * prepare: a descriptor that the caller owns; -1: the policy limits no files; or another negative errno
+ * in @ret_fd's place: returns 0 or it.
+ */
+int landlock_prepare_seal(const struct policy *policy, int *ret_fd);
+int landlock_seal(int fd);
 
 #endif

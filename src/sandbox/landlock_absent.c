@@ -8,8 +8,22 @@ int landlock_version(void)
     return 0;
 }
 
-int landlock_apply(const struct landlock_wish *wish)
+int landlock_enter(const struct policy *policy, const char *library)
 {
-    (void)wish;
+    (void)policy;
+    (void)library;
+    return -ENOSYS;
+}
+
+int landlock_prepare_seal(const struct policy *policy, int *ret_fd)
+{
+    (void)policy;
+    (void)ret_fd;
+    return -ENOSYS;
+}
+
+int landlock_seal(int fd)
+{
+    (void)fd;
     return -ENOSYS;
 }

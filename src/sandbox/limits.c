@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -33,17 +35,40 @@ static uint64_t mapped_bytes(void)
     return strtoull(text, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-int limits_apply(uint64_t memory_bytes)
+static int limit_cpu(uint64_t cpu_ms)
+{
+    rlim_t seconds = cpu_ms / 1000 + (cpu_ms % 1000 != 0);
+    int r = lower(RLIMIT_CPU, seconds + 1);
+    struct rlimit limit;
+    if (r < 0 || getrlimit(RLIMIT_CPU, &limit) != 0) {
+        return r < 0 ? r : -errno;
+    }
+    limit.rlim_cur = limit.rlim_cur < seconds ? limit.rlim_cur : seconds;
+    return setrlimit(RLIMIT_CPU, &limit) == 0 ? 0 : -errno;
+}
+
+static int limit_files(uint64_t file_bytes)
+{
+    if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR) {
+        return -errno;
+    }
+    return file_bytes > INT64_MAX ? 0 : lower(RLIMIT_FSIZE, file_bytes);
+}
+
+int limits_apply(const struct policy *policy)
 {
     /* 1, not 0: the kernel pipes a core into a collector at 0, but never at 1. */
     int r = lower(RLIMIT_CORE, 1);
-    r = r < 0 ? r : lower(RLIMIT_NOFILE, LIMITS_FILES);
-    if (r < 0 || memory_bytes == 0) {
+    r = r < 0 ? r : lower(RLIMIT_NOFILE, policy->fds);
+    r = r < 0 ? r : limit_cpu(policy->cpu_ms);
+    r = r < 0 ? r : limit_files(policy->file_bytes);
+    if (r < 0 || policy->memory_bytes == 0) {
         return r;
     }
     uint64_t mapped = mapped_bytes();
     if (mapped == 0) {
         return -ENODATA;
     }
-    return memory_bytes > UINT64_MAX / 2 ? 0 : lower(RLIMIT_AS, mapped + memory_bytes);
+    return policy->memory_bytes > UINT64_MAX / 2 ? 0
+                                                 : lower(RLIMIT_AS, mapped + policy->memory_bytes);
 }

@@ -4,14 +4,13 @@
 
 /* Limits: how much of the machine a worker may take. Lowered for good, never raised. */
 
-#include <stdint.h>
-
-#define LIMITS_FILES 1024u
+#include "policy/policy.h"
 
 /*
- * No core file, at most LIMITS_FILES descriptors, and @memory_bytes of address space beyond what is
- * mapped now (0: as much as there is). Returns 0 or a negative errno.
+ * The policy's limits but its threads, which the listener counts; no core file. What is beyond
+ * file_bytes answers EFBIG; at the end of cpu_ms comes SIGXCPU, a second later SIGKILL. Returns 0 or a
+ * negative errno.
  */
-int limits_apply(uint64_t memory_bytes);
+int limits_apply(const struct policy *policy);
 
 #endif

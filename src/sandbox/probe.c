@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "sandbox/attempt.h"
-#include "sandbox/landlock.h"
+#include "sandbox/limits.h"
 #include "sandbox/privileges.h"
 
 /*
@@ -34,6 +34,7 @@ struct findings {
     int notify;
     int seccomp;
     int traced;
+    int limits;
 };
 
 /* In the order in which a worker does it. Being traced comes first: a filter may forbid to ask. */
@@ -41,6 +42,9 @@ static int try_all(void *context)
 {
     struct findings *findings = context;
     findings->traced = ptrace(PTRACE_TRACEME, 0, 0, 0) == 0 ? 0 : -errno;
+    struct policy policy;
+    policy_init(&policy, POLICY_STRICT);
+    findings->limits = limits_apply(&policy);
     findings->no_new_privs = attempt_no_new_privs();
     findings->landlock = attempt_landlock();
     findings->notify = attempt_filter(SECCOMP_FILTER_FLAG_NEW_LISTENER);
@@ -48,14 +52,15 @@ static int try_all(void *context)
     if (findings->seccomp == 0) {
         findings->seccomp = attempt_filter(SECCOMP_FILTER_FLAG_TSYNC);
     }
-    _exit(0);
+    return 0; /* to clone(), which ends the child */
 }
 
 /* A child that died of its attempts (an outer filter kills) has proved nothing about those behind. */
 static void find_out(struct findings *ret_findings)
 {
     static _Alignas(16) unsigned char stack[STACK_BYTES];
-    *ret_findings = (struct findings){-ECANCELED, -ECANCELED, -ECANCELED, -ECANCELED, -ECANCELED};
+    *ret_findings =
+        (struct findings){-ECANCELED, -ECANCELED, -ECANCELED, -ECANCELED, -ECANCELED, -ECANCELED};
     int pid =
         clone(try_all, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, ret_findings, NULL);
     while (pid > 0 && waitpid(pid, NULL, __WALL) < 0 && errno == EINTR) {
@@ -80,7 +85,8 @@ uint32_t probe_mechanisms(void)
 {
     struct findings findings;
     find_out(&findings);
-    return ERRAND_LIMITS | (findings.no_new_privs == 0 ? ERRAND_NO_NEW_PRIVILEGES : 0u) |
+    return (findings.limits == 0 ? ERRAND_LIMITS : 0u) |
+           (findings.no_new_privs == 0 ? ERRAND_NO_NEW_PRIVILEGES : 0u) |
            (findings.landlock == 0 ? ERRAND_LANDLOCK : 0u) |
            (findings.seccomp == 0 ? ERRAND_SECCOMP : 0u) |
            (findings.seccomp == 0 && findings.notify == 0 ? ERRAND_NOTIFY : 0u) |

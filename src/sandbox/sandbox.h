@@ -8,6 +8,9 @@
  * Entered completely before the library is loaded, because constructors are the library's code;
  * sealed when it is loaded. Each mechanism asked for is in force afterwards, or the call fails.
  *
+ * What bounds a hostile library is what was entered: its constructors need not return, and could do
+ * themselves what sealing would follow. Sealing takes from honest libraries what they need no more.
+ *
  * Threads: enter while the process has one.
  */
 
@@ -15,20 +18,31 @@
 
 #include "base/message.h"
 #include "lane/errand.h"
+#include "policy/policy.h"
 
 struct sandbox_wish {
-    enum errand_policy policy;
-    uint32_t mechanisms;   /* enum errand_mechanism */
-    uint64_t memory_bytes; /* address space beyond what is mapped now; 0: no limit */
-    const char *library;   /* soname or path, may be empty */
+    const struct policy *policy;
+    uint32_t mechanisms; /* enum errand_mechanism */
+    const char *library; /* soname or path, may be empty */
+    unsigned alarm_call; /* system call that only the listener sees */
 };
+
+/* What sandbox_seal() needs; make it with SANDBOX_NONE. */
+struct sandbox {
+    int listener; /* of the filter, the caller's to pass on and close; -1: none */
+    int seal;     /* the second layer of Landlock; -1: none */
+};
+#define SANDBOX_NONE                                                                               \
+    {                                                                                              \
+        -1, -1                                                                                     \
+    }
 
 /*
  * Three steps: become an ordinary user (before what such a change undoes: PDEATHSIG), enter, seal.
  * Each returns 0, or a negative errno with the mechanism that could not be had in @why.
  */
 int sandbox_leave_root(const struct sandbox_wish *wish, struct message *why);
-int sandbox_enter(const struct sandbox_wish *wish, struct message *why);
-int sandbox_seal(const struct sandbox_wish *wish, struct message *why);
+int sandbox_enter(const struct sandbox_wish *wish, struct sandbox *sandbox, struct message *why);
+int sandbox_seal(const struct sandbox_wish *wish, struct sandbox *sandbox, struct message *why);
 
 #endif

@@ -1,70 +1,96 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sandbox/seccomp.h"
 
-#include <assert.h>
 #include <errno.h>
+#include <link.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "sandbox/filter.h"
-#include "sandbox/sandbox_filters.h"
+#include "sandbox/compose.h"
 
-struct filter {
-    const struct sock_filter *code;
-    size_t count;
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1u << 5) /* Linux 5.19 */
+#endif
+
+#define LANDLOCK_TRUNCATES 3
+#define LANDLOCK_SIGNALS   6
+
+/* Where the dynamic loader's code lies. */
+struct loader {
+    uint64_t base;
+    uint64_t first;
+    uint64_t last;
 };
 
-#define FILTER(name)                                                                               \
-    {                                                                                              \
-        filter_##name, sizeof filter_##name / sizeof filter_##name[0]                              \
-    }
-
-/* By policy; the second column where nothing else guards files. TRUSTED has none. */
-static const struct filter enter_filters[][2] = {
-    [ERRAND_POLICY_STRICT] = {FILTER(strict), FILTER(strict_alone)},
-    [ERRAND_POLICY_FILES] = {FILTER(files), FILTER(files)},
-    [ERRAND_POLICY_NETWORK] = {FILTER(network), FILTER(network_alone)},
-};
-static const struct filter seal_filter = FILTER(seal);
-
-/* Put this process's id where the build left room for it. */
-static void fit(struct sock_filter *code, size_t count)
+static int find_loader(struct dl_phdr_info *info, size_t size, void *context)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (BPF_CLASS(code[i].code) == BPF_JMP && code[i].k == FILTER_OWN_PID) {
-            code[i].k = (uint32_t)getpid();
-        }
-    }
-}
-
-static int set(const struct filter *filter, unsigned int flags)
-{
-    struct sock_filter code[FILTER_COUNT_MAX];
-    assert(filter->count <= FILTER_COUNT_MAX);
-    memcpy(code, filter->code, filter->count * sizeof code[0]);
-    fit(code, filter->count);
-    struct sock_fprog program = {.len = (unsigned short)filter->count, .filter = code};
-    long r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
-    return r == 0 ? 0 : r > 0 ? -ESRCH : -errno;
-}
-
-int seccomp_enter(enum errand_policy policy, bool files_guarded)
-{
-    if (policy == ERRAND_POLICY_TRUSTED) {
+    struct loader *loader = context;
+    (void)size;
+    if (info->dlpi_addr != loader->base) {
         return 0;
     }
-    if ((size_t)policy >= sizeof enter_filters / sizeof enter_filters[0]) {
-        return -EINVAL;
+    for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *part = &info->dlpi_phdr[i];
+        if (part->p_type == PT_LOAD && (part->p_flags & PF_X) && part->p_memsz != 0) {
+            loader->first = info->dlpi_addr + part->p_vaddr;
+            loader->last = loader->first + part->p_memsz - 1;
+        }
     }
-    return set(&enter_filters[policy][files_guarded ? 0 : 1], 0);
+    return 1;
 }
 
-int seccomp_seal(enum errand_policy policy)
+static long set(const struct sock_filter *code, size_t count, unsigned flags)
 {
-    return policy == ERRAND_POLICY_TRUSTED ? 0 : set(&seal_filter, SECCOMP_FILTER_FLAG_TSYNC);
+    struct sock_fprog program = {.len = (unsigned short)count,
+                                 .filter = (struct sock_filter *)(uintptr_t)code};
+    return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
+}
+
+int seccomp_enter(const struct seccomp_wish *wish, int *ret_listener)
+{
+    struct sock_filter code[FILTER_COUNT_MAX];
+    struct loader loader = {.base = getauxval(AT_BASE)};
+    if (loader.base != 0) {
+        (void)dl_iterate_phdr(find_loader, &loader);
+    }
+    struct compose_wish composed = {
+        .policy = wish->policy,
+        .listener = wish->listener,
+        .files_guarded = wish->landlock > 0,
+        .truncates_guarded = wish->landlock >= LANDLOCK_TRUNCATES,
+        .signals_guarded = wish->landlock >= LANDLOCK_SIGNALS,
+        .alarm_call = wish->alarm_call,
+        .pid = (uint32_t)getpid(),
+        .loader_first = loader.first,
+        .loader_last = loader.last,
+    };
+    int count = compose_filter(&composed, code);
+    if (count < 0) {
+        return count;
+    }
+    unsigned flags = wish->listener ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
+    /* A thread whose call the listener has taken up is not torn away from it by a signal. */
+    long r = wish->listener
+                 ? set(code, (size_t)count, flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)
+                 : -1;
+    if (r < 0) {
+        r = set(code, (size_t)count, flags);
+    }
+    if (r < 0) {
+        return -errno;
+    }
+    *ret_listener = wish->listener ? (int)r : -1;
+    return 0;
+}
+
+int seccomp_close_opening(void)
+{
+    struct sock_filter code[FILTER_COUNT_MAX];
+    long r = set(code, compose_seal(code), SECCOMP_FILTER_FLAG_TSYNC);
+    return r == 0 ? 0 : r > 0 ? -ESRCH : -errno;
 }

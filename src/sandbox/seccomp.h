@@ -3,26 +3,30 @@
 #define SANDBOX_SECCOMP_H
 
 /*
- * Seccomp: which system calls a worker may make. The filters are compiled when Cordon is built
- * (generate_filters.c says what they forbid, and why); here they are fitted to this process and set.
- *
- * What is forbidden answers EPERM; a system call that the build did not know answers ENOSYS.
+ * Seccomp: which system calls a worker may make. The filter is compiled when Cordon is built, and made
+ * to fit policy and process here (compose.h). A system call that the build did not know answers ENOSYS.
  */
 
 #include <stdbool.h>
 
-#include "lane/errand.h"
+#include "policy/policy.h"
+
+struct seccomp_wish {
+    const struct policy *policy;
+    bool listener; /* have one, or fail */
+    int landlock;  /* version of Landlock in force; 0: none */
+    unsigned alarm_call;
+};
 
 /*
- * Stage one, before foreign code runs. @files_guarded: Landlock decides about opening files; without
- * it, opening for writing is refused by flags. Needs no_new_privs. 0 or a negative errno.
+ * Set the filter, before foreign code runs. Needs no_new_privs. @ret_listener is the caller's to close;
+ * -1: none was wished for, and what is forbidden answers EPERM. Returns 0 or a negative errno.
  */
-int seccomp_enter(enum errand_policy policy, bool files_guarded);
+int seccomp_enter(const struct seccomp_wish *wish, int *ret_listener);
 
 /*
- * Stage two, when the library is loaded: takes away what only loading needed, from every thread of
- * the process (constructors may have made some). -ESRCH: a thread could not be reached.
+ * Close opening files, for every thread of the process. -ESRCH: a thread could not be reached.
  */
-int seccomp_seal(enum errand_policy policy);
+int seccomp_close_opening(void);
 
 #endif

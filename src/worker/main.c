@@ -11,19 +11,24 @@
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/limits.h"
 #include "base/message.h"
 #include "invoke/engine.h"
+#include "lane/identity.h"
 #include "lane/start.h"
 #include "lane/worker.h"
 #include "library/library.h"
 #include "sandbox/sandbox.h"
 #include "serve/serve.h"
+#include "worker/alarm.h"
 
 struct worker {
     struct start_order order;
@@ -40,7 +45,8 @@ static int read_order(struct start_order *order)
     ssize_t length = read(START_FD_SOCKET, order, sizeof *order);
     size_t fixed = offsetof(struct start_order, library);
     if (length < 0 || (size_t)length <= fixed || order->magic != START_MAGIC ||
-        order->version != START_VERSION || !memchr(order->library, '\0', (size_t)length - fixed)) {
+        order->version != START_VERSION || !memchr(order->library, '\0', (size_t)length - fixed) ||
+        !policy_fits(&order->policy)) {
         return -EBADMSG;
     }
     return 0;
@@ -127,7 +133,9 @@ static void explain(void *context, const char *symbol, struct message *why)
 static __attribute__((noreturn)) void leave(void *context, enum serve_leave why)
 {
     (void)context;
-    _exit(why == SERVE_BROKEN ? START_EXIT_BROKEN_LANE : 0);
+    _exit(why == SERVE_BROKEN      ? START_EXIT_BROKEN_LANE
+          : why == SERVE_ABANDONED ? START_EXIT_ABANDONED
+                                   : 0);
 }
 
 static int make_engine(struct worker *worker, struct message *why)
@@ -144,6 +152,7 @@ static int make_engine(struct worker *worker, struct message *why)
         .closures_max = LIMIT_CLOSURES,
         .handles_max = LIMIT_HANDLES,
         .kept_bytes_max = LIMIT_KEPT_BYTES,
+        .identity = lane_identity(),
     };
     return engine_new(&config, &worker->engine, why);
 }
@@ -159,17 +168,78 @@ static int prepare(struct worker *worker, struct message *why)
     return r < 0 ? r : make_engine(worker, why);
 }
 
+/* The loader says what it could not do, and not that it was the limit on address space. */
+static void blame_memory(const struct policy *policy, struct message *why, int error)
+{
+    if (error < 0 && policy->memory_bytes > 0 &&
+        (strstr(why->text, "failed to map") || strstr(why->text, "annot allocate memory") ||
+         strstr(why->text, "annot map"))) {
+        message_add(why, " (memory_bytes is %llu)", (unsigned long long)policy->memory_bytes);
+    }
+}
+
+/* What the kernel stops from now on, somebody hears of. */
+static int send_listener(int listener, struct message *why)
+{
+    char what = START_LISTENER;
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof listener)] = {0};
+    struct iovec part = {.iov_base = &what, .iov_len = 1};
+    struct msghdr letter = {.msg_iov = &part,
+                            .msg_iovlen = 1,
+                            .msg_control = control,
+                            .msg_controllen = sizeof control};
+    struct cmsghdr *rights = CMSG_FIRSTHDR(&letter);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(sizeof listener);
+    memcpy(CMSG_DATA(rights), &listener, sizeof listener);
+    ssize_t sent = sendmsg(START_FD_SOCKET, &letter, MSG_NOSIGNAL);
+    return sent == 1 ? 0
+                     : message_set(why, -errno, "the keeper cannot be given the listener: %s",
+                                   strerror(errno));
+}
+
+/* Of the granted variables the last of a name counts. */
+static int set_environment(const struct policy *policy, struct message *why)
+{
+    for (uint32_t i = 0; i < policy->item_count; i++) {
+        const struct policy_item *item = &policy->items[i];
+        char text[LIMIT_GRANT_TEXT_BYTES];
+        if (item->kind != POLICY_ENV) {
+            continue;
+        }
+        memcpy(text, policy_text(policy, item), item->text_bytes);
+        char *value = strchr(text, '=');
+        *value++ = '\0';
+        if (setenv(text, value, 1) != 0) {
+            return message_set(why, -errno, "the variable %s cannot be set: %s", text,
+                               strerror(errno));
+        }
+    }
+    return 0;
+}
+
 static int load(struct worker *worker, struct message *why)
 {
-    struct sandbox_wish wish = {.policy = (enum errand_policy)worker->order.policy,
+    struct sandbox sandbox = SANDBOX_NONE;
+    struct sandbox_wish wish = {.policy = &worker->order.policy,
                                 .mechanisms = worker->order.mechanisms,
-                                .memory_bytes = worker->order.memory_bytes,
-                                .library = worker->order.library};
+                                .library = worker->order.library,
+                                .alarm_call = START_ALARM_CALL};
     int r = sandbox_leave_root(&wish, why);
     r = r < 0 ? r : die_with_keeper(&worker->order, why);
-    r = r < 0 ? r : sandbox_enter(&wish, why);
-    r = r < 0 ? r : library_open(&worker->library, why);
-    return r < 0 ? r : sandbox_seal(&wish, why);
+    r = r < 0 ? r : set_environment(wish.policy, why);
+    r = r < 0 ? r : alarm_install(why);
+    r = r < 0 ? r : sandbox_enter(&wish, &sandbox, why);
+    if (r == 0 && sandbox.listener >= 0) {
+        r = send_listener(sandbox.listener, why);
+        fd_release(&sandbox.listener);
+    }
+    if (r == 0) {
+        r = library_open(&worker->library, why);
+        blame_memory(wish.policy, why, r);
+    }
+    return r < 0 ? r : sandbox_seal(&wish, &sandbox, why);
 }
 
 int main(void)

@@ -144,6 +144,13 @@ for level in process thread inline; do
 done
 
 # --- structs and arrays ------------------------------------------------------------------------
+unions='struct v { int kind; union { case 1: long i; case 2: double d; } u[3] switch(kind); }; void srand(struct v *v)'
+done_with '{"outcome":"done","return":null,"out":{"v":{"kind":1,"u":[{"i":5},{"i":-6},{"i":0}]}},"errno":0}' \
+    libc.so.6 "$unions" '{"u":[{"i":5},{"i":-6}]}'
+done_with '{"outcome":"done","return":null,"out":{"v":{"kind":2,"u":[{"d":0.5},{"d":0.0},{"d":0.0}]}},"errno":0}' \
+    libc.so.6 "$unions" '{"kind":2,"u":[{"d":0.5},null]}'
+refused 2 "argument 1 'v'.u[1]: union has no member 'x'" call libc.so.6 "$unions" '{"u":[{"i":5},{"x":1}]}'
+refused 2 'no more elements' call libc.so.6 "$unions" '{"u":[null,null,null,null]}'
 done_with '{"outcome":"done","return":{"quot":3,"rem":2},"out":{},"errno":0}' \
     libc.so.6 'struct d { int quot; int rem; }; struct d div(int a, int b)' 17 5
 done_with '{"outcome":"done","return":86400,"out":{"t":{"sec":0,"min":0,"hour":0,"mday":2,"mon":0,"year":70,"wday":5,"yday":1,"isdst":0,"gmtoff":0,"zone":null}},"errno":0}' \
@@ -228,11 +235,85 @@ cases=$((cases + 1))
 run describe --json "$interfaces/zlib.cordon" || fail 'describe' 'exit status 0' '' $?
 [ "$(wc -l <"$work/stdout")" -eq "$(grep -c '^{"function":"' "$work/stdout")" ] ||
     fail 'describe --json' 'one object for each function' "$(cat "$work/stdout")" 0
-for command in call describe bench help; do
+for command in call describe doctor bench help; do
     cases=$((cases + 1))
     run $command --help && grep -q "^Usage: cordon $command " "$work/stdout" ||
         fail "$command --help" 'its usage' "$(cat "$work/stdout")" 0
 done
+
+# --- doctor -------------------------------------------------------------------------------------
+# examines STATUS PATTERN COMMAND...: exit status and what standard output matches.
+examines() {
+    wanted_status=$1
+    pattern=$2
+    shift 2
+    cases=$((cases + 1))
+    timeout 60 "$@" >"$work/stdout" 2>"$work/stderr" </dev/null
+    status=$?
+    got=$(cat "$work/stdout")
+    # shellcheck disable=SC2254 # patterns are what is wanted
+    case $status in
+    $wanted_status) ;;
+    *) pattern= ;;
+    esac
+    # shellcheck disable=SC2254
+    case $got in
+    $pattern) return ;;
+    esac
+    fail "$*" "$wanted_status $pattern" "$got" "$status"
+}
+
+# The status says the same as the text; no colours where no terminal is.
+cases=$((cases + 1))
+run doctor
+status=$?
+if grep -q '^Nothing is missing' "$work/stdout"; then wanted=0; else wanted=1; fi
+[ "$status" -eq "$wanted" ] && grep -q '^  landlock ' "$work/stdout" &&
+    grep -q '^  cordon-keeper ' "$work/stdout" && grep -q '^  promises  *survives-crash ' "$work/stdout" &&
+    ! grep -q "$(printf '\033')" "$work/stdout" || fail 'doctor' "status $wanted, a table" "$(cat "$work/stdout")" "$status"
+complete=$([ "$wanted" -eq 0 ] && echo true || echo false)
+examines "$wanted" "{\"cordon\":\"*,\"complete\":$complete,\"mechanisms\":?{\"name\":\"seccomp\",*\"strict_cell\":{\"opens\":true,*}}" \
+    "$cordon" doctor --json
+if command -v python3 >/dev/null; then
+    cases=$((cases + 1))
+    python3 -c '
+import json, sys
+table = json.load(open(sys.argv[1]))
+for row in table["mechanisms"]:
+    assert (row["why"] == "") == (row["in_force"] == "yes"), row
+    assert row["means"] and row["in_force"] in ("yes", "partly", "missing"), row
+    if row["in_force"] == "missing":
+        assert not set(row["promises"]) & set(table["strict_cell"]["promises"]), row
+' "$work/stdout" 2>"$work/stderr" || fail 'doctor --json' 'sound JSON' "$(cat "$work/stdout")" 0
+fi
+refused 2 'takes no operands' doctor now
+refused 2 "did you mean '--json'" doctor --jsn
+refused 1 'the keeper' doctor --keeper /bin/true
+refused 1 '/none/keeper' doctor --keeper /none/keeper
+if [ "$(id -u)" -eq 0 ]; then
+    examines '[01]' '{*"user":65534,*' "$cordon" doctor --user --json
+    if command -v setpriv >/dev/null; then
+        examines 1 '*missing*CAP_SYS_PTRACE*lacks *hang-stacks*of the mechanisms*missing*' \
+            setpriv --bounding-set -sys_ptrace "$cordon" doctor
+        ptrace=$(setpriv --bounding-set -sys_ptrace "$cordon" call --require hang-stacks '' 'int abs(int x)' -1 2>&1)
+        cases=$((cases + 1))
+        case $ptrace in
+        *hang-stacks*ptrace*CAP_SYS_PTRACE*) ;;
+        *) fail 'call --require hang-stacks' 'refused, with the reason' "$ptrace" 1 ;;
+        esac
+    fi
+else
+    refused 2 '--user is for root' doctor --user
+fi
+
+# --- requirements -------------------------------------------------------------------------------
+refused 2 'no mechanism or promise' call --require landlok '' 'int abs(int x)' -1
+refused 1 'no-processes; seccomp is missing: switched off' \
+    call --require no-processes --without seccomp '' 'int abs(int x)' -1
+refused 1 'landlock is missing: switched off' \
+    call --require landlock --without landlock '' 'int abs(int x)' -1
+refused 1 'survives-exit' call --require survives-exit --level thread '' 'int abs(int x)' -1
+done_with '{"outcome":"done","return":1,"out":{},"errno":0}' --require survives-crash,heals '' 'int abs(int x)' -1
 
 # --- writing ------------------------------------------------------------------------------------
 cases=$((cases + 2))

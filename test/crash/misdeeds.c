@@ -55,6 +55,7 @@ static struct cordon_cell *open_faults(const struct harness *harness)
 {
     struct cordon_cell_options options = harness_options(harness);
     options.library = harness_faults();
+    options.breaker_percent = options.function_breaker_percent = CORDON_NONE;
     return harness_open_with(&options);
 }
 

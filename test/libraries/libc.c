@@ -172,7 +172,8 @@ static void test_strtok_goes_on_within_a_session(const struct harness *harness)
 
 static void test_locale_belongs_to_the_session(const struct harness *harness)
 {
-    struct subject c = subject_open_interface(harness, "libc.cordon");
+    static const char *const grants[] = {"locale", NULL};
+    struct subject c = subject_open_granted(harness, "libc.cordon", grants);
     struct subject other = {.cell = c.cell, .session = harness_session(c.cell)};
     subject_text(&c, "C", "setlocale", ARGS(cordon_int(LC_ALL), cordon_null()));
     subject_text(&c, "C.UTF-8", "setlocale", ARGS(cordon_int(LC_ALL), cordon_string("C.UTF-8")));

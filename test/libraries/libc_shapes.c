@@ -212,7 +212,8 @@ static void test_getline_grows_the_callers_line(const struct harness *harness)
 
 static void test_readv_fills_the_callers_pieces(const struct harness *harness)
 {
-    struct subject c = subject_open_interface(harness, "libc.cordon");
+    static const char *const grants[] = {"device:/dev/zero", NULL};
+    struct subject c = subject_open_granted(harness, "libc.cordon", grants);
     int64_t fd =
         subject_int(&c, "open", ARGS(cordon_string("/proc/self/status"), cordon_int(O_RDONLY)));
     assert_true(fd >= 0);
@@ -258,7 +259,8 @@ static void test_regex_lives_in_the_worker(const struct harness *harness)
 
 static void test_iconv_converts_between_the_callers_buffers(const struct harness *harness)
 {
-    struct subject c = subject_open_interface(harness, "libc.cordon");
+    static const char *const grants[] = {"iconv", NULL};
+    struct subject c = subject_open_granted(harness, "libc.cordon", grants);
     char in[] = "caf\xc3\xa9!";
     char out[32] = "";
     char *in_at = in;
@@ -281,7 +283,8 @@ static void test_iconv_converts_between_the_callers_buffers(const struct harness
 
 static void test_getaddrinfo_gives_an_object(const struct harness *harness)
 {
-    struct subject c = subject_open_interface(harness, "libc.cordon");
+    static const char *const grants[] = {"resolver", NULL};
+    struct subject c = subject_open_granted(harness, "libc.cordon", grants);
     struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = 1};
     struct cordon_handle found = {0};
     struct cordon_error error = {{0}};

@@ -12,13 +12,13 @@
 
 static struct subject open_as(const struct harness *harness, const char *library,
                               const char *interface_text, uint64_t arena_bytes,
-                              enum cordon_policy policy)
+                              const char *const *grants)
 {
     struct cordon_cell_options options = harness_options(harness);
     options.library = library;
     options.interface_text = interface_text;
     options.arena_bytes = arena_bytes;
-    options.policy = policy;
+    options.grants = grants;
     struct subject subject = {.cell = harness_open_with(&options)};
     subject.session = harness_session(subject.cell);
     return subject;
@@ -27,11 +27,11 @@ static struct subject open_as(const struct harness *harness, const char *library
 struct subject subject_open(const struct harness *harness, const char *library,
                             const char *interface_text, uint64_t arena_bytes)
 {
-    return open_as(harness, library, interface_text, arena_bytes, CORDON_POLICY_STRICT);
+    return open_as(harness, library, interface_text, arena_bytes, NULL);
 }
 
-static struct subject open_file(const struct harness *harness, const char *file,
-                                enum cordon_policy policy)
+struct subject subject_open_granted(const struct harness *harness, const char *file,
+                                    const char *const *grants)
 {
     static char text[65536];
     char path[4096];
@@ -44,17 +44,18 @@ static struct subject open_file(const struct harness *harness, const char *file,
     size_t length = fread(text, 1, sizeof text - 1, stream);
     (void)fclose(stream);
     text[length] = '\0';
-    return open_as(harness, NULL, text, 1u << 20, policy);
+    return open_as(harness, NULL, text, 1u << 20, grants);
 }
 
 struct subject subject_open_interface(const struct harness *harness, const char *file)
 {
-    return open_file(harness, file, CORDON_POLICY_STRICT);
+    return subject_open_granted(harness, file, NULL);
 }
 
 struct subject subject_open_with_files(const struct harness *harness, const char *file)
 {
-    return open_file(harness, file, CORDON_POLICY_FILES);
+    static const char *const grants[] = {"read:/", "write:/", NULL};
+    return subject_open_granted(harness, file, grants);
 }
 
 void subject_close(struct subject *subject)

@@ -26,6 +26,8 @@ struct subject subject_open(const struct harness *harness, const char *library,
 /* The same with the library and declarations of interfaces/@file. */
 struct subject subject_open_interface(const struct harness *harness, const char *file);
 /* The same with permission to read and write files. */
+struct subject subject_open_granted(const struct harness *harness, const char *file,
+                                    const char *const *grants);
 struct subject subject_open_with_files(const struct harness *harness, const char *file);
 void subject_close(struct subject *subject);
 

@@ -46,11 +46,10 @@ void rig_open(struct rig *rig, const struct rig_start *start)
         .version = ERRAND_VERSION,
         .kind = ERRAND_START,
         .worker = rig->worker,
-        .policy = start->policy,
         .without = start->without,
-        .memory_bytes = 1ull << 30,
         .start_timeout_ns = start->start_timeout_ns ? start->start_timeout_ns : RIG_PATIENCE_NS,
     };
+    policy_init(&errand.policy, (enum policy_preset)start->policy);
     (void)snprintf(errand.library, sizeof errand.library, "%s", start->library);
     int fds[] = {lane_peek_h_fd(rig->lane), lane_peek_w_fd(rig->lane)};
     assert_int_equal(keeper_client_send(rig->keeper, &errand, fds, 2), 0);
@@ -115,7 +114,7 @@ int rig_hello(struct rig *rig)
     struct lane_message message = {.verb = LANE_CALL, .tag = ENGINE_HELLO};
     int r = exchange(rig, &message, CLOCK_NEVER, &event);
     if (r == LANE_CAME) {
-        assert_int_equal(event.words[0], ENGINE_PROTOCOL);
+        assert_int_equal((uint32_t)event.words[0], ENGINE_PROTOCOL);
     }
     return r;
 }

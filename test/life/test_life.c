@@ -332,7 +332,7 @@ static void test_processes_left_behind_end_before_the_lane_is_gone(void **state)
     struct rig rig;
     struct lane_death death;
     pid_t left[4];
-    open_rig(&rig, (struct rig_start){.library = "", .policy = ERRAND_POLICY_TRUSTED});
+    open_rig(&rig, (struct rig_start){.library = "", .policy = POLICY_TRUSTED});
     struct cordon_value args[] = {cordon_string("sleep 1000 & sleep 1000 &")};
     struct rig_answer answer =
         rig_call(&rig, "int system(const char *command)", args, 1, RIG_PATIENCE_NS);

@@ -20,6 +20,7 @@
 #include "cordon/plan.h"
 #include "frame/frame.h"
 #include "invoke/engine.h"
+#include "lane/identity.h"
 #include "lane/layout.h"
 #include "lane/start.h"
 
@@ -511,7 +512,8 @@ static void serve(struct enemy *enemy, const struct mode *mode)
         enemy->tag < ENGINE_VERBS) {
         play_honest(enemy);
     } else if (enemy->verb != LANE_CALLBACK_RETURN && (hello || bind)) {
-        const uint64_t words[LANE_WORDS] = {ENGINE_PROTOCOL, 0, (uint64_t)getpid()};
+        const uint64_t words[LANE_WORDS] = {(uint64_t)lane_identity() << 32 | ENGINE_PROTOCOL, 0,
+                                            (uint64_t)getpid()};
         answer(enemy, 0, 0, words);
     } else {
         mode->play(enemy);

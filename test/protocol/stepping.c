@@ -40,6 +40,7 @@ static struct stage stage_open(const struct harness *harness)
     options.events = true;
     options.arena_bytes = 1u << 16;
     options.deadline_ms = 10000;
+    options.breaker_percent = options.function_breaker_percent = CORDON_NONE;
     struct stage stage = {.cell = harness_open_with(&options)};
     stage.session = harness_session(stage.cell);
     stage.absolute = harness_bind(stage.cell, "abs");
@@ -375,14 +376,19 @@ static void test_kill_while_starting(const struct harness *harness)
     assert_int_equal(pthread_create(&thread, NULL, hunt, &hunter), 0);
     uint64_t until_ns = clock_after_ns(20 * CLOCK_SECOND_NS);
     while (atomic_load(&hunter.kills) < TIMES && clock_now_ns() < until_ns) {
-        struct cordon_session *session = NULL;
+        struct cordon_cell_options options = harness_options(harness);
+        struct cordon_cell *cell =
+            NULL; /* each its own: one whose starts fail waits between them */
+        struct cordon_function *function = NULL;
         struct cordon_error error = {{0}};
-        int r = cordon_session_open(stage.cell, &session, &error);
-        if (r == 0) {
+        options.library = "";
+        if (cordon_cell_open(&options, &cell, &error) == 0) {
             struct cordon_value arg = cordon_int(-5);
             struct cordon_result result;
-            (void)!cordon_session_call(session, stage.absolute, &arg, 1, CORDON_DEFAULT, &result);
-            cordon_session_close(session);
+            if (cordon_bind(cell, "int abs(int j)", 0, &function, &error) == 0) {
+                (void)!cordon_call(function, &arg, 1, CORDON_DEFAULT, &result);
+            }
+            cordon_cell_close(cell);
         } else {
             assert_string_not_equal(error.text, "");
         }

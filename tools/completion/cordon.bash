@@ -7,6 +7,22 @@ _cordon_sonames() {
     "$ldconfig" -p 2>/dev/null | awk 'NR > 1 { print $1 }'
 }
 
+_cordon_mechanisms='userns pidns landlock seccomp no_new_privs limits madv_guard ordinary_user
+    seccomp_notify ptrace'
+_cordon_promises='survives-crash survives-exit survives-overflow returns-at-deadline ends-loops
+    separate-memory separate-signals heals no-processes no-network no-writes no-orphans unprivileged
+    lists-violations limits-memory hang-stacks confines-reads no-signals'
+
+# Options of a command, as its help lists them.
+_cordon_options() {
+    cordon "$1" --help 2>/dev/null | sed -n 's/^  \(--[a-z-]*\).*/\1/p'
+}
+
+# Ids of this user's reports, newest last.
+_cordon_reports() {
+    cordon report --json 2>/dev/null | sed -n 's/.*"id":"\([^"]*\)".*/\1/p' | tail -n 50
+}
+
 # Value of the option before the cursor; false if it takes none.
 _cordon_option_value() {
     local cur=$1 prev=$2
@@ -14,11 +30,13 @@ _cordon_option_value() {
     --level) COMPREPLY=($(compgen -W 'process thread inline' -- "$cur")) ;;
     --policy) COMPREPLY=($(compgen -W 'strict files network trusted' -- "$cur")) ;;
     --timeout) COMPREPLY=($(compgen -W '250ms 1s 3s 10s' -- "$cur")) ;;
-    --without)
-        local head=
+    --without | --require)
+        local head= names=$_cordon_mechanisms
         [[ $cur == *,* ]] && head=${cur%,*},
-        COMPREPLY=($(compgen -P "$head" -W 'userns pidns landlock seccomp madv_guard' -- "${cur##*,}"))
+        [[ $prev == --require ]] && names+=" $_cordon_promises"
+        COMPREPLY=($(compgen -P "$head" -W "$names" -- "${cur##*,}"))
         ;;
+    --reports) COMPREPLY=($(compgen -d -- "$cur")) ;;
     --interface | --keeper | --worker) COMPREPLY=($(compgen -f -- "$cur")) ;;
     --raw | --repeat) COMPREPLY=() ;;
     *) return 1 ;;
@@ -30,7 +48,7 @@ _cordon_operand() {
     local i count=0
     for ((i = 2; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        --level | --policy | --timeout | --without | --interface | --keeper | --worker | --raw | --repeat)
+        --level | --policy | --timeout | --without | --require | --reports | --interface | --keeper | --worker | --raw | --repeat)
             ((i++))
             ;;
         --*) ;;
@@ -45,7 +63,7 @@ _cordon() {
     local command=${COMP_WORDS[1]}
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        COMPREPLY=($(compgen -W 'call describe bench help --help --version' -- "$cur"))
+        COMPREPLY=($(compgen -W 'call describe report replay doctor bench help --help --version' -- "$cur"))
         return
     fi
     case $command in
@@ -53,7 +71,7 @@ _cordon() {
         _cordon_option_value "$cur" "$prev" && return
         if [[ $cur == --* ]]; then
             COMPREPLY=($(compgen -W '--level --policy --timeout --interface --raw --repeat --json
-                --without --keeper --worker --help' -- "$cur"))
+                --require --without --reports --keeper --worker --help' -- "$cur"))
         elif (($(_cordon_operand) == 0)); then
             if [[ $cur == */* ]]; then
                 COMPREPLY=($(compgen -f -- "$cur"))
@@ -71,11 +89,27 @@ _cordon() {
             COMPREPLY=($(compgen -f -- "$cur"))
         fi
         ;;
+    report | replay)
+        if [[ $prev == --directory ]]; then
+            COMPREPLY=($(compgen -d -- "$cur"))
+        elif [[ $cur == --* ]]; then
+            COMPREPLY=($(compgen -W "$(_cordon_options "$command")" -- "$cur"))
+        else
+            COMPREPLY=($(compgen -W "$(_cordon_reports)" -- "$cur") $(compgen -f -- "$cur"))
+        fi
+        ;;
+    doctor)
+        if [[ $prev == --keeper ]]; then
+            COMPREPLY=($(compgen -f -- "$cur"))
+        else
+            COMPREPLY=($(compgen -W '--json --user --keeper --help' -- "$cur"))
+        fi
+        ;;
     bench)
         COMPREPLY=($(compgen -W "--json --quick --help
             $(cordon bench --names 2>/dev/null)" -- "$cur"))
         ;;
-    help) COMPREPLY=($(compgen -W 'call describe bench help' -- "$cur")) ;;
+    help) COMPREPLY=($(compgen -W 'call describe report replay doctor bench help' -- "$cur")) ;;
     esac
 }
 

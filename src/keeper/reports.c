@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "keeper/reports.h"
+
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "keeper/spawn.h"
+#include "report/symbolize.h"
+
+void reports_init(struct reports *reports, int program)
+{
+    memset(reports, 0, sizeof *reports);
+    reports->program = program;
+    reports->child_pidfd = -1;
+}
+
+/* ---- How many ---------------------------------------------------------------------------------- */
+
+/* The cell's entry, or that of the one whose burst is over longest. */
+static struct reports_cell *find_cell(struct reports *reports, const struct stat *stat)
+{
+    struct reports_cell *oldest = &reports->cells[0];
+    for (uint32_t i = 0; i < REPORTS_CELLS; i++) {
+        struct reports_cell *cell = &reports->cells[i];
+        if (cell->device == (uint64_t)stat->st_dev && cell->inode == (uint64_t)stat->st_ino) {
+            return cell;
+        }
+        oldest = cell->full_ns < oldest->full_ns ? cell : oldest;
+    }
+    *oldest =
+        (struct reports_cell){.device = (uint64_t)stat->st_dev, .inode = (uint64_t)stat->st_ino};
+    return oldest;
+}
+
+bool reports_allow(struct reports *reports, int card, int directory, uint32_t *ret_missed)
+{
+    struct stat stat;
+    if (reports->program < 0 || fstat(card >= 0 ? card : directory, &stat) != 0) {
+        return false;
+    }
+    struct reports_cell *cell = find_cell(reports, &stat);
+    uint64_t now = clock_now_ns();
+    uint64_t from = cell->full_ns > now ? cell->full_ns : now;
+    bool full = reports->waiting == REPORTS_WAITING && reports->child != 0;
+    if (full || from - now > (REPORTS_BURST - 1) * REPORTS_EVERY_NS) {
+        cell->missed++;
+        return false;
+    }
+    cell->full_ns = from + REPORTS_EVERY_NS;
+    *ret_missed = cell->missed;
+    cell->missed = 0;
+    return true;
+}
+
+/* ---- One after the other ----------------------------------------------------------------------- */
+
+static void release(struct reports_fds *fds)
+{
+    fd_release(&fds->capture);
+    fd_release(&fds->directory);
+    fd_release(&fds->card);
+    fd_release(&fds->h);
+}
+
+static void run(struct reports *reports, struct reports_fds *fds)
+{
+    struct spawn_child child;
+    int numbers[SPAWN_FDS] = {-1, -1, -1, -1, -1, -1, -1, -1};
+    _Static_assert(SYMBOLIZE_FD_END <= SPAWN_FDS, "they have a place");
+    numbers[SYMBOLIZE_FD_CAPTURE] = fds->capture;
+    numbers[SYMBOLIZE_FD_DIRECTORY] = fds->directory;
+    numbers[SYMBOLIZE_FD_CARD] = fds->card;
+    numbers[SYMBOLIZE_FD_H] = fds->h;
+    if (spawn_program(reports->program, "cordon-symbolize", numbers, &child) == 0) {
+        reports->child = child.pid;
+        reports->child_pidfd = child.pidfd;
+        reports->child_until_ns = clock_after_ns(REPORTS_TIME_NS);
+    }
+    release(fds);
+}
+
+static void run_next(struct reports *reports)
+{
+    while (reports->child == 0 && reports->waiting > 0) {
+        struct reports_fds next = reports->queue[0];
+        reports->waiting--;
+        memmove(&reports->queue[0], &reports->queue[1], reports->waiting * sizeof next);
+        run(reports, &next);
+    }
+}
+
+void reports_make(struct reports *reports, struct reports_fds *fds)
+{
+    if (reports->program < 0 || reports->waiting == REPORTS_WAITING) {
+        release(fds);
+        return;
+    }
+    reports->queue[reports->waiting++] = *fds;
+    *fds = (struct reports_fds){-1, -1, -1, -1};
+    run_next(reports);
+}
+
+bool reports_has_pid(const struct reports *reports, pid_t pid)
+{
+    return reports->child != 0 && reports->child == pid;
+}
+
+bool reports_exited(struct reports *reports, pid_t pid)
+{
+    if (!reports_has_pid(reports, pid)) {
+        return false;
+    }
+    (void)waitid(P_PIDFD, (id_t)reports->child_pidfd, NULL, WEXITED | __WALL);
+    fd_release(&reports->child_pidfd);
+    reports->child = 0;
+    run_next(reports);
+    return true;
+}
+
+uint64_t reports_due_ns(const struct reports *reports)
+{
+    return reports->child != 0 ? reports->child_until_ns : CLOCK_NEVER;
+}
+
+void reports_time(struct reports *reports)
+{
+    if (reports->child != 0 && clock_now_ns() >= reports->child_until_ns) {
+        (void)syscall(SYS_pidfd_send_signal, reports->child_pidfd, SIGKILL, NULL, 0);
+        reports->child_until_ns = CLOCK_NEVER; /* its end comes as a child's */
+    }
+}
+
+bool reports_busy(const struct reports *reports)
+{
+    return reports->child != 0 || reports->waiting > 0;
+}

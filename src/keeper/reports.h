@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KEEPER_REPORTS_H
+#define KEEPER_REPORTS_H
+
+/*
+ * Reports: captures on their way to cordon-symbolize, which makes reports of them. One of these
+ * programs runs at a time, a few captures wait, what exceeds that is only counted: reports are for
+ * people, and a storm of crashes needs no storm of them.
+ *
+ * Threads: the keeper's only one. Nothing is allocated.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define REPORTS_WAITING  4u
+#define REPORTS_CELLS    64u /* of which the rate is known at a time */
+#define REPORTS_BURST    5u
+#define REPORTS_EVERY_NS 100000000ull   /* of one cell, after the burst */
+#define REPORTS_TIME_NS  10000000000ull /* for one to be written */
+
+/* What a report is made of; -1 where there is none. */
+struct reports_fds {
+    int capture;
+    int directory;
+    int card;
+    int h;
+};
+
+/* How fast one cell's reports come: a cell is known by its card, or its directory. */
+struct reports_cell {
+    uint64_t device;
+    uint64_t inode;   /* 0: free */
+    uint64_t full_ns; /* when REPORTS_BURST may come again */
+    uint32_t missed;  /* since the last */
+};
+
+struct reports {
+    int program; /* borrowed; -1: nobody writes reports */
+    pid_t child; /* the program, running; 0: none */
+    int child_pidfd;
+    uint64_t child_until_ns;
+    uint32_t waiting;
+    struct reports_fds queue[REPORTS_WAITING]; /* owned */
+    struct reports_cell cells[REPORTS_CELLS];
+};
+
+void reports_init(struct reports *reports, int program);
+
+/*
+ * May a report be made now? True: it counts as made, *ret_missed is how many of this cell could not be
+ * since the last. False: it counts as missed.
+ */
+bool reports_allow(struct reports *reports, int card, int directory, uint32_t *ret_missed);
+
+/* Hand over a capture; descriptors are taken, also where this fails (counted as missed by nobody). */
+void reports_make(struct reports *reports, struct reports_fds *fds);
+
+/* A child ended. True: it was the program; it is reaped, the next one runs. */
+bool reports_exited(struct reports *reports, pid_t pid);
+bool reports_has_pid(const struct reports *reports, pid_t pid);
+
+/* When reports_time() is due; CLOCK_NEVER: no need. */
+uint64_t reports_due_ns(const struct reports *reports);
+void reports_time(struct reports *reports);
+
+/* True while something is written or waits to be. */
+bool reports_busy(const struct reports *reports);
+
+#endif

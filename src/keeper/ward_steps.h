@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KEEPER_WARD_STEPS_H
+#define KEEPER_WARD_STEPS_H
+
+/* What the files of a ward share: steps of its table, and the ends that they come to. */
+
+#include "keeper/finding.h"
+#include "keeper/taking.h"
+#include "keeper/ward.h"
+#include "report/capture.h"
+
+/* ---- ward.c: ends ------------------------------------------------------------------------------ */
+
+void ward_say(struct lane_death *death, const char *text);
+void ward_say_how_loading_ended(struct lane_death *death);
+
+/* SIGKILL; ENDING. */
+void ward_kill(struct ward *ward);
+
+/* ---- ward_capture.c: behind a verdict, before the kill ----------------------------------------- */
+
+/* What a capture is told beside what the ward knows. Zero what does not matter. */
+struct ward_reason {
+    enum capture_why why;
+    pid_t thread; /* blamed */
+    uint32_t seq;
+    int signal, code, status;
+    int system_call;
+    bool has_fault;
+    uint64_t fault_address;
+    const struct lane_act *act;
+    const char *text;
+    const struct taking_alarm *alarm; /* what a crashed thread handed over */
+};
+
+/*
+ * A verdict stands: take what a report needs, if there is to be one, then kill. CAPTURING while threads
+ * are waited for, else ENDING.
+ */
+void ward_capture_and_kill(struct ward *ward, const struct ward_reason *reason);
+
+/* It died without a word; nothing but the lane is left. */
+void ward_capture_dead(struct ward *ward, uint32_t seq);
+
+/* CAPTURING: a thread of it stands; it lasted too long; the process is dead. */
+void ward_on_stopped(struct ward *ward);
+void ward_on_time_capturing(struct ward *ward);
+void ward_capture_cut(struct ward *ward);
+
+/* ---- ward_notice.c: what the filter's listener tells ------------------------------------------- */
+
+/* A worker sent its listener. */
+void ward_take_listener(struct ward *ward, int *fd);
+
+/* Nobody answers any more: threads that wait are about to die. */
+void ward_stop_listening(struct ward *ward);
+
+void ward_on_notice(struct ward *ward);
+void ward_resume_listening(struct ward *ward); /* time has come, or not */
+
+#endif

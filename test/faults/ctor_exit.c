@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+static __attribute__((constructor)) void construct(void)
+{
+    exit(7);
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Workers are replaced after calls, time or memory; never while they hold something, never losing a call. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "recovery/subject.h"
+
+static void pause_ms(uint32_t ms)
+{
+    struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+    (void)nanosleep(&time, NULL);
+}
+
+static void test_after_calls(const struct harness *harness)
+{
+    struct subject subject;
+    struct cordon_cell_options options = subject_options(harness, &subject);
+    options.recycle_calls = 100;
+    subject_open(&subject, &options);
+    struct cordon_function *remember = harness_bind(subject.cell, "remember");
+    uint32_t fresh = 0;
+    for (int i = 1; i <= 1000; i++) {
+        struct cordon_value arg = cordon_int(i);
+        int64_t before = harness_value(NULL, remember, &arg, 1).i;
+        assert_true(before == i - 1 || before == 0);
+        fresh += before == 0;
+        if (i % 100 == 50) {
+            subject_await_spares(&subject, 1);
+        }
+    }
+    struct cordon_cell_stats stats = subject_stats(&subject);
+    assert_in_range(fresh, 9, 11);
+    assert_int_equal(stats.recycled, fresh - 1);
+    assert_int_equal(stats.promoted, stats.recycled);
+    assert_int_equal(stats.ended[CORDON_DONE], stats.calls);
+    assert_int_equal(stats.crashes, 0);
+    assert_int_equal(stats.workers, 1);
+    subject_close(&subject);
+}
+
+static void test_after_time(const struct harness *harness)
+{
+    struct subject subject;
+    struct cordon_cell_options options = subject_options(harness, &subject);
+    options.recycle_ms = 300;
+    subject_open(&subject, &options);
+    (void)subject_call(&subject, "remember", 3);
+    assert_int_equal(subject_call(&subject, "recall", 0), 3);
+    uint64_t until_ns = clock_after_ns(10 * CLOCK_SECOND_NS);
+    while (subject_call(&subject, "recall", 0) == 3 && clock_now_ns() < until_ns) {
+        pause_ms(20);
+    }
+    assert_int_equal(subject_call(&subject, "recall", 0), 0);
+    struct cordon_cell_stats stats = subject_stats(&subject);
+    assert_int_equal(stats.recycled, 1);
+    assert_int_equal(stats.ended[CORDON_DONE], stats.calls);
+    subject_close(&subject);
+}
+
+static void test_after_memory(const struct harness *harness)
+{
+    struct subject subject;
+    struct cordon_cell_options options = subject_options(harness, &subject);
+    options.recycle_bytes = 64u << 20;
+    subject_open(&subject, &options);
+    (void)subject_call(&subject, "remember", 3);
+    assert_int_equal(subject_call(&subject, "grow", 16), 1);
+    for (int i = 0; i < 300; i++) {
+        assert_int_equal(subject_call(&subject, "recall", 0), 3); /* too little */
+        pause_ms(5);
+    }
+    assert_int_equal(subject_stats(&subject).recycled, 0);
+    assert_int_equal(subject_call(&subject, "grow", 80), 1);
+    uint64_t until_ns = clock_after_ns(10 * CLOCK_SECOND_NS);
+    while (subject_call(&subject, "recall", 0) == 3 && clock_now_ns() < until_ns) {
+        pause_ms(10);
+    }
+    assert_int_equal(subject_call(&subject, "recall", 0), 0);
+    assert_int_equal(subject_stats(&subject).recycled, 1);
+    subject_close(&subject);
+}
+
+static void test_not_while_a_handle_lives(const struct harness *harness)
+{
+    struct subject subject;
+    struct cordon_cell_options options = subject_options(harness, &subject);
+    options.recycle_calls = 10;
+    subject_open(&subject, &options);
+    struct cordon_function *value_of = harness_bind(subject.cell, "thing_value");
+    struct cordon_value seven = cordon_int(7);
+    struct cordon_value thing =
+        harness_value(NULL, harness_bind(subject.cell, "thing_new"), &seven, 1);
+    thing = cordon_object(thing.handle);
+    for (int i = 0; i < 600; i++) {
+        assert_int_equal(harness_value(NULL, value_of, &thing, 1).i, 7);
+    }
+    assert_int_equal(subject_stats(&subject).recycled, 0);
+    (void)harness_value(NULL, harness_bind(subject.cell, "thing_free"), &thing, 1);
+    for (int i = 0; i < 600; i++) {
+        (void)subject_call(&subject, "recall", 0);
+    }
+    assert_in_range(subject_stats(&subject).recycled, 1, 600);
+    struct cordon_result result;
+    harness_expect(cordon_call(value_of, &thing, 1, CORDON_DEFAULT, &result), CORDON_STALE,
+                   &result);
+    subject_close(&subject);
+}
+
+static int nothing(void *context, struct cordon_session *session, const struct cordon_value *args,
+                   size_t count, struct cordon_value *ret_value)
+{
+    (void)context;
+    (void)session;
+    (void)args;
+    (void)count;
+    *ret_value = cordon_int(0);
+    return 0;
+}
+
+static void test_not_while_a_callback_is_kept(const struct harness *harness)
+{
+    struct subject subject;
+    struct cordon_cell_options options = subject_options(harness, &subject);
+    struct cordon_callback *callback = NULL;
+    options.recycle_calls = 10;
+    subject_open(&subject, &options);
+    assert_int_equal(cordon_callback_new(nothing, NULL, &callback), 0);
+    struct cordon_value arg = cordon_function_pointer(callback);
+    (void)subject_call(&subject, "remember", 3);
+    (void)harness_call(NULL, harness_bind(subject.cell, "keep"), &arg, 1);
+    for (int i = 0; i < 600; i++) {
+        assert_int_equal(subject_call(&subject, "recall", 0), 3);
+    }
+    assert_int_equal(subject_stats(&subject).recycled, 0);
+    cordon_callback_free(callback);
+    subject_close(&subject);
+}
+
+/* What the on_start calls made postpones nothing. */
+static void test_what_on_start_made_postpones_nothing(const struct harness *harness)
+{
+    struct subject subject;
+    struct cordon_cell_options options = subject_options(harness, &subject);
+    struct cordon_error error = {{0}};
+    struct cordon_value seven = cordon_int(7);
+    options.recycle_calls = 10;
+    subject_open(&subject, &options);
+    int r = cordon_cell_on_start(subject.cell, harness_bind(subject.cell, "thing_new"), &seven, 1,
+                                 &error);
+    assert_int_equal(r, 0);
+    struct cordon_result result;
+    r = subject_try(&subject, "crash", SIGSEGV, &result);
+    harness_expect(r, CORDON_CRASHED, &result);
+    for (int i = 0; i < 600; i++) {
+        (void)subject_call(&subject, "recall", 0);
+    }
+    assert_in_range(subject_stats(&subject).recycled, 2, 600);
+    subject_close(&subject);
+}
+
+static void test_batches_lose_nothing(const struct harness *harness)
+{
+    struct subject subject;
+    struct cordon_cell_options options = subject_options(harness, &subject);
+    options.recycle_calls = 50;
+    subject_open(&subject, &options);
+    struct cordon_function *remember = harness_bind(subject.cell, "remember");
+    for (int round = 0; round < 40; round++) {
+        struct cordon_pending *pending[16];
+        struct cordon_error error = {{0}};
+        struct cordon_result result;
+        struct cordon_value arg = cordon_int(round);
+        for (size_t i = 0; i < HARNESS_COUNT(pending); i++) {
+            int r = cordon_submit(subject.session, remember, &arg, 1, CORDON_DEFAULT, &pending[i],
+                                  &error);
+            assert_int_equal(r, 0);
+        }
+        cordon_flush(subject.session);
+        for (size_t i = 0; i < HARNESS_COUNT(pending); i++) {
+            harness_expect(cordon_collect(pending[i], CORDON_NEVER, &result), CORDON_DONE, &result);
+        }
+    }
+    struct cordon_cell_stats stats = subject_stats(&subject);
+    assert_in_range(stats.recycled, 5, 15);
+    assert_int_equal(stats.ended[CORDON_DONE], stats.calls);
+    subject_close(&subject);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct harness_case cases[] = {
+        {"after_calls", test_after_calls, HARNESS_PROCESS, 0, 0},
+        {"after_time", test_after_time, HARNESS_PROCESS, 0, 0},
+        {"after_memory", test_after_memory, HARNESS_PROCESS, 0, 0},
+        {"not_while_a_handle_lives", test_not_while_a_handle_lives, HARNESS_PROCESS, 0, 0},
+        {"not_while_a_callback_is_kept", test_not_while_a_callback_is_kept, HARNESS_PROCESS, 0, 0},
+        {"what_on_start_made_postpones_nothing", test_what_on_start_made_postpones_nothing,
+         HARNESS_PROCESS, 0, 0},
+        {"batches_lose_nothing", test_batches_lose_nothing, HARNESS_PROCESS, 0, 0},
+    };
+    return harness_main(argc, argv, cases, HARNESS_COUNT(cases));
+}
