@@ -19,7 +19,7 @@
 
 #define ROUNDS_QUICK      100u
 #define ROUNDS_FULL       500u
-#define SETTLE_NS         (4 * CLOCK_MS_NS) /* a spare starts, the crashed worker is buried */
+#define SETTLE_NS         (10 * CLOCK_MS_NS) /* a spare starts, the crashed worker is buried */
 #define DEADLINE_NS       (2 * CLOCK_MS_NS)
 #define WAKES             4.0
 #define SPAWN_SHARE       0.1
@@ -71,6 +71,7 @@ static int open_cell(struct recovery *recovery)
     struct cordon_cell_options options = rig->cell;
     options.library = "";
     options.breaker_percent = options.function_breaker_percent = CORDON_NONE;
+    options.reports = ""; /* a thousand of them, each symbolized, would be what is measured */
     int r = cordon_cell_open(&options, &recovery->cell, &rig->error);
     r = r < 0
             ? r
@@ -313,8 +314,9 @@ static int ask_idle(struct recovery *recovery)
     int keeper = parent_of(cordon_session_worker_pid(cordon_session_current(recovery->cell)));
     uint64_t before_ns = keeper > 0 ? children_cpu_ns(keeper) : 0;
     (void)nanosleep(&idle, NULL);
-    uint64_t used_ns = children_cpu_ns(keeper) - before_ns;
-    if (before_ns == 0) {
+    uint64_t after_ns = children_cpu_ns(keeper);
+    uint64_t used_ns = after_ns - before_ns;
+    if (before_ns == 0 || after_ns < before_ns) {
         return rig_fail(rig, -ENODATA, "the workers' CPU time");
     }
     rig_report_value(rig, "idle with spare", "us/min",

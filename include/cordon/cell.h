@@ -59,7 +59,8 @@ enum cordon_isolation {
     CORDON_HANG_STACKS = 1u << 15,      /* a call that timed out is reported with its stacks */
     CORDON_CONFINES_READS = 1u << 16,   /* it reads only what libraries need, and what is granted */
     CORDON_NO_SIGNALS = 1u << 17,       /* it cannot signal other processes */
-    CORDON_BEST_EFFORT = 1u << 30,      /* in a requirement: take what the level gives */
+    CORDON_ONLY_GRANTED_PORTS = 1u << 18, /* TCP reaches and takes the granted ports alone */
+    CORDON_BEST_EFFORT = 1u << 30,        /* in a requirement: take what the level gives */
 };
 
 /*

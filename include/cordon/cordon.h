@@ -24,5 +24,6 @@
 #include "cordon/report.h"
 #include "cordon/session.h"
 #include "cordon/value.h"
+#include "cordon/violation.h"
 
 #endif

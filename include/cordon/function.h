@@ -56,6 +56,7 @@ struct cordon_result {
     int error_number;          /* errno after the call; 0: none */
     int signal;                /* CRASHED: the signal, or 0 */
     int exit_status;           /* CRASHED without a signal: exit status */
+    uint32_t violations;       /* forbidden acts during the call, listed (violation.h) */
     uint32_t retry_after_ms;   /* OPEN, BUSY: when calling again may help; 0: not known */
     uint64_t report; /* anything but CORDON_DONE: id of the report of this end (report.h), or 0 */
     void *owned;     /* freed by cordon_result_release() */

@@ -51,6 +51,7 @@ int cordon_collect(struct cordon_pending *pending, uint64_t until_ns,
     struct cordon_session *session = batch_session(pending);
     if (ret_result) {
         ret_result->owned = NULL;
+        ret_result->violations = 0;
     }
     if (cell_usable(session->cell, NULL) == -ECHILD) {
         return message_set(ret_result ? text_of(&ret_result->error) : NULL, -ECHILD,

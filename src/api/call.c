@@ -48,6 +48,7 @@ static void empty(struct cordon_result *ret_result)
     ret_result->exit_status = 0;
     ret_result->error_number = 0;
     ret_result->retry_after_ms = 0;
+    ret_result->violations = 0;
     ret_result->report = 0;
 }
 

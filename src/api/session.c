@@ -52,6 +52,28 @@ int cordon_session_dispatch(struct cordon_session *session, uint64_t until_ns, u
     return r;
 }
 
+size_t cordon_session_violations(struct cordon_session *session,
+                                 struct cordon_violation *ret_violations, size_t most,
+                                 uint64_t *ret_ever)
+{
+    if (!session || !fork_mark_intact(session->cell->generation) ||
+        session_enter(session, CORDON_NEVER) < 0) {
+        return 0;
+    }
+    struct violations *all = &session->violations;
+    (void)violations_take(all);
+    size_t count = all->ever < CORDON_VIOLATIONS_KEPT ? (size_t)all->ever : CORDON_VIOLATIONS_KEPT;
+    count = count < most ? count : most;
+    for (size_t i = 0; i < count; i++) {
+        ret_violations[i] = all->kept[(all->ever - count + i) % CORDON_VIOLATIONS_KEPT];
+    }
+    if (ret_ever) {
+        *ret_ever = all->ever;
+    }
+    session_leave(session);
+    return count;
+}
+
 int cordon_session_worker_pid(struct cordon_session *session)
 {
     struct cordon_cell *cell = session->cell;

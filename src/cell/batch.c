@@ -240,6 +240,7 @@ static int hand_over(struct cordon_session *session, struct cordon_pending *pend
         ret_result->error_number = from->error_number;
         ret_result->signal = 0;
         ret_result->exit_status = 0;
+        ret_result->violations = from->violations;
         ret_result->owned = from->owned;
         if (from->value.kind == CORDON_VALUE_MEMORY && from->value.memory == from->small) {
             memcpy(ret_result->small, from->small, sizeof from->small);
@@ -271,6 +272,7 @@ static bool collect_quickly(struct cordon_session *session, struct cordon_pendin
         (void)settle(session, pending, CLOCK_NEVER);
         return false;
     }
+    ret_result->violations = violations_take(&session->violations);
     lane_collect(station->lane, call->ticket.seq);
     session_count(&session->counts.ended[CORDON_DONE]);
     PROBE2(outcome, call->function->id, CORDON_DONE);

@@ -367,6 +367,7 @@ int call_end(struct call *call, uint64_t until_ns, struct cordon_result *ret_res
     } else {
         r = decode(call, &reply, ret_result);
     }
+    ret_result->violations = violations_take(&session->violations);
     call_over(call, true);
     PROBE2(outcome, call->function->id, r);
     gate_tell(session, call->function, &call->pass, r);

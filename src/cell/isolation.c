@@ -45,6 +45,12 @@ static bool reads_not_all(const struct policy *policy)
     return !policy_reads_all(policy);
 }
 
+/* Where no socket is granted there is nothing to limit: no-network says more. */
+static bool limits_ports(const struct policy *policy)
+{
+    return policy_limits_ports(policy) && policy_has_network(policy);
+}
+
 /* One promise: at which levels, and at level process under which policies, resting on what. */
 struct promise {
     uint32_t bit;
@@ -73,8 +79,10 @@ static const struct promise promises[] = {
     {CORDON_LISTS_VIOLATIONS, "lists-violations", PROCESS, is_sandboxed,
      ERRAND_SECCOMP | ERRAND_NOTIFY},
     {CORDON_LIMITS_MEMORY, "limits-memory", PROCESS, always, ERRAND_LIMITS},
-    {CORDON_HANG_STACKS, "hang-stacks", PROCESS, always, ERRAND_TRACE},
+    {CORDON_HANG_STACKS, "hang-stacks", PROCESS, always, ERRAND_TRACE | ERRAND_REPORTS},
     {CORDON_CONFINES_READS, "confines-reads", PROCESS, reads_not_all, ERRAND_LANDLOCK},
+    {CORDON_ONLY_GRANTED_PORTS, "only-granted-ports", PROCESS, limits_ports,
+     ERRAND_SECCOMP | ERRAND_LANDLOCK | ERRAND_LANDLOCK_PORTS},
     {CORDON_NO_SIGNALS, "no-signals", PROCESS, makes_no_processes, ERRAND_SECCOMP},
 };
 

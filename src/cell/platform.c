@@ -49,8 +49,9 @@ static const struct item items[EXAMINED_COUNT] = {
     [EXAMINED_PID_NAMESPACE] = {"pidns", ERRAND_PID_NAMESPACE,
                                 "the kernel ends workers and what they started with their keeper",
                                 "workers end by PDEATHSIG; what a trusted one started may stay"},
-    [EXAMINED_NETWORK_NAMESPACE] = {"netns", 0, "not used by default: denying sockets is cheaper",
-                                    "not used by default: denying sockets is cheaper"},
+    [EXAMINED_NETWORK_NAMESPACE] = {"netns", 0,
+                                    "workers with the grant 'sockets' have a network of their own",
+                                    "cells with the grant 'sockets' cannot be opened"},
     [EXAMINED_LIMITS] = {"limits", ERRAND_LIMITS,
                          "memory, descriptors and core files of workers are limited",
                          "a worker may take all memory"},
@@ -152,6 +153,14 @@ const struct cordon_platform_program *platform_program(const struct cordon_platf
     return index < PROGRAM_COUNT ? &platform->programs[index] : NULL;
 }
 
+/* Ports are a later version of the one mechanism. */
+static uint32_t main_part(uint32_t bits)
+{
+    return bits & ERRAND_LANDLOCK_PORTS
+               ? (bits & ~(uint32_t)ERRAND_LANDLOCK_PORTS) | ERRAND_LANDLOCK
+               : bits;
+}
+
 static const struct cordon_platform_mechanism *find(const struct cordon_platform *platform,
                                                     uint32_t bit)
 {
@@ -167,14 +176,16 @@ void platform_blame(const char *keeper_path, uint32_t missing, uint32_t without,
                     struct message *why)
 {
     struct cordon_platform *platform = NULL;
+    missing = main_part(missing);
     if (missing & ~without) {
         (void)platform_examine(keeper_path, &platform, NULL);
     }
     const char *before = "; ";
     for (uint32_t bit = 1; bit != 0; bit <<= 1) {
-        const char *name = missing & bit ? mechanism_name(bit) : NULL;
+        const char *name =
+            bit == ERRAND_REPORTS ? "the program cordon-symbolize" : mechanism_name(bit);
         const struct cordon_platform_mechanism *row = find(platform, bit);
-        if (!name) {
+        if (!name || !(missing & bit)) {
             continue;
         }
         const char *text = without & bit                  ? "switched off by the cell's options"

@@ -285,6 +285,7 @@ static int exchange(const struct outgoing *out, const struct lane_message *messa
     if (out->room) {
         lane_room_free(station->lane, &out->room->lane);
     }
+    ret_result->violations = violations_take(&session->violations);
     lane_collect(station->lane, seq);
     session_count(&session->counts.ended[CORDON_DONE]);
     PROBE2(outcome, out->function->id, CORDON_DONE);

@@ -199,6 +199,8 @@ static int retire_station(struct cordon_session *session)
         life_step(&session->life, LIFE_BROKE, &session->cell->life_counts);
     }
     watch_events(session, EPOLL_CTL_DEL);
+    (void)violations_take(&session->violations);
+    violations_follow(&session->violations, NULL);
     station_close(session->retired, false);
     (void)pthread_mutex_lock(&session->cell->lock);
     session->retired = session->station; /* closed by session_tend(): a call waits */
@@ -224,6 +226,7 @@ static void take_station(struct cordon_session *session, struct recruit *recruit
     }
     (void)pthread_mutex_unlock(&cell->lock);
     session->life = recruit->life;
+    violations_follow(&session->violations, station_peek_h(session->station));
     session->on_start_done = 0;
     atomic_store_explicit(&session->number, station_number(session->station), memory_order_relaxed);
     watch_events(session, EPOLL_CTL_ADD);

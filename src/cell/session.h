@@ -21,6 +21,7 @@
 #include "cell/line.h"
 #include "cell/recycle.h"
 #include "cell/station.h"
+#include "cell/violations.h"
 #include "cordon/batch.h"
 #include "frame/frame.h"
 
@@ -71,6 +72,7 @@ struct cordon_session {
     struct cordon_pending *pending_free;
     uint32_t pending_count;
     struct session_counts counts;
+    struct violations violations;
     _Atomic uint64_t report; /* of the last end that has one; 0: none yet */
 };
 

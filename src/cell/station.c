@@ -95,6 +95,11 @@ uint64_t station_resident_bytes(const struct station *station)
     return h ? atomic_load_explicit(&h->resident_bytes, memory_order_relaxed) : 0;
 }
 
+const struct lane_host_page *station_peek_h(const struct station *station)
+{
+    return station->lane && station->keeper ? lane_peek_h(station->lane) : NULL;
+}
+
 uint32_t station_number(const struct station *station)
 {
     return station->number;

@@ -82,6 +82,9 @@ void station_measure(struct station *station);
 /* What came of it last; 0: nothing yet. */
 uint64_t station_resident_bytes(const struct station *station);
 
+/* H of its lane, for who looks at what the keeper writes there; NULL: it has none. */
+const struct lane_host_page *station_peek_h(const struct station *station);
+
 /* Its worker's number: never used twice in this process. */
 uint32_t station_number(const struct station *station);
 

@@ -333,6 +333,9 @@ static void end_died(const struct station *station, const struct lane_death *dea
     end->signal = death->status;
     (void)message_set(&end->why, 0, "the worker was ended by signal %d (%s) during the call",
                       death->status, death->status ? strsignal(death->status) : "not known");
+    if (strstr(death->text, " address ")) {
+        message_add(&end->why, ": %s", death->text);
+    }
 }
 
 /*
@@ -405,7 +408,10 @@ static void end_by_verdict(const struct station *station, uint32_t seq, struct s
         break;
     case LANE_WORKER_DENIED:
         end->outcome = CORDON_DENIED;
-        (void)message_set(&end->why, 0, "a forbidden act of the library ended the call");
+        message_set_foreign(&end->why, death.text, sizeof death.text);
+        if (!end->why.text[0]) {
+            (void)message_set(&end->why, 0, "a forbidden act of the library ended the call");
+        }
         break;
     case LANE_CLOSED:
     case LANE_ALIVE:

@@ -201,6 +201,9 @@ static int run_prepared(struct call *call)
                                                        : strerror(-outcome));
     }
     call->report.outcome = outcome;
+    call->report.violation_count =
+        cordon_session_violations(cordon_session_current(call->cell), call->report.violations,
+                                  CORDON_VIOLATIONS_KEPT, &call->report.violations_ever);
     r = print_report(call);
     if (outcome == CORDON_DONE) {
         flush_library(call);

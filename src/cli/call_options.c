@@ -12,6 +12,8 @@
 enum {
     OPTION_LEVEL,
     OPTION_POLICY,
+    OPTION_GRANT,
+    OPTION_ON_VIOLATION,
     OPTION_TIMEOUT,
     OPTION_INTERFACE,
     OPTION_RAW,
@@ -28,6 +30,10 @@ enum {
 const struct option_spec call_option_specs[] = {
     [OPTION_LEVEL] = {"level", "LEVEL", "process (default), thread or inline"},
     [OPTION_POLICY] = {"policy", "POLICY", "strict (default), files, network or trusted"},
+    [OPTION_GRANT] = {"grant", "GRANT",
+                      "allow more: read:PATH, connect:PORT, iconv, ...; repeatable"},
+    [OPTION_ON_VIOLATION] = {"on-violation", "WHAT",
+                             "refuse (default) what is not granted, or kill the worker"},
     [OPTION_TIMEOUT] = {"timeout", "TIME", "end the call after 250ms, 3s (default), 2m"},
     [OPTION_INTERFACE] = {"interface", "FILE", "declarations; PROTOTYPE is then a name in FILE"},
     [OPTION_RAW] = {"raw", "NAME", "write only the bytes of output NAME, or of `return`"},
@@ -58,6 +64,9 @@ static const struct named_number policies[] = {{"strict", CORDON_POLICY_STRICT},
                                                {"network", CORDON_POLICY_NETWORK},
                                                {"trusted", CORDON_POLICY_TRUSTED},
                                                {NULL, 0}};
+
+static const struct named_number violations[] = {
+    {"refuse", CORDON_VIOLATION_REFUSE}, {"kill", CORDON_VIOLATION_KILL}, {NULL, 0}};
 
 static int find_named(const struct named_number *names, const char *what, const char *text,
                       size_t length, uint32_t *ret_number, struct message *why)
@@ -102,6 +111,13 @@ static int set_option(struct call_options *options, int option, const char *valu
     case OPTION_POLICY:
         r = find_named(policies, "policy", value, strlen(value), &number, why);
         options->cell.policy = (enum cordon_policy)number;
+        return r;
+    case OPTION_GRANT:
+        options->grants[options->grant_count++] = value;
+        return 0;
+    case OPTION_ON_VIOLATION:
+        r = find_named(violations, "answer to violations", value, strlen(value), &number, why);
+        options->cell.on_violation = (enum cordon_on_violation)number;
         return r;
     case OPTION_TIMEOUT:
         r = number_parse_duration(value, &options->timeout_ns);
@@ -155,9 +171,11 @@ int call_options_parse(int argc, char *const *argv, struct call_options *ret_opt
     *ret_options = (struct call_options){.cell = CORDON_CELL_OPTIONS};
     ret_options->cell.spares = CORDON_NONE; /* one call, one worker */
     ret_options->texts = calloc((size_t)argc + 1, sizeof *ret_options->texts);
-    if (!ret_options->texts) {
+    ret_options->grants = calloc((size_t)argc + 1, sizeof *ret_options->grants);
+    if (!ret_options->texts || !ret_options->grants) {
         return message_set(why, -ENOMEM, "no memory");
     }
+    ret_options->cell.grants = ret_options->grants;
     for (;;) {
         const char *value = NULL;
         int option = options_next(&options, &value, why);
@@ -187,4 +205,6 @@ void call_options_deinit(struct call_options *options)
 {
     free(options->texts);
     options->texts = NULL;
+    free(options->grants);
+    options->grants = NULL;
 }

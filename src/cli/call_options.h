@@ -15,7 +15,9 @@ struct call_options {
     const char *prototype;
     char **texts; /* the ARGs; owned array of borrowed strings */
     size_t text_count;
-    struct cordon_cell_options cell; /* level, policy, without, paths of the programs */
+    const char **grants; /* owned array of borrowed strings, NULL behind the last */
+    size_t grant_count;
+    struct cordon_cell_options cell; /* level, policy, grants, without, paths of the programs */
     uint64_t timeout_ns;             /* 0: the default */
     const char *interface_path;
     const char *raw;

@@ -93,6 +93,30 @@ static void put_failed(struct json_out *out, const struct call_report *report)
     }
 }
 
+static void put_violations(struct json_out *out, const struct call_report *report)
+{
+    json_out_key(out, "violations");
+    json_out_array(out);
+    for (size_t i = 0; i < report->violation_count; i++) {
+        const struct cordon_violation *violation = &report->violations[i];
+        json_out_object(out);
+        json_out_key(out, "act");
+        json_out_text_bytes(out, violation->act, strlen(violation->act));
+        json_out_key(out, "errno");
+        put_errno(out, violation->error_number);
+        if (violation->grant[0]) {
+            json_out_key(out, "grant");
+            json_out_text_bytes(out, violation->grant, strlen(violation->grant));
+        }
+        json_out_object_end(out);
+    }
+    json_out_array_end(out);
+    if (report->violations_ever > report->violation_count) {
+        json_out_key(out, "violations_ever");
+        json_out_uint(out, report->violations_ever);
+    }
+}
+
 static void put_repeat(struct json_out *out, struct call_report *report)
 {
     qsort(report->times_ns, report->time_count, sizeof *report->times_ns, compare_times);
@@ -132,6 +156,9 @@ int call_report_json(struct call_report *report)
     put_us(&out, report->elapsed_ns);
     if (report->repeat > 0) {
         put_repeat(&out, report);
+    }
+    if (report->violation_count > 0) {
+        put_violations(&out, report);
     }
     json_out_object_end(&out);
     int r = write_out(&out);
@@ -202,6 +229,20 @@ static int readable_failed(const struct call_report *report)
                : r;
 }
 
+static int readable_violations(const struct call_report *report)
+{
+    int r = EXIT_DONE;
+    for (size_t i = 0; i < report->violation_count && r == EXIT_DONE; i++) {
+        const struct cordon_violation *violation = &report->violations[i];
+        r = output_format("forbidden  %s%s%s\n", violation->act,
+                          violation->grant[0] ? "; allowed by --grant " : "", violation->grant);
+    }
+    uint64_t more = report->violations_ever - report->violation_count;
+    return r == EXIT_DONE && more > 0
+               ? output_format("forbidden  %llu more before these\n", (unsigned long long)more)
+               : r;
+}
+
 static int readable_repeat(struct call_report *report)
 {
     qsort(report->times_ns, report->time_count, sizeof *report->times_ns, compare_times);
@@ -217,6 +258,7 @@ int call_report_readable(struct call_report *report)
     if (r == EXIT_DONE) {
         r = report->outcome == CORDON_DONE ? readable_done(report) : readable_failed(report);
     }
+    r = r == EXIT_DONE ? readable_violations(report) : r;
     return r == EXIT_DONE && report->repeat > 0 ? readable_repeat(report) : r;
 }
 

@@ -6,6 +6,7 @@
 
 #include "cli/arguments.h"
 #include "cordon/function.h"
+#include "cordon/violation.h"
 
 /* One call, or several with the result of the last. */
 struct call_report {
@@ -13,9 +14,12 @@ struct call_report {
     const struct cordon_result *result;
     int outcome;
     uint64_t elapsed_ns;
-    uint64_t repeat;     /* calls asked for with --repeat; 0: no repetition */
-    uint64_t *times_ns;  /* of each call made; sorted by the report */
-    uint64_t time_count; /* how many were made */
+    uint64_t repeat;          /* calls asked for with --repeat; 0: no repetition */
+    uint64_t *times_ns;       /* of each call made; sorted by the report */
+    uint64_t time_count;      /* how many were made */
+    uint64_t violations_ever; /* of all its calls */
+    size_t violation_count;
+    struct cordon_violation violations[CORDON_VIOLATIONS_KEPT]; /* the last of them */
 };
 
 /* Each returns an enum command_exit: EXIT_DONE, or EXIT_COULD_NOT when it could not be written. */

@@ -145,6 +145,10 @@ void ward_capture_and_kill(struct ward *ward, const struct ward_reason *reason)
     if (taking_stop(taking, (ward->mechanisms & ERRAND_TRACE) != 0)) {
         ward->state = WARD_CAPTURING;
         ward->capture_until_ns = clock_after_ns(TAKING_PATIENCE_NS);
+        if (reason->notice) {
+            /* Whom the filter holds no tracer can stop. It stops before it comes back to user mode. */
+            listener_refuse(ward->listener, reason->notice, EINTR);
+        }
     } else {
         finish(ward);
     }

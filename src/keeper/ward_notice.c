@@ -148,7 +148,8 @@ static void end_by_exit(struct ward *ward, const struct notice *notice)
     struct ward_reason reason = {.why = CAPTURE_WHY_EXIT,
                                  .thread = notice->thread,
                                  .seq = seq,
-                                 .status = ward->death.status};
+                                 .status = ward->death.status,
+                                 .notice = notice};
     ward_capture_and_kill(ward, &reason);
 }
 
@@ -168,7 +169,8 @@ static void end_by_violation(struct ward *ward, const struct notice *notice,
                                  .seq = act->seq,
                                  .system_call = act->system_call,
                                  .act = act,
-                                 .text = act->act};
+                                 .text = act->act,
+                                 .notice = notice};
     ward_capture_and_kill(ward, &reason);
 }
 

@@ -31,6 +31,7 @@ struct ward_reason {
     const struct lane_act *act;
     const char *text;
     const struct taking_alarm *alarm; /* what a crashed thread handed over */
+    const struct notice *notice; /* where the blamed thread stands in the kernel; NULL: not there */
 };
 
 /*

@@ -52,6 +52,7 @@ enum errand_mechanism {
     ERRAND_NOTIFY = 1u << 8,   /* a filter with a listener: refused system calls can be listed */
     ERRAND_TRACE = 1u << 9,    /* the keeper may trace its workers: stacks of a call that hangs */
     ERRAND_REPORTS = 1u << 10, /* the keeper has the program that writes reports */
+    ERRAND_LANDLOCK_PORTS = 1u << 11, /* Landlock looks at TCP ports */
 };
 
 struct errand {

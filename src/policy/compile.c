@@ -27,7 +27,7 @@ struct compiler {
 
 static int too_many(const struct compiler *compiler, const char *limit, unsigned most)
 {
-    return message_set(compiler->why, -E2BIG, "grant '%s' is beyond %s (%u)", compiler->grant,
+    return message_set(compiler->why, -E2BIG, "grant '%.60s' is beyond %s (%u)", compiler->grant,
                        limit, most);
 }
 

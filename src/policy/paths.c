@@ -14,7 +14,8 @@
 #error "the folder of this architecture's libraries is not known"
 #endif
 
-#define LOADS    (POLICY_RESOLVER | POLICY_PROVIDERS) /* modules that need further libraries */
+#define LOADS                                                                                      \
+    (POLICY_RESOLVER | POLICY_PROVIDERS | POLICY_PROCESSES) /* what needs further libraries */
 #define CONVERTS (POLICY_ICONV | POLICY_LOCALE)
 
 /* What is not there on a system is no harm. Folders of both layouts, with and without links. */
@@ -44,6 +45,9 @@ const struct group_path group_paths[] = {
     {POLICY_PROVIDERS, "/etc/crypto-policies"},
     {POLICY_PROVIDERS, "/usr/lib/ssl"},
     {POLICY_PROVIDERS, "/usr/share/ca-certificates"},
+    {POLICY_PROCESSES, "/bin"},
+    {POLICY_PROCESSES, "/usr/bin"},
+    {POLICY_PROCESSES, "/usr/local/bin"},
     {LOADS, "/etc/ld.so.cache"},
     {LOADS, "/usr/lib"},
     {LOADS, "/usr/lib64"},

@@ -82,7 +82,7 @@ static bool has_any_port(const struct policy *policy, enum policy_kind kind)
 
 static uint64_t network_handled(int version, const struct policy *policy)
 {
-    if (version < 4 || policy_has(policy, POLICY_EVERYTHING | POLICY_SOCKETS)) {
+    if (version < LANDLOCK_PORTS || policy_has(policy, POLICY_EVERYTHING | POLICY_SOCKETS)) {
         return 0;
     }
     return (has_any_port(policy, POLICY_CONNECT) ? 0 : ACCESS_NET_CONNECT) |

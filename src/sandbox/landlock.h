@@ -14,6 +14,8 @@
 
 #include "policy/policy.h"
 
+#define LANDLOCK_PORTS 4 /* the version that looks at TCP ports */
+
 /* Version of the kernel's interface; 0: none. */
 int landlock_version(void);
 

@@ -18,6 +18,7 @@
 
 #include "sandbox/attempt.h"
 #include "sandbox/limits.h"
+#include "sandbox/landlock.h"
 #include "sandbox/privileges.h"
 
 /*
@@ -88,6 +89,8 @@ uint32_t probe_mechanisms(void)
     return (findings.limits == 0 ? ERRAND_LIMITS : 0u) |
            (findings.no_new_privs == 0 ? ERRAND_NO_NEW_PRIVILEGES : 0u) |
            (findings.landlock == 0 ? ERRAND_LANDLOCK : 0u) |
+           (findings.landlock == 0 && landlock_version() >= LANDLOCK_PORTS ? ERRAND_LANDLOCK_PORTS
+                                                                           : 0u) |
            (findings.seccomp == 0 ? ERRAND_SECCOMP : 0u) |
            (findings.seccomp == 0 && findings.notify == 0 ? ERRAND_NOTIFY : 0u) |
            (may_trace(findings.traced) ? ERRAND_TRACE : 0u) |

@@ -124,14 +124,12 @@ static void test_a_handle_that_ended_is_named(const struct harness *harness)
 {
     struct cordon_cell *cell = harness_open(harness, "", NULL);
     struct cordon_session *session = harness_session(cell);
-    struct cordon_value args[] = {cordon_string("/dev/null"), cordon_string("r")};
-    struct cordon_value stream = cordon_object(
-        harness_value(
-            session, harness_bind(cell, "FILE *fopen(const char *path, const char *mode)"), args, 2)
-            .handle);
-    struct cordon_function *close_ = harness_bind(cell, "int fclose(release FILE *stream)");
-    assert_int_equal(harness_value(session, close_, &stream, 1).i, 0);
-    expect_refused(session, close_, &stream, 1, CORDON_STALE, "'stream'");
+    struct cordon_value bytes = cordon_uint(16);
+    struct cordon_function *make = harness_bind(cell, "struct thing *malloc(size_t bytes)");
+    struct cordon_function *end = harness_bind(cell, "void free(release struct thing *thing)");
+    struct cordon_value thing = cordon_object(harness_value(session, make, &bytes, 1).handle);
+    (void)harness_call(session, end, &thing, 1);
+    expect_refused(session, end, &thing, 1, CORDON_STALE, "argument 1 'thing'");
     cordon_session_close(session);
     cordon_cell_close(cell);
 }

@@ -9,6 +9,8 @@ faults=$2
 interfaces=$3
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+XDG_STATE_HOME=$work/state # where reports go
+export XDG_STATE_HOME
 printf 'The quick brown fox jumps over the lazy dog\n' >"$work/fox"
 cases=0
 failures=0
@@ -254,7 +256,10 @@ examines() {
     # shellcheck disable=SC2254 # patterns are what is wanted
     case $status in
     $wanted_status) ;;
-    *) pattern= ;;
+    *)
+        fail "$*" "$wanted_status $pattern" "$got" "$status"
+        return
+        ;;
     esac
     # shellcheck disable=SC2254
     case $got in
@@ -314,6 +319,55 @@ refused 1 'landlock is missing: switched off' \
     call --require landlock --without landlock '' 'int abs(int x)' -1
 refused 1 'survives-exit' call --require survives-exit --level thread '' 'int abs(int x)' -1
 done_with '{"outcome":"done","return":1,"out":{},"errno":0}' --require survives-crash,heals '' 'int abs(int x)' -1
+
+# --- reports and replay ---------------------------------------------------------------------------
+reports=$XDG_STATE_HOME/cordon/reports
+rm -rf "$reports"
+examines 0 '' "$cordon" report
+refused 1 'no report' report last
+refused 2 'is no report' report 123
+refused 1 'no report' report 0123456789abcdef
+refused 2 'one REPORT' report last last
+refused 2 '--path needs' report --path
+refused 2 'needs a REPORT' replay
+refused 1 'there is no report' replay last
+ends_with 3 '{"outcome":"crashed",*"report":"????????????????"}' "$faults" 'void fault_null_read(void)'
+ends_with 3 '{"outcome":"crashed",*"message":"*during the call*"}' --reports '' "$faults" 'void fault_null_read(void)'
+id=$(sed -n 's/.*"report":"\([0-9a-f]*\)".*/\1/p' "$work/stdout")
+[ -z "$id" ] || fail 'call --reports ""' 'no report' "$id" 0
+run call "$faults" 'void fault_null_read(void)'
+id=$(sed -n 's/.*"report":"\([0-9a-f]*\)".*/\1/p' "$work/stdout")
+examines 0 "report $id *SIGSEGV*call *fault_null_read()*" "$cordon" report "$id"
+examines 0 '{*"what":*"SIGSEGV"*' "$cordon" report --json "$id"
+case $(cat "$work/stdout") in *'"frame"'* | *'"plan"'*) fail 'report --json' 'no request' '' 0 ;; esac
+examines 0 '*"plan":*' "$cordon" report --json --frame "$id"
+examines 0 "$reports/$id.json" "$cordon" report --path "$id"
+examines 0 'report *' "$cordon" report "$reports/$id.json"
+examines 0 "report $id *" "$cordon" report last
+examines 0 "*$id *SIGSEGV*" "$cordon" report
+examines 0 "*{\"id\":\"$id\",*\"function\":\"fault_null_read\"}" "$cordon" report --json
+[ "$(stat -c %a "$reports/$id.json")" = 600 ] || fail 'mode of a report' 600 "$(stat -c %a "$reports/$id.json")" 0
+refused 1 'No such file' report --directory /none
+examines 3 '{"outcome":"crashed","signal":{"name":"SIGSEGV",*' "$cordon" replay "$id"
+run call libc.so.6 'void memcpy(void *d, const uint8_t s[n], size_t n)' 8 abc
+id=$(sed -n 's/.*"report":"\([0-9a-f]*\)".*/\1/p' "$work/stdout")
+examines 0 "report $id *memcpy(*sha256*" "$cordon" report "$id"
+examines 3 '{"outcome":"crashed",*' "$cordon" replay "$id"
+run call libc.so.6 'void memcpy(void *d, secret const uint8_t s[n], size_t n)' 8 abc
+id=$(sed -n 's/.*"report":"\([0-9a-f]*\)".*/\1/p' "$work/stdout")
+examines 0 'report *s = secret*not possible*secret*' "$cordon" report "$id"
+refused 1 'secret' replay "$id"
+if command -v gdb >/dev/null; then
+    run call "$faults" 'void fault_null_read(void)'
+    examines '*' '*#0 *fault_null_read*' "$cordon" replay --gdb last
+fi
+printf '{"cordon_report":1,"id":"\033[31mred","threads":[{"stack":[{"function":"\\u001b[2J"}]}]}' >"$work/odd.json"
+refused 1 'no report' report "$work/odd.json"
+printf '{"cordon_report":1,"id":"x","threads":[{"stack":[{"function":"\\u001b[2J","address":"0x1"}]}]}' >"$work/odd.json"
+examines 0 '*?[2J*' "$cordon" report "$work/odd.json"
+! grep -q "$(printf '\033')" "$work/stdout" || fail 'a hostile name' 'no escape' '' 0
+printf '{"cordon_report":2}' >"$work/odd.json"
+refused 1 'another version' report "$work/odd.json"
 
 # --- writing ------------------------------------------------------------------------------------
 cases=$((cases + 2))

@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -296,6 +297,50 @@ static void test_memory_that_must_not_be_executed(const struct harness *harness)
     assert_int_equal(status, 0);
 }
 
+/* ---- Cases: reports ---------------------------------------------------------------------------- */
+
+/* Whether the report of a call that timed out holds registers and stack of a thread. */
+static bool hang_has_stacks(uint32_t without)
+{
+    char folder[] = "/tmp/cordon-degrade-XXXXXX";
+    char path[128];
+    char *json = NULL;
+    struct cordon_error error;
+    struct cordon_result result;
+    struct cordon_value arg = cordon_uint(60);
+    struct cordon_cell_options options = degrade_libc_options();
+    options.without = without;
+    options.reports = mkdtemp(folder);
+    assert_non_null(options.reports);
+    struct cordon_cell *cell = harness_open_with(&options);
+    struct cordon_session *session = harness_session(cell);
+    bool promised = (cordon_cell_isolation(cell) & CORDON_HANG_STACKS) != 0;
+    assert_int_equal(promised, !(without & CORDON_PTRACE));
+    harness_expect(cordon_session_call(session,
+                                       harness_bind(cell, "unsigned sleep(unsigned seconds)"), &arg,
+                                       1, cordon_after_ms(50), &result),
+                   CORDON_TIMEOUT, &result);
+    uint64_t id = cordon_session_report(session);
+    assert_int_not_equal(id, 0);
+    assert_int_equal(cordon_report_wait(folder, id, 0, cordon_after_ms(20000)), 0);
+    assert_int_equal(cordon_report_read(folder, id, 0, &json, &error), 0);
+    bool found = strstr(json, "\"registers\"") != NULL;
+    free(json);
+    assert_int_equal(cordon_report_path(folder, id, 0, path, sizeof path), 0);
+    assert_int_equal(unlink(path), 0);
+    cordon_session_close(session);
+    cordon_cell_close(cell);
+    assert_int_equal(rmdir(folder), 0);
+    return found;
+}
+
+static void test_hang_is_reported_with_stacks_where_that_is_promised(const struct harness *harness)
+{
+    (void)harness;
+    assert_true(hang_has_stacks(0));
+    assert_false(hang_has_stacks(CORDON_PTRACE));
+}
+
 /* ---- Cases: the table -------------------------------------------------------------------------- */
 
 static void test_examination_agrees_with_the_cell(const struct harness *harness)
@@ -363,6 +408,7 @@ int main(int argc, char **argv)
         CASE(calls_of_newer_kernels_missing),
         CASE(crash_is_told_without_futex_waitv),
         CASE(memory_that_must_not_be_executed),
+        CASE(hang_is_reported_with_stacks_where_that_is_promised),
         CASE(examination_agrees_with_the_cell),
         CASE(every_promise_has_a_name),
     };

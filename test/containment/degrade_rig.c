@@ -71,6 +71,13 @@ uint32_t degrade_judge(struct cordon_cell *cell)
         struct cordon_value args[] = {cordon_int(AF_INET), cordon_int(SOCK_STREAM), cordon_int(0)};
         assert_int_equal(call_int(cell, "int socket(int a, int b, int c)", args, 3, NULL), -1);
     }
+    if (promised & CORDON_LISTS_VIOLATIONS) {
+        struct cordon_value args[] = {cordon_int(AF_INET), cordon_int(SOCK_STREAM), cordon_int(0)};
+        struct cordon_result result =
+            harness_call(NULL, harness_bind(cell, "int socket(int a, int b, int c)"), args, 3);
+        assert_int_equal(result.violations, 1);
+        cordon_result_release(&result);
+    }
     if (promised & CORDON_NO_PROCESSES) {
         assert_int_equal(call_int(cell, "int fork(void)", NULL, 0, NULL), -1);
     }

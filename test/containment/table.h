@@ -32,7 +32,7 @@ enum table_flags {
     TABLE_NAMESPACE = 1u << 9,   /* only where it cannot reach the rest of the machine */
     TABLE_LITTLE_MEMORY = 1u << 10, /* in a cell of 256 MiB that recycles at 64 */
     TABLE_ANY_OUTCOME = 1u << 11,   /* how the call ends is chance; that it is contained is not */
-    TABLE_MACHINE = 1u << 12,       /* in this process, the machine's settings decide */
+    TABLE_CHANCE = 1u << 12, /* in this process, chance or the machine decides what it comes to */
 };
 
 struct table_fault {
@@ -85,8 +85,14 @@ static inline const char *table_name(const struct table_fault *fault)
     return fault->name ? fault->name : fault->symbol;
 }
 
-/* table_case.c: run a fault at all levels, side by side. */
-void table_run(const struct table_fault *fault, struct table_entry ret_entries[TABLE_LEVELS]);
+/* table_case.c: a fault at all levels, side by side. Begun, and waited for. */
+struct table_try {
+    const struct table_fault *fault;
+    struct table_report *reports[TABLE_LEVELS];
+    int outside[TABLE_LEVELS]; /* processes */
+};
+void table_begin(const struct table_fault *fault, struct table_try *ret_try);
+void table_end(struct table_try *try, struct table_entry ret_entries[TABLE_LEVELS]);
 
 /* table_host.c: be the host of a case; ends when all is written to @report. */
 void table_host(const struct table_fault *fault, enum cordon_level level,

@@ -22,10 +22,10 @@
 
 #include "base/clock.h"
 
-#define HOST_SECONDS      20u
-#define HUNG_SECONDS      3u /* where nothing else is to be expected */
-#define AFTERLIFE_NS      (2 * CLOCK_SECOND_NS)
-#define EXIT_NO_NAMESPACE 3
+#define HOST_SECONDS  20u
+#define HUNG_SECONDS  2u /* where nothing else is to be expected */
+#define AFTERLIFE_NS  (2 * CLOCK_SECOND_NS)
+#define EXIT_NOT_HERE 3
 
 static void pause_ms(long ms)
 {
@@ -169,13 +169,21 @@ static _Noreturn void be_first(const struct table_fault *fault, enum cordon_leve
     _exit(0);
 }
 
+/* Its handlers would be in the way of ours, and of the faults. */
+static bool under_asan(void)
+{
+    extern void __asan_init(void) __attribute__((weak));
+    return __asan_init != NULL;
+}
+
 static _Noreturn void be_outside(const struct table_fault *fault, enum cordon_level level,
                                  struct table_report *report)
 {
     int status = 0;
     (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
-    if (!enter_namespace() && fault->flags & TABLE_NAMESPACE) {
-        _exit(EXIT_NO_NAMESPACE);
+    if ((level != CORDON_LEVEL_PROCESS && under_asan()) ||
+        (!enter_namespace() && fault->flags & TABLE_NAMESPACE)) {
+        _exit(EXIT_NOT_HERE);
     }
     pid_t first = fork();
     if (first == 0) {
@@ -245,7 +253,7 @@ static void write_entry(const struct table_fault *fault, int status,
                         const struct table_report *report, struct table_entry *ret_entry)
 {
     memset(ret_entry, 0, sizeof *ret_entry);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NO_NAMESPACE) {
+    if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NOT_HERE) {
         ret_entry->class = TABLE_SKIPPED;
         return;
     }
@@ -256,22 +264,25 @@ static void write_entry(const struct table_fault *fault, int status,
                    report->harm[0] && report->detail[0] ? "; " : "", report->detail);
 }
 
-void table_run(const struct table_fault *fault, struct table_entry ret_entries[TABLE_LEVELS])
+void table_begin(const struct table_fault *fault, struct table_try *ret_try)
 {
-    struct table_report *reports[TABLE_LEVELS];
-    pid_t outside[TABLE_LEVELS];
     (void)fflush(NULL);
+    ret_try->fault = fault;
     for (int level = 0; level < TABLE_LEVELS; level++) {
-        reports[level] = new_report();
-        outside[level] = fork();
-        if (outside[level] == 0) {
-            be_outside(fault, (enum cordon_level)level, reports[level]);
+        ret_try->reports[level] = new_report();
+        ret_try->outside[level] = fork();
+        if (ret_try->outside[level] == 0) {
+            be_outside(fault, (enum cordon_level)level, ret_try->reports[level]);
         }
     }
+}
+
+void table_end(struct table_try *try, struct table_entry ret_entries[TABLE_LEVELS])
+{
     for (int level = 0; level < TABLE_LEVELS; level++) {
         int status = 0;
-        (void)waitpid(outside[level], &status, 0);
-        write_entry(fault, status, reports[level], &ret_entries[level]);
-        (void)munmap(reports[level], sizeof *reports[level]);
+        (void)waitpid(try->outside[level], &status, 0);
+        write_entry(try->fault, status, try->reports[level], &ret_entries[level]);
+        (void)munmap(try->reports[level], sizeof *try->reports[level]);
     }
 }

@@ -44,6 +44,7 @@ static int open_cell(const struct host *host, const char *library, struct cordon
     struct cordon_cell_options options = CORDON_CELL_OPTIONS;
     options.library = library;
     options.level = host->level;
+    options.reports = "";
     /* A breaker would hide what the next call meets. */
     options.breaker_percent = CORDON_NONE;
     options.function_breaker_percent = CORDON_NONE;

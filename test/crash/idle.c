@@ -13,10 +13,9 @@
 
 #include "harness/harness.h"
 
-static const char interface_text[] = "typedef struct FILE_ FILE;\n"
-                                     "struct pair { int first; int second; };\n"
-                                     "nullable FILE *fopen(const char *path, const char *mode);\n"
-                                     "int fileno(FILE *stream);\n"
+static const char interface_text[] = "struct pair { int first; int second; };\n"
+                                     "struct thing *malloc(size_t bytes);\n"
+                                     "size_t malloc_usable_size(struct thing *thing);\n"
                                      "int raise(int sig);\n"
                                      "size_t strlen(const char *s);\n"
                                      "int abs(int j);\n";
@@ -76,16 +75,15 @@ static void test_handles_of_it_are_stale(const struct harness *harness)
 {
     struct cordon_cell *cell = harness_open(harness, "", interface_text);
     struct cordon_session *session = harness_session(cell);
-    struct cordon_function *fileno_ = harness_bind(cell, "fileno");
-    struct cordon_function *open_ = harness_bind(cell, "fopen");
+    struct cordon_function *size_of = harness_bind(cell, "malloc_usable_size");
+    struct cordon_function *make = harness_bind(cell, "malloc");
     for (int i = 0; i < 10; i++) {
-        const struct cordon_value args[] = {cordon_string("/dev/null"), cordon_string("r")};
-        struct cordon_value stream = harness_value(session, open_, args, 2);
-        stream = cordon_object(stream.handle);
-        assert_true(harness_value(session, fileno_, &stream, 1).i >= 0);
+        struct cordon_value bytes = cordon_uint(16);
+        struct cordon_value thing = cordon_object(harness_value(session, make, &bytes, 1).handle);
+        assert_true(harness_value(session, size_of, &thing, 1).u >= 16);
         kill_idle(session);
         struct cordon_result result;
-        int r = cordon_session_call(session, fileno_, &stream, 1, CORDON_DEFAULT, &result);
+        int r = cordon_session_call(session, size_of, &thing, 1, CORDON_DEFAULT, &result);
         harness_expect(r, CORDON_STALE, &result);
     }
     cordon_session_close(session);

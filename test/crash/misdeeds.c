@@ -171,7 +171,7 @@ static void test_binding_that_needs_more_than_the_level_gives_is_refused(
 {
     struct cordon_cell *cell = open_faults(harness);
     uint32_t promised = cordon_cell_isolation(cell);
-    for (uint32_t bit = 1; bit <= CORDON_UNPRIVILEGED; bit <<= 1) {
+    for (uint32_t bit = 1; bit <= CORDON_NO_SIGNALS; bit <<= 1) {
         struct cordon_function *function = NULL;
         struct cordon_error error = {{0}};
         int r = cordon_bind(cell, "int fault_none(int value)", bit, &function, &error);

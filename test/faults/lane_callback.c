@@ -14,7 +14,7 @@ int fault_lane_callback(int value)
         atomic_store(&mail->words[0], 0);
         atomic_store(&mail->words[1], 2ull << 32);
         lane_memory_publish(mail, LANE_CALLBACK);
-        lane_memory_await_host(&lane);
+        lane_memory_await_host(&lane, LANE_MEMORY_PATIENCE_MS);
     }
     return value;
 }

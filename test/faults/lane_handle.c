@@ -14,7 +14,7 @@ void *fault_lane_handle(int value)
         atomic_store(&mail->words[0], 0x0000004d00000539u + (unsigned)(value & 1));
         atomic_store(&mail->status_bytes, 0);
         lane_memory_publish(mail, LANE_RETURN);
-        lane_memory_await_host(&lane);
+        lane_memory_await_host(&lane, LANE_MEMORY_MOMENT_MS);
     }
     return &object;
 }

@@ -11,7 +11,7 @@ int fault_lane_lengths(int value)
         struct lane_mail *mail = lane_memory_mail(&lane);
         atomic_store(&mail->status_bytes, UINT32_MAX);
         lane_memory_publish(mail, LANE_RETURN);
-        lane_memory_await_host(&lane);
+        lane_memory_await_host(&lane, LANE_MEMORY_PATIENCE_MS);
     }
     return value;
 }

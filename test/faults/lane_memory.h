@@ -31,7 +31,9 @@ struct lane_mail *lane_memory_mail(const struct lane_memory *lane);
 /* The worker's next message in @mail, which the library writes in its place; wakes the host. */
 void lane_memory_publish(struct lane_mail *mail, enum lane_verb verb);
 
-/* Until the host has taken what was published, or ended the lane; a second at most. */
-void lane_memory_await_host(const struct lane_memory *lane);
+/* Until the host has ended the lane, or it is clear that it will not. */
+#define LANE_MEMORY_MOMENT_MS   30   /* where the host is to go on */
+#define LANE_MEMORY_PATIENCE_MS 1000 /* where a lie is to be seen before the worker mends it */
+void lane_memory_await_host(const struct lane_memory *lane, int ms);
 
 #endif

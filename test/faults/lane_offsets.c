@@ -13,7 +13,7 @@ int fault_lane_offsets(int value)
         atomic_store(&mail->words[0], lane_place(lane.w_bytes - 8, UINT32_MAX - 7));
         atomic_store(&mail->words[1], 0);
         lane_memory_publish(mail, LANE_CALLBACK);
-        lane_memory_await_host(&lane);
+        lane_memory_await_host(&lane, LANE_MEMORY_PATIENCE_MS);
     }
     return value;
 }

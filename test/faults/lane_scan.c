@@ -13,6 +13,6 @@ int fault_lane_scan(int value)
     }
     atomic_store(&lane.w->mail[lane_slot_of(atomic_load(&lane.h->submitted))].status_bytes, ~0ull);
     lane_memory_publish(lane_memory_mail(&lane), LANE_RETURN);
-    lane_memory_await_host(&lane);
+    lane_memory_await_host(&lane, LANE_MEMORY_PATIENCE_MS);
     return 0;
 }

@@ -13,7 +13,7 @@ int fault_lane_twice(int value)
         atomic_store(&mail->words[0], 0);
         atomic_store(&mail->status_bytes, 0);
         lane_memory_publish(mail, LANE_RETURN);
-        lane_memory_await_host(&lane);
+        lane_memory_await_host(&lane, LANE_MEMORY_MOMENT_MS);
     }
     return value;
 }

@@ -12,7 +12,7 @@ int fault_lane_verbs(int value)
         struct lane_mail *mail = lane_memory_mail(&lane);
         atomic_store(&mail->turn, lane_turn(0x07654321u, (enum lane_verb)15));
         lane_memory_publish(mail, (enum lane_verb)14);
-        lane_memory_await_host(&lane);
+        lane_memory_await_host(&lane, LANE_MEMORY_PATIENCE_MS);
     }
     return value;
 }

@@ -7,6 +7,6 @@
 /* Ends the calling thread alone, and asks nobody. */
 int fault_thread_exit(int value)
 {
-    (void)syscall(SYS_exit, value);
+    (void)syscall(SYS_exit, 5);
     return value;
 }

@@ -11,7 +11,7 @@ _cordon_mechanisms='userns pidns landlock seccomp no_new_privs limits madv_guard
     seccomp_notify ptrace'
 _cordon_promises='survives-crash survives-exit survives-overflow returns-at-deadline ends-loops
     separate-memory separate-signals heals no-processes no-network no-writes no-orphans unprivileged
-    lists-violations limits-memory hang-stacks confines-reads no-signals'
+    lists-violations limits-memory hang-stacks confines-reads no-signals only-granted-ports'
 
 # Options of a command, as its help lists them.
 _cordon_options() {
@@ -20,6 +20,7 @@ _cordon_options() {
 
 # Ids of this user's reports, newest last.
 _cordon_reports() {
+    echo last
     cordon report --json 2>/dev/null | sed -n 's/.*"id":"\([^"]*\)".*/\1/p' | tail -n 50
 }
 
@@ -29,6 +30,11 @@ _cordon_option_value() {
     case $prev in
     --level) COMPREPLY=($(compgen -W 'process thread inline' -- "$cur")) ;;
     --policy) COMPREPLY=($(compgen -W 'strict files network trusted' -- "$cur")) ;;
+    --grant)
+        COMPREPLY=($(compgen -W 'read: write: device: connect: bind: udp unix env: syscall: iconv resolver locale providers threads:
+            processes sockets' -- "$cur"))
+        ;;
+    --on-violation) COMPREPLY=($(compgen -W 'refuse kill' -- "$cur")) ;;
     --timeout) COMPREPLY=($(compgen -W '250ms 1s 3s 10s' -- "$cur")) ;;
     --without | --require)
         local head= names=$_cordon_mechanisms
@@ -48,7 +54,7 @@ _cordon_operand() {
     local i count=0
     for ((i = 2; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        --level | --policy | --timeout | --without | --require | --reports | --interface | --keeper | --worker | --raw | --repeat)
+        --level | --policy | --grant | --on-violation | --timeout | --without | --require | --reports | --interface | --keeper | --worker | --raw | --repeat)
             ((i++))
             ;;
         --*) ;;
@@ -70,7 +76,7 @@ _cordon() {
     call)
         _cordon_option_value "$cur" "$prev" && return
         if [[ $cur == --* ]]; then
-            COMPREPLY=($(compgen -W '--level --policy --timeout --interface --raw --repeat --json
+            COMPREPLY=($(compgen -W '--level --policy --grant --on-violation --timeout --interface --raw --repeat --json
                 --require --without --reports --keeper --worker --help' -- "$cur"))
         elif (($(_cordon_operand) == 0)); then
             if [[ $cur == */* ]]; then

@@ -178,6 +178,8 @@ int main(void)
 {
     struct job job = {0};
     (void)umask(077);
+    /* Nobody waits for a report as callers wait for their answers. */
+    (void)!nice(19);
     if (read_job(&job) < 0) {
         return SYMBOLIZE_NONE;
     }
