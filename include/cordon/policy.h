@@ -44,8 +44,8 @@ enum cordon_policy {
 
 /* What happens when the library tries what is not granted. */
 enum cordon_on_violation {
-    CORDON_VIOLATION_REFUSE = 0, /* the call answers an error, and is listed in the result */
-    CORDON_VIOLATION_KILL = 1,   /* the worker ends: outcome CORDON_DENIED */
+    CORDON_REFUSE = 0, /* the call answers an error, and is listed in the result */
+    CORDON_KILL = 1,   /* the worker ends: outcome CORDON_DENIED */
 };
 
 /*

@@ -11,7 +11,8 @@
  * its outcome, with the id of the report, before the file is there. In a storm of crashes some reports
  * are left out; the next one says how many.
  *
- * Level process alone: at level thread and inline there are none.
+ * At level thread and inline a fault is reported with function, signal and address alone: what else there
+ * is to know takes a process that did not crash.
  *
  * Threads: any, all of these functions.
  */

@@ -11,6 +11,8 @@
 #include "cell/cell.h"
 #include "cell/refusal.h"
 
+#define CHORES_WAIT_NS (100 * CLOCK_MS_NS / 1000)
+
 _Static_assert(sizeof(struct cordon_error) == sizeof(struct message),
                "an error and a message are the same text");
 
@@ -288,15 +290,33 @@ static int decode(struct call *call, const struct station_reply *reply,
     return CORDON_DONE;
 }
 
+/* A fault in this process, which the first call to learn of it reports; else 0. */
+static uint64_t report_fault(const struct call *call, const struct station_end *end)
+{
+    struct cordon_cell *cell = call->session->cell;
+    struct reporting_fault fault = {
+        .level = cell->options.level,
+        .function = plan_name(call->function->plan, call->function->record->name),
+        .signal = end->signal,
+        .text = end->why.text,
+    };
+    return end->outcome == CORDON_CRASHED && end->signal != 0 &&
+                   cell->options.level != CORDON_LEVEL_PROCESS &&
+                   atomic_load_explicit(&cell->state, memory_order_acquire) == CELL_OPEN
+               ? reporting_write_fault(&cell->reporting, &fault)
+               : 0;
+}
+
 static int ended(struct call *call, const struct station_end *end, struct cordon_result *ret_result)
 {
+    uint64_t report = end->report != 0 ? end->report : report_fault(call, end);
     cell_note_outcome(call->session->cell, end->outcome);
     ret_result->signal = end->signal;
     ret_result->exit_status = end->exit_status;
-    ret_result->report = end->report;
-    if (end->report != 0) {
+    ret_result->report = report;
+    if (report != 0) {
         /* Relaxed: a number of its own. */
-        atomic_store_explicit(&call->session->report, end->report, memory_order_relaxed);
+        atomic_store_explicit(&call->session->report, report, memory_order_relaxed);
     }
     *error_message(ret_result) = end->why;
     return end->outcome;
@@ -321,21 +341,47 @@ void call_name_handles(const struct cordon_function *function, const struct cord
     }
 }
 
+static int await(struct call *call, uint64_t until_ns, struct station_reply *ret_reply,
+                 struct station_end *ret_end)
+{
+    return station_await(call->session->station, &call->ticket, call->function->record->out_words,
+                         until_ns, call->deadline_ns, ret_reply, ret_end);
+}
+
+/*
+ * Chores are done while the worker is at a call. A call that is answered at once - the first one of a
+ * fresh worker, for whose sake there are spares - leaves them to the next.
+ */
+static int await_beside_chores(struct call *call, uint64_t until_ns,
+                               struct station_reply *ret_reply, struct station_end *ret_end)
+{
+    struct cordon_session *session = call->session;
+    if (!session->has_chores || session->depth > 0) {
+        return await(call, until_ns, ret_reply, ret_end);
+    }
+    if (!session->chores_waited) {
+        uint64_t soon_ns = clock_after_ns(CHORES_WAIT_NS);
+        int r = await(call, soon_ns < until_ns ? soon_ns : until_ns, ret_reply, ret_end);
+        if (r != STATION_EXPIRED || until_ns <= soon_ns) {
+            session->chores_waited = true;
+            return r;
+        }
+    }
+    session_tend(session);
+    return await(call, until_ns, ret_reply, ret_end);
+}
+
 int call_end(struct call *call, uint64_t until_ns, struct cordon_result *ret_result)
 {
     struct cordon_session *session = call->session;
     struct station_reply reply;
     struct station_end end;
     struct call *before = session->call;
-    if (session->has_chores && session->depth == 0) {
-        session_tend(session);
-    }
     session->call = call;
     if (!is_inline(call)) {
         scope_enter(call);
     }
-    int r = station_await(session->station, &call->ticket, call->function->record->out_words,
-                          until_ns, call->deadline_ns, &reply, &end);
+    int r = await_beside_chores(call, until_ns, &reply, &end);
     if (!is_inline(call)) {
         scope_leave(call);
     }

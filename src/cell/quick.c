@@ -162,6 +162,7 @@ static inline bool is_quiet(const struct cordon_session *session)
     /* Relaxed: a failure that this call overtakes is met by the next one. */
     return atomic_load_explicit(&session->cell->gate.turn, memory_order_relaxed) ==
                session->gate_seen &&
+           !session->has_chores &&
            atomic_load_explicit(&session->counts.calls, memory_order_relaxed) <
                session->recycle.look_at;
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "base/fd.h"
 #include "base/limits.h"
 #include "report/card.h"
+#include "report/directory.h"
 
 #define PATH_BYTES 4096u
 #define FIRST_FD   3 /* a host may have closed its standard descriptors: theirs are never ours */
@@ -111,8 +113,8 @@ int reporting_open(struct reporting *reporting, const struct cordon_cell_options
                    uint32_t isolation, struct message *why)
 {
     *reporting = (struct reporting){.directory = -1};
-    if (options->level != CORDON_LEVEL_PROCESS ||
-        (options->reports && options->reports[0] == '\0')) {
+    reporting->library = options->library;
+    if (options->reports && options->reports[0] == '\0') {
         return 0;
     }
     int r = open_directory(options->reports);
@@ -122,6 +124,14 @@ int reporting_open(struct reporting *reporting, const struct cordon_cell_options
                                 : 0;
     }
     reporting->directory = r;
+    if (options->level != CORDON_LEVEL_PROCESS) {
+        /* One more will come, perhaps, when the heap is damaged. */
+        uint32_t files = options->reports_max ? options->reports_max : LIMIT_REPORTS;
+        directory_prune(
+            r, files - 1,
+            options->reports_bytes_max ? options->reports_bytes_max : LIMIT_REPORTS_BYTES, 0);
+        return 0;
+    }
     r = make_card(reporting, options, isolation);
     return r < 0 ? message_set(why, r, "no memory for the cell's card: %s", strerror(-r)) : 0;
 }
@@ -141,6 +151,73 @@ void reporting_add_function(struct reporting *reporting, uint32_t id, const void
     if (reporting->card) {
         (void)card_add_function(reporting->card, id, plan, bytes);
     }
+}
+
+/* @text as it can stand between quotes. */
+static void quotable(const char *text, char *clean, size_t size)
+{
+    size_t i = 0;
+    for (; i + 1 < size && text[i]; i++) {
+        unsigned char byte = (unsigned char)text[i];
+        clean[i] = byte < 0x20 || byte > 0x7e || byte == '"' || byte == '\\' ? '?' : text[i];
+    }
+    clean[i] = '\0';
+}
+
+static int fault_json(const struct reporting *reporting, const struct reporting_fault *fault,
+                      uint64_t id, char *json, size_t size)
+{
+    char library[512];
+    char text[256];
+    char when[32] = "";
+    struct timespec now;
+    struct tm parts;
+    const char *name = sigabbrev_np(fault->signal);
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    if (gmtime_r(&now.tv_sec, &parts)) {
+        (void)strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &parts);
+    }
+    quotable(reporting->library, library, sizeof library);
+    quotable(fault->text, text, sizeof text);
+    return snprintf(
+        json, size,
+        "{\"cordon_report\": 1, \"id\": \"%016" PRIx64 "\", \"when\": \"%s\", \"when_ns\": %" PRIu64
+        ", \"what\": \"crash\", \"ended\": false, \"summary\": \"SIG%s in %s, in the host's "
+        "process\", "
+        "\"text\": \"%s\", \"cell\": {\"library\": \"%s\", \"level\": \"%s\", \"host\": {\"pid\": "
+        "%d}}, "
+        "\"call\": {\"function\": \"%s\"}, \"signal\": {\"name\": \"SIG%s\", \"number\": %d}, "
+        "\"notes\": [\"levels thread and inline: arguments, registers and stacks are not "
+        "taken\"]}\n",
+        id, when, (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec, name ? name : "?",
+        fault->function, text, library, fault->level == CORDON_LEVEL_THREAD ? "thread" : "inline",
+        (int)getpid(), fault->function, name ? name : "?", fault->signal);
+}
+
+uint64_t reporting_write_fault(const struct reporting *reporting,
+                               const struct reporting_fault *fault)
+{
+    char json[4096];
+    char temporary[DIRECTORY_NAME_BYTES];
+    char name[DIRECTORY_NAME_BYTES];
+    if (reporting->directory <= 0) {
+        return 0;
+    }
+    uint64_t id = reporting_new_id();
+    int length = fault_json(reporting, fault, id, json, sizeof json);
+    (void)snprintf(temporary, sizeof temporary, ".%016" PRIx64 ".tmp", id);
+    OWN_FD file = openat(reporting->directory, temporary,
+                         O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (file < 0 || length < 0 || (size_t)length >= sizeof json) {
+        return 0;
+    }
+    if (write(file, json, (size_t)length) != length ||
+        renameat(reporting->directory, temporary, reporting->directory,
+                 directory_name(id, 0, name)) != 0) {
+        (void)unlinkat(reporting->directory, temporary, 0);
+        return 0;
+    }
+    return id;
 }
 
 uint64_t reporting_new_id(void)

@@ -18,8 +18,17 @@
 struct card;
 
 struct reporting {
-    struct card *card; /* NULL: this cell has no reports */
-    int directory;
+    struct card *card; /* process; NULL: this cell's workers have no reports */
+    int directory;     /* -1: none */
+    const char *library;
+};
+
+/* A fault in this process (thread, inline). */
+struct reporting_fault {
+    enum cordon_level level;
+    const char *function;
+    int signal;
+    const char *text; /* what is known of it */
 };
 
 /*
@@ -37,6 +46,16 @@ void reporting_close(struct reporting *reporting);
 /* Threads: the caller holds the cell's lock. */
 void reporting_add_function(struct reporting *reporting, uint32_t id, const void *plan,
                             size_t bytes);
+
+/*
+ * Write a report of a fault in this process: the function, the signal, the address; what takes another
+ * process to find out - stacks, arguments - is missing, and the report says so. The heap may be damaged: it
+ * is not used.
+ *
+ * Returns the report's id, or 0: none was written.
+ */
+uint64_t reporting_write_fault(const struct reporting *reporting,
+                               const struct reporting_fault *fault);
 
 /* An id for the report of a worker's end: the time, so that they sort, and chance. Never 0. */
 uint64_t reporting_new_id(void);

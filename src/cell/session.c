@@ -330,7 +330,7 @@ int session_station(struct cordon_session *session, struct message *why)
 
 void session_tend(struct cordon_session *session)
 {
-    session->has_chores = false;
+    session->has_chores = session->chores_waited = false;
     struct station *retired = session->retired;
     session->retired = NULL;
     spare_refill(session);

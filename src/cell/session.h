@@ -55,6 +55,7 @@ struct cordon_session {
     bool is_promoted;        /* it was a spare */
     struct station *retired; /* the one before: closed when there is time; NULL: none */
     bool has_chores;         /* something is to be done once a call is on its way: session_tend() */
+    bool chores_waited;      /* a call has passed since they came up */
     uint64_t *bound;         /* bit per function id */
     uint32_t on_start_done;  /* recorded calls that the worker has executed */
     uint32_t gate_seen;      /* the gate's turn that was looked at last */

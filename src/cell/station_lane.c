@@ -333,6 +333,9 @@ static void end_died(const struct station *station, const struct lane_death *dea
     end->signal = death->status;
     (void)message_set(&end->why, 0, "the worker was ended by signal %d (%s) during the call",
                       death->status, death->status ? strsignal(death->status) : "not known");
+    if (death->status == SIGXCPU) {
+        message_add(&end->why, ": its life's CPU time is over (cpu_ms)");
+    }
     if (strstr(death->text, " address ")) {
         message_add(&end->why, ": %s", death->text);
     }

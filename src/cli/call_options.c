@@ -66,7 +66,7 @@ static const struct named_number policies[] = {{"strict", CORDON_POLICY_STRICT},
                                                {NULL, 0}};
 
 static const struct named_number violations[] = {
-    {"refuse", CORDON_VIOLATION_REFUSE}, {"kill", CORDON_VIOLATION_KILL}, {NULL, 0}};
+    {"refuse", CORDON_REFUSE}, {"kill", CORDON_KILL}, {NULL, 0}};
 
 static int find_named(const struct named_number *names, const char *what, const char *text,
                       size_t length, uint32_t *ret_number, struct message *why)

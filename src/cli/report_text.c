@@ -95,7 +95,11 @@ static int show_call(const json_t *report)
     } else if (*report_text(call, "arguments_missing")) {
         (void)output_format(" (arguments: %s)", report_text(call, "arguments_missing"));
     }
-    (void)output_format(", number %lld of its worker\n", (long long)report_number(call, "number"));
+    if (json_object_get(call, "number")) {
+        (void)output_format(", number %lld of its worker",
+                            (long long)report_number(call, "number"));
+    }
+    (void)output_text("\n");
     const json_t *replay = json_object_get(call, "replay");
     if (replay && !json_is_true(json_object_get(replay, "possible"))) {
         (void)label("replay");
@@ -195,14 +199,19 @@ static int show_threads(const json_t *report)
 static int show_cell(const json_t *report)
 {
     const json_t *cell = json_object_get(report, "cell");
-    const json_t *worker = json_object_get(report, "worker");
-    (void)label("library");
-    (void)output_format("%s (level %s, policy %s)\n", report_text(cell, "library"),
-                        report_text(cell, "level"), report_text(cell, "policy"));
-    (void)label("host");
     const json_t *host = json_object_get(cell, "host");
-    (void)output_format("%s, pid %lld\n", report_text(host, "program"),
+    const json_t *worker = json_object_get(report, "worker");
+    const char *policy = report_text(cell, "policy");
+    const char *program = report_text(host, "program");
+    (void)label("library");
+    (void)output_format("%s (level %s%s%s)\n", report_text(cell, "library"),
+                        report_text(cell, "level"), *policy ? ", policy " : "", policy);
+    (void)label("host");
+    (void)output_format("%s%spid %lld\n", program, *program ? ", " : "",
                         (long long)report_number(host, "pid"));
+    if (!worker) {
+        return EXIT_DONE;
+    }
     (void)label("worker");
     return output_format("%lld, %.3f s old\n", (long long)report_number(worker, "number"),
                          json_number_value(json_object_get(worker, "age_ms")) / 1e3);

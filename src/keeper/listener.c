@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -50,9 +51,23 @@ int listener_accept(int fd)
     return 0;
 }
 
+/* Receiving without anything there would wait: for ever, once nobody is left who could be told of. */
+static int look(int fd)
+{
+    struct pollfd readable = {.fd = fd, .events = POLLIN};
+    if (poll(&readable, 1, 0) < 0) {
+        return -errno;
+    }
+    return readable.revents & POLLIN ? 0 : readable.revents ? -EPIPE : -EAGAIN;
+}
+
 int listener_receive(int fd, struct notice *ret_notice)
 {
     union record record;
+    int r = look(fd);
+    if (r < 0) {
+        return r;
+    }
     memset(&record, 0, sizeof record); /* the kernel insists */
     if (ioctl(fd, SECCOMP_IOCTL_NOTIF_RECV, &record.notice) != 0) {
         return -errno;

@@ -34,7 +34,10 @@ bool listener_init(void);
  */
 int listener_accept(int fd);
 
-/* Receive one that waits (the descriptor is readable). 0, or -ENOENT: it has ended meanwhile. */
+/*
+ * Receive one that waits. Never waits itself. 0; -EAGAIN: nothing waits; -ENOENT: it has ended meanwhile;
+ * -EPIPE: nobody is left under the filter.
+ */
 int listener_receive(int fd, struct notice *ret_notice);
 
 /* True while the thread still waits: what was read from it since was its own. */

@@ -19,6 +19,7 @@
 #define REPORTS_BURST    5u
 #define REPORTS_EVERY_NS 100000000ull   /* of one cell, after the burst */
 #define REPORTS_TIME_NS  10000000000ull /* for one to be written */
+#define REPORTS_NICE     10
 
 /* What a report is made of; -1 where there is none. */
 struct reports_fds {

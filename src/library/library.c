@@ -65,30 +65,46 @@ static int copy_file(int file, struct message *why)
     return take_fd(&copy);
 }
 
-static int open_copy(struct library *library, int file, struct message *why)
+int library_settle(struct library *library, struct message *why)
 {
-    OWN_FD copy = copy_file(file, why);
+    if (library->file < 0 || library->copied || access(library->name, R_OK) == 0) {
+        return 0;
+    }
+    int copy = copy_file(library->file, why);
     if (copy < 0) {
         return copy;
     }
-    char path[32];
-    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", copy);
-    library->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    return library->handle ? 0 : message_set(why, -ENOEXEC, "%s: %s", library->name, dlerror());
+    fd_release(&library->file);
+    library->file = copy;
+    library->copied = true;
+    return 0;
+}
+
+/* The file stays open: near names are looked up in it when nothing may be opened any more. */
+static void hold_file(struct library *library)
+{
+    struct link_map *map = NULL;
+    if (library->file < 0 && dlinfo(library->handle, RTLD_DI_LINKMAP, &map) == 0) {
+        library->file = open(map->l_name, O_RDONLY | O_CLOEXEC);
+    }
 }
 
 int library_open(struct library *library, struct message *why)
 {
-    OWN_FD file = take_fd(&library->file);
     const char *name = library->name[0] ? library->name : LIBC_SO;
-    int r = 0;
-    if (file >= 0 && access(name, R_OK) != 0) {
-        r = open_copy(library, file, why);
-    } else {
-        library->handle = dlopen(name, RTLD_NOW | RTLD_LOCAL);
-        r = library->handle ? 0 : message_set(why, -ENOENT, "%s", dlerror());
+    char path[32];
+    int r = library_settle(library, why);
+    if (r < 0) {
+        return r;
     }
-    return r;
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", library->file);
+    library->handle = dlopen(library->copied ? path : name, RTLD_NOW | RTLD_LOCAL);
+    if (!library->handle) {
+        return library->copied ? message_set(why, -ENOEXEC, "%s: %s", library->name, dlerror())
+                               : message_set(why, -ENOENT, "%s", dlerror());
+    }
+    hold_file(library);
+    return 0;
 }
 
 static bool is_allocator(const char *symbol)
@@ -134,13 +150,8 @@ void library_explain(const struct library *library, const char *symbol, struct m
 {
     const char *name = library->name[0] ? library->name : "the C library";
     (void)message_set(why, 0, "%s has no function '%s'", name, symbol);
-    struct link_map *map = NULL;
-    if (!library->handle || dlinfo(library->handle, RTLD_DI_LINKMAP, &map) != 0) {
-        return;
-    }
-    OWN_FD fd = open(map->l_name, O_RDONLY | O_CLOEXEC);
-    if (fd >= 0) {
-        near_suggest(fd, symbol, why);
+    if (library->handle && library->file >= 0) {
+        near_suggest(library->file, symbol, why);
     }
 }
 

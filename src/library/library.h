@@ -11,11 +11,14 @@
  * Threads: one at a time; library_find() any.
  */
 
+#include <stdbool.h>
+
 #include "base/message.h"
 
 struct library {
     const char *name; /* borrowed: a soname, a path (it has a slash), or empty: the C library */
-    int file;         /* of a path, while it is not loaded; -1 else */
+    int file;         /* the library's own, or a copy; -1: none */
+    bool copied;      /* file is a copy: the path can no longer be read */
     void *handle;     /* of dlopen; NULL: not loaded */
 };
 
@@ -24,6 +27,12 @@ struct library {
  * Returns 0, or a negative errno with the sentence: no such file, not a library (elf_check).
  */
 int library_prepare(struct library *library, const char *name, struct message *why);
+
+/*
+ * Make sure that it can be loaded by who this process is now: a file that may no longer be opened is
+ * copied to memory. Before a sandbox that forbids such memory. 0 or a negative errno with the sentence.
+ */
+int library_settle(struct library *library, struct message *why);
 
 /*
  * Load it with all its symbols resolved: by its name as the dynamic loader finds it, or, where the

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -181,6 +183,43 @@ static void test_names_of_reports(void **state)
     }
 }
 
+static void put_file(int folder, const char *name, size_t bytes, time_t age_s)
+{
+    static const char zeros[256];
+    struct timespec times[2] = {{.tv_sec = time(NULL) - age_s}, {.tv_sec = time(NULL) - age_s}};
+    OWN_FD fd = openat(folder, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_int_equal(write(fd, zeros, bytes), bytes);
+    assert_int_equal(futimens(fd, times), 0);
+}
+
+static void test_oldest_reports_go_beyond_the_bytes(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/cordon-test-directory-XXXXXX";
+    struct directory_entry entries[8];
+    assert_non_null(mkdtemp(path));
+    OWN_FD folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    put_file(folder, "0000000000000001.json", 100, 0);
+    put_file(folder, "0000000000000002-1.json", 100, 0);
+    put_file(folder, "0000000000000002.json", 100, 0);
+    put_file(folder, "mine.json", 100, 0);
+    put_file(folder, ".0000000000000003.tmp", 100, 0);
+    put_file(folder, ".0000000000000004.tmp", 100, DIRECTORY_STALE_S + 10);
+    directory_prune(folder, 10, 250, 0);
+    assert_int_equal(directory_list(folder, entries, 8, false), 2);
+    assert_int_equal(entries[0].id, 2);
+    assert_int_equal(entries[0].part, 1);
+    assert_int_equal(entries[1].part, 0);
+    directory_prune(folder, 0, 0, 2);
+    assert_int_equal(directory_list(folder, entries, 8, false), 2);
+    directory_prune(folder, 0, 0, 0);
+    assert_int_equal(directory_list(folder, entries, 8, false), 0);
+    /* What is no report stays, what somebody may be writing too. */
+    assert_int_equal(unlinkat(folder, "mine.json", 0), 0);
+    assert_int_equal(unlinkat(folder, ".0000000000000003.tmp", 0), 0);
+    assert_int_equal(rmdir(path), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -190,6 +229,7 @@ int main(void)
         cmocka_unit_test(test_card_is_read_while_it_grows),
         cmocka_unit_test(test_card_is_full_at_its_limit),
         cmocka_unit_test(test_names_of_reports),
+        cmocka_unit_test(test_oldest_reports_go_beyond_the_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

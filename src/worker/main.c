@@ -227,6 +227,7 @@ static int load(struct worker *worker, struct message *why)
                                 .library = worker->order.library,
                                 .alarm_call = START_ALARM_CALL};
     int r = sandbox_leave_root(&wish, why);
+    r = r < 0 ? r : library_settle(&worker->library, why);
     r = r < 0 ? r : die_with_keeper(&worker->order, why);
     r = r < 0 ? r : set_environment(wish.policy, why);
     r = r < 0 ? r : alarm_install(why);

@@ -23,6 +23,8 @@ struct opened {
 static struct opened open_with_arena(const struct harness *harness)
 {
     struct cordon_cell_options options = harness_options(harness);
+    static const char *const grants[] = {"read:/proc/self", NULL};
+    options.grants = grants;
     options.library = "";
     options.arena_bytes = ARENA_BYTES;
     struct opened opened = {.cell = harness_open_with(&options)};

@@ -28,6 +28,8 @@ struct bench {
 static struct bench bench_open(const struct harness *harness, const char *library, const char *text)
 {
     struct cordon_cell_options options = harness_options(harness);
+    static const char *const grants[] = {"read:/proc/self", "iconv", NULL};
+    options.grants = grants;
     options.library = library;
     options.interface_text = text;
     struct bench bench = {.cell = harness_open_with(&options)};

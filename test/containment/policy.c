@@ -89,6 +89,26 @@ static struct answer open_file(const struct room *room, const char *path, int fl
 /* What one claim does with a worker. */
 typedef struct answer (*act_fn)(const struct room *room);
 
+/* Where system calls are not looked at, the cell says so, and there is nothing to see. */
+static void need_seccomp(const struct harness *harness)
+{
+    struct room room = room_open(harness, NULL);
+    uint32_t isolation = cordon_cell_isolation(room.cell);
+    room_close(&room);
+    if (harness->without & CORDON_SECCOMP) {
+        assert_int_equal(isolation & (CORDON_NO_NETWORK | CORDON_NO_PROCESSES | CORDON_NO_WRITES),
+                         0);
+        harness_skip("without seccomp this is not refused");
+    }
+}
+
+/* Without Landlock paths are not looked at, and the cell does not claim so. */
+static void expect_isolation_of_files(const struct harness *harness, const struct room *room)
+{
+    bool confined = (cordon_cell_isolation(room->cell) & CORDON_CONFINES_READS) != 0;
+    assert_int_equal(confined, !(harness->without & CORDON_LANDLOCK));
+}
+
 /* Refused under strict, done with the grants, and nothing else that strict forbids with them. */
 static void expect_grant(const struct harness *harness, act_fn act, const char *const *grants)
 {
@@ -141,6 +161,7 @@ static void test_read(const struct harness *harness)
     expect_grant(harness, read_file, grants);
     struct room room = room_open(harness, grants);
     expect_refused(write_file(&room));
+    expect_isolation_of_files(harness, &room);
     if (!(harness->without & CORDON_LANDLOCK)) {
         expect_refused(open_file(&room, "/etc/passwd", O_RDONLY));
     }
@@ -220,6 +241,7 @@ static bool looks_at_ports(const struct room *room)
 
 static void test_connect(const struct harness *harness)
 {
+    need_seccomp(harness);
     uint16_t port;
     uint16_t other;
     int here = listen_somewhere(&port);
@@ -269,6 +291,7 @@ static struct answer make_udp(const struct room *room)
 
 static void test_udp(const struct harness *harness)
 {
+    need_seccomp(harness);
     const char *const grants[] = {"udp", NULL};
     expect_grant(harness, make_udp, grants);
     struct room room = room_open(harness, grants);
@@ -284,6 +307,7 @@ static struct answer make_unix(const struct room *room)
 
 static void test_unix(const struct harness *harness)
 {
+    need_seccomp(harness);
     const char *const grants[] = {"unix", NULL};
     expect_grant(harness, make_unix, grants);
 }
@@ -332,6 +356,7 @@ static struct answer ask_personality(const struct room *room)
 
 static void test_syscall(const struct harness *harness)
 {
+    need_seccomp(harness);
     const char *const grants[] = {"syscall:personality", NULL};
     expect_grant(harness, ask_personality, grants);
 }
@@ -381,6 +406,33 @@ static void test_file_bytes(const struct harness *harness)
     remove_folder();
 }
 
+static void test_cpu_ms(const struct harness *harness)
+{
+    struct cordon_cell_options options = harness_options(harness);
+    options.library = "";
+    options.cpu_ms = 1;
+    options.deadline_ms = 20000;
+    struct cordon_cell *cell = harness_open_with(&options);
+    struct cordon_function *spin =
+        harness_bind(cell, "const char *strstr(const char *text, const char *part)");
+    struct cordon_result result;
+    size_t bytes = 1u << 20;
+    char *text = malloc(bytes);
+    assert_non_null(text);
+    memset(text, 'a', bytes - 1);
+    text[bytes - 1] = '\0';
+    int outcome = CORDON_DONE;
+    for (int i = 0; i < 100000 && outcome == CORDON_DONE; i++) {
+        outcome = cordon_call(spin, ARGS(cordon_string(text), cordon_string("aab")), CORDON_DEFAULT,
+                              &result);
+    }
+    harness_expect(outcome, CORDON_CRASHED, &result);
+    assert_int_equal(result.signal, SIGXCPU);
+    assert_non_null(strstr(result.error.text, "cpu_ms"));
+    free(text);
+    cordon_cell_close(cell);
+}
+
 /* ---- What cannot be ---------------------------------------------------------------------------- */
 
 static void expect_sentence(const struct harness *harness, const char *grant, const char *sentence)
@@ -428,6 +480,7 @@ int main(int argc, char **argv)
         {"syscall", test_syscall, HARNESS_PROCESS, 0, 0},
         {"fds", test_fds, HARNESS_PROCESS, 0, 0},
         {"file_bytes", test_file_bytes, HARNESS_PROCESS, 0, 0},
+        {"cpu_ms", test_cpu_ms, HARNESS_PROCESS, 0, 60},
         {"bad_grants_are_named", test_bad_grants_are_named, HARNESS_PROCESS, 0, 0},
     };
     return harness_main(argc, argv, cases, sizeof cases / sizeof cases[0]);

@@ -370,6 +370,26 @@ static void test_no_reports_where_none_are_wanted(const struct harness *harness)
     assert_non_null(strstr(error.text, "/proc/none"));
 }
 
+static void test_fault_in_the_host_leaves_a_small_report(const struct harness *harness)
+{
+    struct cordon_cell_options options;
+    struct cordon_result result;
+    set_options(harness, "CORDON_TEST_REPORTED", &options);
+    struct cordon_cell *cell = harness_open_with(&options);
+    const struct cordon_value value = cordon_int(1);
+    struct cordon_function *crash = harness_bind(cell, "reported_crash");
+    assert_int_equal(cordon_call(crash, &value, 1, CORDON_DEFAULT, &result), CORDON_CRASHED);
+    json_t *report = report_of(result.report);
+    assert_string_equal(text_at(report, "what"), "crash");
+    assert_string_equal(text_at(json_object_get(report, "cell"), "level"), harness->level_name);
+    assert_string_equal(text_at(json_object_get(report, "call"), "function"), "reported_crash");
+    assert_string_equal(text_at(json_object_get(report, "signal"), "name"), "SIGSEGV");
+    assert_non_null(strstr(text_at(report, "text"), "0x18"));
+    json_decref(report);
+    cordon_cell_close(cell);
+    remove_directory();
+}
+
 static const struct harness_case cases[] = {
     {"crash_has_function_arguments_and_lines", test_crash_has_function_arguments_and_lines,
      HARNESS_ONCE, 0, 0},
@@ -384,6 +404,8 @@ static const struct harness_case cases[] = {
      test_call_with_a_handle_says_why_it_is_not_replayed, HARNESS_ONCE, 0, 0},
     {"last_calls_are_listed", test_last_calls_are_listed, HARNESS_ONCE, 0, 0},
     {"directory_is_bounded_and_private", test_directory_is_bounded_and_private, HARNESS_ONCE, 0, 0},
+    {"fault_in_the_host_leaves_a_small_report", test_fault_in_the_host_leaves_a_small_report,
+     HARNESS_THREAD | HARNESS_INLINE, HARNESS_ABANDONS, 0},
     {"no_reports_where_none_are_wanted", test_no_reports_where_none_are_wanted, HARNESS_ONCE, 0, 0},
 };
 

@@ -11,7 +11,7 @@ const struct table_fault table_faults[] = {
     {"code_write", "writes into its own code"},
     {"bus", "writes to a mapped file without content"},
     {"overflow", "overflows its stack"},
-    {"heap_overflow", "writes beyond an allocation", TABLE_CHANCE},
+    {"heap_overflow", "writes beyond an allocation", TABLE_CHANCE | TABLE_ANY_OUTCOME},
     {"use_after_free", "writes to freed memory", TABLE_CHANCE | TABLE_ANY_OUTCOME},
     {"double_free", "frees twice", TABLE_CHANCE},
     {"fpe", "divides by zero"},

@@ -65,7 +65,7 @@ static void expect_last(const struct room *room, const char *act, const char *gr
 
 static void forbidden_acts_are_counted_and_named(const struct harness *harness)
 {
-    struct room room = room_open(harness, CORDON_VIOLATION_REFUSE);
+    struct room room = room_open(harness, CORDON_REFUSE);
     struct cordon_result result =
         call(&room, open_text, ARGS(cordon_string("/etc/shadow"), cordon_int(O_RDONLY)));
     assert_int_equal(result.value.i, -1);
@@ -92,7 +92,7 @@ static void forbidden_acts_are_counted_and_named(const struct harness *harness)
 
 static void the_last_eight_are_kept(const struct harness *harness)
 {
-    struct room room = room_open(harness, CORDON_VIOLATION_REFUSE);
+    struct room room = room_open(harness, CORDON_REFUSE);
     struct cordon_violation all[CORDON_VIOLATIONS_KEPT];
     uint64_t ever = 0;
     for (int i = 0; i < 11; i++) {
@@ -110,7 +110,7 @@ static void the_last_eight_are_kept(const struct harness *harness)
 
 static void list_outlives_the_worker(const struct harness *harness)
 {
-    struct room room = room_open(harness, CORDON_VIOLATION_REFUSE);
+    struct room room = room_open(harness, CORDON_REFUSE);
     struct cordon_result result;
     (void)call(&room, open_text, ARGS(cordon_string("/etc/shadow"), cordon_int(O_RDONLY)));
     int r = cordon_session_call(room.session, harness_bind(room.cell, "void exit(int status)"),
@@ -129,7 +129,7 @@ static void list_outlives_the_worker(const struct harness *harness)
 
 static void policy_that_kills_ends_the_call_as_denied(const struct harness *harness)
 {
-    struct room room = room_open(harness, CORDON_VIOLATION_KILL);
+    struct room room = room_open(harness, CORDON_KILL);
     struct cordon_result result;
     int r = cordon_session_call(room.session, harness_bind(room.cell, open_text),
                                 ARGS(cordon_string("/etc/shadow"), cordon_int(O_RDONLY)),
@@ -148,7 +148,7 @@ static void policy_that_kills_ends_the_call_as_denied(const struct harness *harn
 
 static void crash_says_where(const struct harness *harness)
 {
-    struct room room = room_open(harness, CORDON_VIOLATION_REFUSE);
+    struct room room = room_open(harness, CORDON_REFUSE);
     struct cordon_result result;
     int r = cordon_session_call(room.session,
                                 harness_bind(room.cell, "unsigned long strlen(uintptr_t text)"),

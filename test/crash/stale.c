@@ -20,6 +20,16 @@ static const char interface_text[] = "typedef struct FILE_ FILE;\n"
                                      "int raise(int sig);\n"
                                      "int abs(int j);\n";
 
+static struct cordon_cell *open_cell(const struct harness *harness)
+{
+    static const char *const grants[] = {"device:/dev/null", NULL};
+    struct cordon_cell_options options = harness_options(harness);
+    options.library = "";
+    options.interface_text = interface_text;
+    options.grants = grants;
+    return harness_open_with(&options);
+}
+
 static void crash(struct cordon_cell *cell, struct cordon_session *session)
 {
     struct cordon_value arg = cordon_int(SIGSEGV);
@@ -49,7 +59,7 @@ static void expect_stale(struct cordon_session *session, struct cordon_function 
 
 static void test_handle_of_a_dead_worker_is_stale(const struct harness *harness)
 {
-    struct cordon_cell *cell = harness_open(harness, "", interface_text);
+    struct cordon_cell *cell = open_cell(harness);
     struct cordon_session *session = harness_session(cell);
     struct cordon_handle old = open_null(cell, session);
     struct cordon_function *fileno_ = harness_bind(cell, "fileno");
@@ -67,7 +77,7 @@ static void test_handle_of_a_dead_worker_is_stale(const struct harness *harness)
 
 static void test_released_handle_is_stale(const struct harness *harness)
 {
-    struct cordon_cell *cell = harness_open(harness, "", interface_text);
+    struct cordon_cell *cell = open_cell(harness);
     struct cordon_session *session = harness_session(cell);
     struct cordon_function *fileno_ = harness_bind(cell, "fileno");
     struct cordon_function *fclose_ = harness_bind(cell, "fclose");
@@ -86,7 +96,7 @@ static void test_released_handle_is_stale(const struct harness *harness)
 
 static void test_handle_of_another_session_is_stale(const struct harness *harness)
 {
-    struct cordon_cell *cell = harness_open(harness, "", interface_text);
+    struct cordon_cell *cell = open_cell(harness);
     struct cordon_session *one = harness_session(cell);
     struct cordon_session *other = harness_session(cell);
     struct cordon_handle handle = open_null(cell, one);
@@ -98,7 +108,7 @@ static void test_handle_of_another_session_is_stale(const struct harness *harnes
 
 static void test_made_up_handle_is_refused(const struct harness *harness)
 {
-    struct cordon_cell *cell = harness_open(harness, "", interface_text);
+    struct cordon_cell *cell = open_cell(harness);
     struct cordon_session *session = harness_session(cell);
     struct cordon_handle handle = open_null(cell, session);
     struct cordon_function *fileno_ = harness_bind(cell, "fileno");
@@ -119,7 +129,7 @@ static void test_made_up_handle_is_refused(const struct harness *harness)
 
 static void test_object_of_a_dead_worker_is_stale(const struct harness *harness)
 {
-    struct cordon_cell *cell = harness_open(harness, "", interface_text);
+    struct cordon_cell *cell = open_cell(harness);
     struct cordon_session *session = harness_session(cell);
     struct cordon_handle object;
     struct cordon_error error = {{0}};

@@ -9,6 +9,7 @@
 #include "harness/harness.h"
 
 #include <errno.h>
+#include <ftw.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -19,6 +20,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -321,9 +323,36 @@ static bool selected(const char *name, int argc, char **argv)
 
 static const char *const level_names[] = {"process", "thread", "inline"};
 
+static int remove_entry(const char *path, const struct stat *info, int flag, struct FTW *where)
+{
+    (void)info;
+    (void)flag;
+    (void)where;
+    return remove(path);
+}
+
+/* Reports of what crashes here are not this user's: their directory is a private one, as @state. */
+static void own_state(char *state)
+{
+    if (!getenv("XDG_STATE_HOME") && mkdtemp(state)) {
+        (void)setenv("XDG_STATE_HOME", state, 1);
+    } else {
+        *state = '\0';
+    }
+}
+
+static void forget_state(const char *state)
+{
+    if (*state) {
+        (void)nftw(state, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    }
+}
+
 int harness_main(int argc, char **argv, const struct harness_case *cases, size_t count)
 {
+    char state[] = "/tmp/cordon-test-state-XXXXXX";
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+    own_state(state);
     struct run *runs = calloc(count * HARNESS_COUNT(level_names), sizeof *runs);
     struct CMUnitTest *tests = calloc(count * HARNESS_COUNT(level_names), sizeof *tests);
     if (!runs || !tests) {
@@ -352,6 +381,7 @@ int harness_main(int argc, char **argv, const struct harness_case *cases, size_t
         }
     }
     int failed = chosen ? _cmocka_run_group_tests("system", tests, chosen, NULL, NULL) : 0;
+    forget_state(state);
     free(tests);
     free(runs);
     return failed ? 1 : 0;

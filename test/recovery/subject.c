@@ -138,6 +138,7 @@ static bool spares_are_ready(void *context)
     int pids[64];
     struct cordon_cell_stats stats = subject_stats(awaited->subject);
     if (stats.spares != awaited->count) {
+        (void)subject_call(awaited->subject, "recall", 0); /* callers order them, nobody else */
         return false;
     }
     size_t found = harness_descendants(getppid(), "cordon-worker", pids, HARNESS_COUNT(pids));

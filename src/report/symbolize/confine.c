@@ -18,9 +18,13 @@
 #include "base/fd.h"
 #include "report/symbolize.h"
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define MEMORY_BYTES RLIM_INFINITY /* sanitizers reserve terabytes */
+#else
 #define MEMORY_BYTES (4ull << 30) /* of address space: copies of files are mapped */
-#define FILE_BYTES   (256u << 20)
-#define FILES_MAX    1024u
+#endif
+#define FILE_BYTES (256u << 20)
+#define FILES_MAX  1024u
 
 /* ---- Files ------------------------------------------------------------------------------------- */
 
@@ -80,7 +84,7 @@ static const int allowed[] = {
     SYS_memfd_create, SYS_ftruncate,     SYS_fcntl,       SYS_exit,         SYS_exit_group,
     SYS_futex,        SYS_clock_gettime, SYS_getrandom,   SYS_rt_sigreturn, SYS_rt_sigprocmask,
     SYS_rt_sigaction, SYS_getpid,        SYS_gettid,      SYS_readlinkat,   SYS_getcwd,
-    SYS_faccessat,    SYS_statx,         SYS_sched_yield, SYS_prlimit64,
+    SYS_faccessat,    SYS_statx,         SYS_sched_yield, SYS_prlimit64,    SYS_sigaltstack,
 #if defined(__x86_64__)
     SYS_open,         SYS_stat,          SYS_lstat,       SYS_access,       SYS_readlink,
 #endif
