@@ -379,7 +379,7 @@ static void end_lane(struct play *play)
 static void keep_watch(struct play *play)
 {
     struct lane_ward ward = {
-        .h = play->h, .w = play->w, .h_bytes = LANE_BYTES, .w_bytes = LANE_BYTES, .event_fd = -1};
+        .h = play->h, .w = play->w, .h_bytes = LANE_BYTES, .w_bytes = LANE_BYTES, .bell_fd = -1};
     uint64_t next_ns;
     uint32_t seq = lane_ward_unanswered(&ward);
     if (seq - atomic_load(&play->h->collected) - 1 > LANE_SLOTS) {
@@ -526,9 +526,10 @@ static void race(struct play *play)
         if (!play->rewriting) {
             begin_rewriting(play);
         }
-        if (verb == LANE_CALLBACK) {
-            atomic_store(&mail->words[1], 0);
+        for (uint32_t i = verb == LANE_CALLBACK ? 1 : 0; i < LANE_WORDS; i++) {
+            atomic_store(&mail->words[i], 0);
         }
+        atomic_store(&mail->status_bytes, 0);
         publish(mail, 1, verb);
         await(play, flight);
     }

@@ -10,6 +10,10 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Between looks at a favourite that may have left without a wake-up. */
+#define LOOK_FIRST_NS 50000ull
+#define LOOK_MOST_NS  (20 * CLOCK_MS_NS)
+
 static int membarrier(int command)
 {
     return (int)syscall(SYS_membarrier, command, 0, 0);
@@ -77,13 +81,22 @@ static int take_lean_away(struct lean_lock *lock, uintptr_t self)
     return r;
 }
 
+/*
+ * A favourite that leaves wakes whom it saw want the lock. One that had just looked does not: hence the
+ * slices, of which there are few, and that once in a lock's life.
+ */
 static int await_idle(struct lean_lock *lock, uint64_t until_ns)
 {
+    uint64_t slice_ns = LOOK_FIRST_NS;
     /* Pairs with the release of leaving. */
     while (atomic_load_explicit(&lock->busy, memory_order_acquire) != 0) {
-        if (until_ns == 0 || futex_wait(&lock->busy, 1, until_ns) == -ETIMEDOUT) {
+        uint64_t now_ns = until_ns == 0 ? 0 : clock_now_ns();
+        if (now_ns >= until_ns) {
             return -ETIMEDOUT;
         }
+        uint64_t left_ns = until_ns - now_ns;
+        (void)futex_wait(&lock->busy, 1, now_ns + (slice_ns < left_ns ? slice_ns : left_ns));
+        slice_ns = slice_ns * 2 < LOOK_MOST_NS ? slice_ns * 2 : LOOK_MOST_NS;
     }
     return 0;
 }
@@ -115,5 +128,10 @@ void lean_lock_leave_slowly(struct lean_lock *lock)
 void lean_lock_withdraw(struct lean_lock *lock)
 {
     atomic_store_explicit(&lock->busy, 0, memory_order_release);
-    futex_wake(&lock->busy, 1);
+    lean_lock_wake(&lock->busy);
+}
+
+void lean_lock_wake(const _Atomic uint32_t *busy)
+{
+    futex_wake(busy, 1);
 }

@@ -2,9 +2,11 @@
 #include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 
@@ -131,12 +133,89 @@ static void test_lock_is_a_mutex_once_two_threads_want_it(void **state)
     }
 }
 
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+#define TRAP_FLAG  0x100ull
+#define PAGE_BYTES 4096u
+
+/* Between two instructions of a thread that leaves: another one gets the lock, and frees it. */
+static struct {
+    struct shared *shared; /* alone on a page */
+    volatile bool freed;
+    volatile bool touched; /* afterwards */
+} stepping;
+
+static void on_step(int signal)
+{
+    (void)signal;
+    if (!stepping.freed &&
+        atomic_load_explicit(&stepping.shared->lock.busy, memory_order_relaxed) == 0) {
+        stepping.freed = true;
+        (void)mprotect(stepping.shared, PAGE_BYTES, PROT_NONE);
+    }
+}
+
+static void on_touch(int signal)
+{
+    (void)signal;
+    stepping.touched = true;
+    (void)mprotect(stepping.shared, PAGE_BYTES, PROT_READ | PROT_WRITE);
+}
+
+static void leave_by_steps(struct shared *shared)
+{
+    __builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() | TRAP_FLAG);
+    lean_lock_leave(&shared->lock, self());
+    __builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() & ~TRAP_FLAG);
+}
+
+static void leave_and_free(struct shared *shared, bool is_wanted)
+{
+    shared_init(shared);
+    make_it_lean(shared);
+    if (atomic_load(&shared->lock.leans) != self()) {
+        skip(); /* no membarrier here */
+    }
+    assert_int_equal(lean_lock_enter(&shared->lock, self(), 0), 0);
+    if (is_wanted) {
+        atomic_store(&shared->lock.leans, 0);
+    }
+    stepping.freed = stepping.touched = false;
+    leave_by_steps(shared);
+    (void)mprotect(shared, PAGE_BYTES, PROT_READ | PROT_WRITE);
+    assert_true(stepping.freed);
+    assert_false(stepping.touched);
+    lean_lock_deinit(&shared->lock);
+}
+
+static void test_lock_is_not_touched_once_another_thread_may_have_it(void **state)
+{
+    (void)state;
+    struct sigaction step = {.sa_handler = on_step};
+    struct sigaction touch = {.sa_handler = on_touch};
+    struct sigaction before[2];
+    struct shared *shared =
+        mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(shared, MAP_FAILED);
+    stepping.shared = shared;
+    assert_int_equal(sigaction(SIGTRAP, &step, &before[0]), 0);
+    assert_int_equal(sigaction(SIGSEGV, &touch, &before[1]), 0);
+    leave_and_free(shared, false);
+    leave_and_free(shared, true);
+    assert_int_equal(sigaction(SIGTRAP, &before[0], NULL), 0);
+    assert_int_equal(sigaction(SIGSEGV, &before[1], NULL), 0);
+    assert_int_equal(munmap(shared, PAGE_BYTES), 0);
+}
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lock_keeps_others_out_while_its_favourite_is_inside),
         cmocka_unit_test(test_lock_wakes_who_waits_when_its_favourite_leaves),
         cmocka_unit_test(test_lock_is_a_mutex_once_two_threads_want_it),
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+        cmocka_unit_test(test_lock_is_not_touched_once_another_thread_may_have_it),
+#endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

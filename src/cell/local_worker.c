@@ -176,7 +176,7 @@ static int open_lane_ends(struct local_worker *worker, const struct local_worker
         .w = w,
         .h_bytes = options->h_bytes,
         .w_bytes = options->w_bytes,
-        .event_fd = event_fd,
+        .bell_fd = lane_peek_bell_fd(options->lane),
     };
     int r = lane_end_init(&worker->end, h, options->h_bytes, w, options->w_bytes, event_fd);
     worker->end.is_thread = true;

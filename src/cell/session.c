@@ -151,7 +151,8 @@ void session_leave(struct cordon_session *session)
  */
 static void watch_events(struct cordon_session *session, int operation)
 {
-    int fds[] = {station_event_fd(session->station), station_timer_fd(session->station)};
+    int fds[] = {station_event_fd(session->station), station_bell_fd(session->station),
+                 station_timer_fd(session->station)};
     for (size_t i = 0; session->events >= 0 && i < sizeof fds / sizeof fds[0]; i++) {
         struct epoll_event readable = {.events = EPOLLIN};
         if (fds[i] >= 0) {

@@ -291,6 +291,11 @@ int station_event_fd(const struct station *station)
     return station->lane ? lane_peek_event_fd(station->lane) : station->event_fd;
 }
 
+int station_bell_fd(const struct station *station)
+{
+    return station->lane ? lane_peek_bell_fd(station->lane) : -1;
+}
+
 int station_timer_fd(const struct station *station)
 {
     return station->timer;

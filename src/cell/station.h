@@ -196,6 +196,7 @@ void station_watch(struct station *station, uint64_t deadline_ns);
  * else enforces (level thread); -1: none. Draining looks at such deadlines.
  */
 int station_event_fd(const struct station *station);
+int station_bell_fd(const struct station *station); /* of verdicts: the worker has none of it */
 int station_timer_fd(const struct station *station);
 void station_drain_event(struct station *station);
 

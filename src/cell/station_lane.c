@@ -56,7 +56,7 @@ static int start_process(struct station *station, struct message *why)
         return message_set(why, -ENAMETOOLONG, "the library's name is longer than %zu bytes",
                            sizeof errand.library - 1);
     }
-    int fds[6] = {lane_peek_h_fd(station->lane), lane_peek_w_fd(station->lane)};
+    int fds[7] = {lane_peek_h_fd(station->lane), lane_peek_w_fd(station->lane)};
     uint32_t fd_count = 2;
     if (options->events) {
         errand.flags |= ERRAND_HAS_EVENT;
@@ -74,6 +74,10 @@ static int start_process(struct station *station, struct message *why)
         errand.report_id = station->report_id;
         fds[fd_count++] = card_peek_fd(options->reporting->card);
         fds[fd_count++] = options->reporting->directory;
+    }
+    if (options->events) {
+        errand.flags |= ERRAND_HAS_BELL;
+        fds[fd_count++] = lane_peek_bell_fd(station->lane);
     }
     r = keeper_client_send(station->keeper, &errand, fds, fd_count);
     if (r != 0) {

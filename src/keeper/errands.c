@@ -16,7 +16,8 @@
 
 /* Each of these brings one descriptor, in this order. */
 #define ERRAND_FDS                                                                                 \
-    (uint32_t)(ERRAND_HAS_EVENT | ERRAND_HAS_ARENA | ERRAND_HAS_CARD | ERRAND_HAS_REPORTS)
+    (uint32_t)(ERRAND_HAS_EVENT | ERRAND_HAS_ARENA | ERRAND_HAS_CARD | ERRAND_HAS_REPORTS |        \
+               ERRAND_HAS_BELL)
 
 static uint32_t fds_wanted(const struct errand *errand)
 {
@@ -38,6 +39,7 @@ static bool start_fits(const struct errand_letter *letter)
 {
     const struct errand *errand = &letter->errand;
     return (errand->flags & ~ERRAND_FDS) == 0 &&
+           !(errand->flags & ERRAND_HAS_EVENT) == !(errand->flags & ERRAND_HAS_BELL) &&
            (errand->report_id != 0) == ((errand->flags & ERRAND_HAS_REPORTS) != 0) &&
            policy_fits(&errand->policy) && arena_fits(errand) &&
            letter->fd_count == fds_wanted(errand);
@@ -127,12 +129,14 @@ struct ward_fds errand_letter_fds(struct errand_letter *letter)
     int *arena = next_fd(letter, ERRAND_HAS_ARENA, &next);
     int *card = next_fd(letter, ERRAND_HAS_CARD, &next);
     int *reports = next_fd(letter, ERRAND_HAS_REPORTS, &next);
+    int *bell = next_fd(letter, ERRAND_HAS_BELL, &next);
     return (struct ward_fds){.h = letter->fds[0],
                              .w = letter->fds[1],
                              .event = event ? *event : -1,
                              .arena = arena ? *arena : -1,
                              .card = card ? *card : -1,
-                             .reports = reports ? *reports : -1};
+                             .reports = reports ? *reports : -1,
+                             .bell = bell ? *bell : -1};
 }
 
 static void give_back(int *place, int fd)
@@ -150,4 +154,5 @@ void errand_letter_return_fds(struct errand_letter *letter, const struct ward_fd
     give_back(next_fd(letter, ERRAND_HAS_ARENA, &next), fds->arena);
     give_back(next_fd(letter, ERRAND_HAS_CARD, &next), fds->card);
     give_back(next_fd(letter, ERRAND_HAS_REPORTS, &next), fds->reports);
+    give_back(next_fd(letter, ERRAND_HAS_BELL, &next), fds->bell);
 }

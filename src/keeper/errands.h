@@ -13,7 +13,7 @@
 #include "keeper/ward.h"
 #include "lane/errand.h"
 
-#define ERRAND_FDS_MAX 6u /* H, W, event, arena, card, reports */
+#define ERRAND_FDS_MAX 7u /* H, W, event, arena, card, reports, bell */
 
 struct errand_letter {
     struct errand errand;

@@ -142,9 +142,13 @@ static void test_descriptors_must_fit_the_flags(void **state)
     for (unsigned count = 0; count <= 8; count++) {
         expect(&errand, count, count == 2 ? 0 : -EBADMSG);
     }
-    errand.flags = ERRAND_HAS_EVENT;
-    expect(&errand, 2, -EBADMSG);
-    expect(&errand, 3, 0);
+    errand.flags = ERRAND_HAS_EVENT | ERRAND_HAS_BELL;
+    expect(&errand, 3, -EBADMSG);
+    expect(&errand, 4, 0);
+    errand.flags = ERRAND_HAS_EVENT; /* the keeper does not ring what a worker has */
+    expect(&errand, 3, -EBADMSG);
+    errand.flags = ERRAND_HAS_BELL;
+    expect(&errand, 3, -EBADMSG);
     errand.kind = ERRAND_END;
     expect(&errand, 1, -EBADMSG);
     expect(&errand, 0, 0);

@@ -67,7 +67,7 @@ static void on_gone(struct ward *ward)
 {
     lane_ward_gone(&ward->lane, &ward->death);
     lane_ward_close(&ward->lane);
-    fd_release(&ward->event_fd);
+    fd_release(&ward->bell_fd);
     fd_release(&ward->start_socket);
     fd_release(&ward->pidfd);
     fd_release(&ward->listener);
@@ -189,6 +189,15 @@ static void on_answer(struct ward *ward)
     /* Without a reason its end is near, and says more than a kill would. */
     if (answer < 0 && ward->death.text[0]) {
         end_start(ward);
+    }
+}
+
+/* What it said before it made the call was sent before: a first call may crash at once. */
+static void on_notice_starting(struct ward *ward)
+{
+    on_answer(ward);
+    if (ward->state == WARD_STARTING || ward->state == WARD_SERVING) {
+        ward_on_notice(ward);
     }
 }
 
@@ -319,7 +328,7 @@ static const step_fn steps[WARD_STATE_COUNT][WARD_EVENT_COUNT] = {
     [WARD_STARTING][WARD_WATCH] = look_at_deadlines,
     [WARD_STARTING][WARD_MEASURE] = on_measure,
     [WARD_STARTING][WARD_TIME] = on_time_starting,
-    [WARD_STARTING][WARD_NOTICE] = ward_on_notice,
+    [WARD_STARTING][WARD_NOTICE] = on_notice_starting,
     [WARD_STARTING][WARD_EXIT] = on_exit_starting,
 
     [WARD_SERVING][WARD_END] = on_end,
@@ -360,7 +369,7 @@ void ward_step(struct ward *ward, enum ward_event event)
 
 static int open_lane(struct lane_ward *lane, const struct ward_fds *fds)
 {
-    return lane_ward_open(lane, fds->h, fds->w, fds->event) < 0 ? -EBADMSG : 0;
+    return lane_ward_open(lane, fds->h, fds->w, fds->bell) < 0 ? -EBADMSG : 0;
 }
 
 static void tell_refusal(struct lane_ward *lane, const char *text)
@@ -430,7 +439,7 @@ int ward_start(struct ward *ward, const struct ward_house *house, const struct e
                struct ward_fds *fds)
 {
     *ward = (struct ward){.worker = errand->worker,
-                          .event_fd = -1,
+                          .bell_fd = -1,
                           .start_socket = -1,
                           .pidfd = -1,
                           .house = house,
@@ -458,7 +467,7 @@ int ward_start(struct ward *ward, const struct ward_house *house, const struct e
         lane_ward_close(&ward->lane);
         return 0;
     }
-    ward->event_fd = take_fd(&fds->event);
+    ward->bell_fd = take_fd(&fds->bell);
     if (fds->reports >= 0) {
         ward->h_fd = take_fd(&fds->h);
         ward->card_fd = take_fd(&fds->card);

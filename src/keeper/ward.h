@@ -57,7 +57,7 @@ struct ward {
     enum ward_state state;
     uint32_t worker; /* its name, given by the host */
     struct lane_ward lane;
-    int event_fd;     /* owned; -1: none */
+    int bell_fd;      /* owned; -1: none */
     int start_socket; /* owned; -1: answered */
     int pidfd;        /* owned */
     pid_t pid;
@@ -99,6 +99,7 @@ struct ward_fds {
     int arena;
     int card;
     int reports;
+    int bell;
 };
 
 /* What all wards have in common. */

@@ -9,7 +9,7 @@
  *
  * message   fds                                 the keeper
  * START     H, W[, event][, arena][, card]      maps, seals, starts a worker; failures: verdict START_FAILED
- *           [, reports]
+ *           [, reports][, bell]
  * END       -                                   kills the worker, reaps, writes `gone`
  * WATCH     -                                   looks at the lane's deadlines from now on
  * MEASURE   -                                   writes H.resident_bytes
@@ -33,10 +33,12 @@ enum errand_kind {
 };
 
 enum errand_flags {
-    ERRAND_HAS_EVENT = 1u << 0,   /* fd: the host's eventfd */
+    ERRAND_HAS_EVENT = 1u << 0,   /* fd: the eventfd that the worker rings */
     ERRAND_HAS_ARENA = 1u << 1,   /* fd: the arena's memory */
     ERRAND_HAS_CARD = 1u << 2,    /* fd: the cell's card, a memory (report/card.h) */
     ERRAND_HAS_REPORTS = 1u << 3, /* fd: the directory for reports; report_id counts */
+    ERRAND_HAS_BELL =
+        1u << 4, /* fd: the eventfd that the keeper rings; with ERRAND_HAS_EVENT, and only so */
 };
 
 /* Mechanisms, as bits: what a start must not use (switched off), and what isolation reports. */

@@ -109,7 +109,8 @@ int lane_submit(struct lane *lane, const struct lane_message *message, uint64_t 
     atomic_store_explicit(&lane->h->submitted, seq, memory_order_release);
     PROBE2(submit, seq, message->tag);
     publish(lane, index, message);
-    if (lane->unrung == 0) {
+    if (!lane->has_unrung) {
+        lane->has_unrung = true;
         lane->unrung = seq;
     }
     if (ring_now) {
@@ -120,16 +121,25 @@ int lane_submit(struct lane *lane, const struct lane_message *message, uint64_t 
     return 0;
 }
 
+/* Sent, and not answered: an answer that was taken looks the same in the mail. */
+static bool is_awaited(const struct lane *lane, uint32_t seq)
+{
+    const struct lane_slot *slot = &lane->slots[lane_slot_of(seq)];
+    return slot->state == LANE_SLOT_SENT &&
+           atomic_load_explicit(&lane->w->mail[lane_slot_of(seq)].turn, memory_order_relaxed) ==
+               slot->turn;
+}
+
 /*
  * The slot that a sleeping worker sleeps on: it goes through the slots in order, and waits for the oldest
  * call that it has not answered. That need not be the oldest unrung one: it may have served some unasked.
  */
 static uint32_t awaited_slot(const struct lane *lane)
 {
-    uint32_t seq = lane->unrung;
-    while (seq != lane->submitted &&
-           atomic_load_explicit(&lane->w->mail[lane_slot_of(seq)].turn, memory_order_relaxed) !=
-               lane->slots[lane_slot_of(seq)].turn) {
+    /* What is collected is forgotten, its slot perhaps another call's. */
+    uint32_t seq =
+        lane_seq_before(lane->collected, lane->unrung) ? lane->unrung : lane->collected + 1;
+    while (seq != lane->submitted && !is_awaited(lane, seq)) {
         seq++;
     }
     return lane_slot_of(seq);
@@ -137,7 +147,11 @@ static uint32_t awaited_slot(const struct lane *lane)
 
 void lane_ring(struct lane *lane)
 {
-    if (lane->unrung == 0) {
+    if (!lane->has_unrung) {
+        return;
+    }
+    lane->has_unrung = false;
+    if (lane->collected == lane->submitted) {
         return;
     }
     /* Dekker, as in ring(); behind the fence an answer that came before the sleep is seen, too. */
@@ -146,7 +160,6 @@ void lane_ring(struct lane *lane)
         lane->counts.wakes++;
         futex_wake(&lane->w->mail[awaited_slot(lane)].turn, 1);
     }
-    lane->unrung = 0;
 }
 
 /* Keep the stack of calls: what the innermost one may answer, and whether it is the outermost. */
@@ -224,7 +237,7 @@ void lane_collect(struct lane *lane, uint32_t seq)
 
 bool lane_condemn(struct lane *lane, enum lane_verdict verdict, uint32_t seq)
 {
-    return lane_verdict_give(lane->h, lane->w, lane->event_fd, verdict, seq, NULL);
+    return lane_verdict_give(lane->h, lane->w, lane->bell_fd, verdict, seq, NULL);
 }
 
 bool lane_needs_watch(const struct lane *lane, uint64_t deadline_ns)

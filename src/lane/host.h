@@ -40,7 +40,9 @@ int lane_peek_w_fd(const struct lane *lane);
  * A lane_await() that waits drains it as well: look with lane_any() before sleeping on it again.
  */
 int lane_peek_event_fd(const struct lane *lane);
-/* Drain the eventfd without ever blocking, whatever the worker did to its flags. */
+/* The same for what the host and its keeper ring: a verdict, queued callbacks. No worker may have it. */
+int lane_peek_bell_fd(const struct lane *lane);
+/* Drain both eventfds without ever blocking, whatever the worker did to the flags of its own. */
 void lane_drain_event(struct lane *lane);
 
 /* The memories as the worker's side wants them at level thread. */
@@ -86,7 +88,7 @@ struct lane_message {
  * Start a call: takes the next slot, records it in H, publishes it.
  *
  * @deadline_ns  recorded for the keeper.
- * @ring  wake a parked worker now; false: lane_ring() comes later (batches).
+ * @ring  wake a parked worker now; false: lane_ring() comes later (batches), or a lane_await() that sleeps.
  *
  * Returns 0 and the call's sequence number; -EAGAIN with LANE_SLOTS calls in flight; -EPIPE after a verdict.
  */
@@ -147,14 +149,14 @@ enum lane_verdict lane_verdict(const struct lane *lane, uint32_t *ret_seq,
                                struct lane_death *ret_death);
 
 /*
- * True if a worker that died had not begun call @seq, which was sent: the call's own message is the last of its
- * slot, and the worker was parked. Both are the worker's word: who lies here is asked the same once more,
- * by another worker.
+ * True if a worker that died, and is gone, had not begun call @seq, which was sent: the call's own message is
+ * the last of its slot, and the worker was parked. Both are the worker's word: who lies here is asked the same
+ * once more, by another worker. Waits for the worker's end where a verdict came before it, briefly.
  */
 bool lane_unbegun(const struct lane *lane, uint32_t seq);
 
 /* True once the keeper says that worker and children are gone. Waits until @until_ns. */
-bool lane_await_gone(struct lane *lane, uint64_t until_ns);
+bool lane_await_gone(const struct lane *lane, uint64_t until_ns);
 
 /* How the host's waits on this lane went. */
 struct lane_counts lane_peek_counts(const struct lane *lane);

@@ -31,6 +31,9 @@
 /* How long a verdict may stay without its blame: its giver was killed between two stores. */
 #define FINAL_WAIT_NS 50000000ull
 
+/* How long who wants to send a call again waits for the worker's end: the keeper looks at it first. */
+#define GONE_WAIT_NS (200 * CLOCK_MS_NS)
+
 #define LOOK_NOTHING 0
 
 static uint32_t load_turn(const struct lane *lane, uint32_t index)
@@ -203,9 +206,10 @@ static void park_on_futex(struct lane *lane, uint32_t index, bool first, uint64_
 static void park_on_event(struct lane *lane, uint64_t now_ns, uint64_t until_ns)
 {
     struct timespec slice = clock_timespec(until_ns - now_ns);
-    struct pollfd readable = {.fd = lane->event_fd, .events = POLLIN};
+    struct pollfd readable[] = {{.fd = lane->event_fd, .events = POLLIN},
+                                {.fd = lane->bell_fd, .events = POLLIN}};
     lane->counts.parks++;
-    if (ppoll(&readable, 1, &slice, NULL) == 1) {
+    if (ppoll(readable, 2, &slice, NULL) > 0) {
         lane_drain_event(lane);
     }
 }
@@ -223,7 +227,7 @@ static void park(struct lane *lane, uint32_t index, bool first, uint64_t now_ns,
 }
 
 /*
- * Who waits for this call has drained the event descriptor; callbacks of the library's threads may have rung
+ * Who waits for this call has drained the event descriptors; callbacks of the library's threads may have rung
  * it, and whoever polls it next shall see them.
  */
 static void ring_for_queued(const struct lane *lane)
@@ -231,7 +235,7 @@ static void ring_for_queued(const struct lane *lane)
     /* Relaxed: counted before the ring that was read (lane_end_queued()). */
     if (lane->wake == LANE_WAKE_EVENTFD &&
         atomic_load_explicit(&lane->w->queued, memory_order_relaxed) != 0) {
-        lane_ring_event(lane->event_fd);
+        lane_ring_event(lane->bell_fd);
     }
 }
 
@@ -239,6 +243,7 @@ static int wait_parked(struct lane *lane, uint32_t seq, uint64_t until_ns,
                        int (*check)(void *context), void *context, struct lane_event *ret_event)
 {
     uint32_t index = lane_slot_of(seq);
+    lane_ring(lane); /* or it would wait for what nobody was told of */
     bool rough = lane->wake == LANE_WAKE_FUTEX && lane_is_rich(lane->purse, LANE_SPIN_HOST_NS);
     for (bool first = true;; first = false) {
         /* An earlier time only makes the slice shorter, and one more round finds that it has passed. */
@@ -317,19 +322,27 @@ enum lane_verdict lane_verdict(const struct lane *lane, uint32_t *ret_seq,
     return verdict;
 }
 
-bool lane_unbegun(const struct lane *lane, uint32_t seq)
+/* Where a verdict came before the end, as in a crash, the worker may be about to begin. */
+static bool is_gone(const struct lane *lane)
 {
-    enum lane_verdict verdict = load_verdict(lane);
-    uint32_t index = lane_slot_of(seq);
-    const struct lane_slot *slot = &lane->slots[index];
-    /* Relaxed: H is our own; W is a claim of somebody who writes no more. */
-    uint32_t step = atomic_load_explicit(&lane->h->record[index].step, memory_order_relaxed);
-    uint32_t state = atomic_load_explicit(&lane->w->worker_state, memory_order_relaxed);
-    return verdict == LANE_DIED && state == LANE_WORKER_PARKED && slot->depth == 0 &&
-           lane_turn_step(slot->turn) == step && load_turn(lane, index) == slot->turn;
+    return lane_await_gone(lane, clock_after_ns(GONE_WAIT_NS));
 }
 
-bool lane_await_gone(struct lane *lane, uint64_t until_ns)
+bool lane_unbegun(const struct lane *lane, uint32_t seq)
+{
+    const _Atomic uint32_t *state = &lane->w->worker_state;
+    uint32_t index = lane_slot_of(seq);
+    const struct lane_slot *slot = &lane->slots[index];
+    /* Relaxed: H is our own; W is looked at again behind the acquire of `gone`: nobody writes it then. */
+    uint32_t step = atomic_load_explicit(&lane->h->record[index].step, memory_order_relaxed);
+    return load_verdict(lane) == LANE_DIED && slot->depth == 0 &&
+           lane_turn_step(slot->turn) == step && load_turn(lane, index) == slot->turn &&
+           atomic_load_explicit(state, memory_order_relaxed) == LANE_WORKER_PARKED &&
+           is_gone(lane) && load_turn(lane, index) == slot->turn &&
+           atomic_load_explicit(state, memory_order_relaxed) == LANE_WORKER_PARKED;
+}
+
+bool lane_await_gone(const struct lane *lane, uint64_t until_ns)
 {
     const _Atomic uint32_t *gone = &lane->h->gone;
     /* Pairs with the release in lane_ward_gone(): death before gone. */

@@ -99,7 +99,7 @@ static void fill_page(struct lane *lane)
 
 static int open_in(struct lane *lane, const struct lane_options *options)
 {
-    lane->h_fd = lane->w_fd = lane->event_fd = -1;
+    lane->h_fd = lane->w_fd = lane->event_fd = lane->bell_fd = -1;
     lane->h_bytes = options->h_bytes != 0 ? options->h_bytes : LANE_H_BYTES_DEFAULT;
     lane->w_bytes = options->w_bytes != 0 ? options->w_bytes : LANE_W_BYTES_DEFAULT;
     lane->wake = options->wake;
@@ -113,7 +113,8 @@ static int open_in(struct lane *lane, const struct lane_options *options)
     }
     if (lane->wake == LANE_WAKE_EVENTFD) {
         lane->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-        if (lane->event_fd < 0) {
+        lane->bell_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+        if (lane->event_fd < 0 || lane->bell_fd < 0) {
             return -errno;
         }
     }
@@ -152,6 +153,7 @@ void lane_close(struct lane *lane)
     fd_release(&lane->h_fd);
     fd_release(&lane->w_fd);
     fd_release(&lane->event_fd);
+    fd_release(&lane->bell_fd);
     free(lane);
 }
 
@@ -170,6 +172,11 @@ int lane_peek_event_fd(const struct lane *lane)
     return lane->event_fd;
 }
 
+int lane_peek_bell_fd(const struct lane *lane)
+{
+    return lane->bell_fd;
+}
+
 void *lane_peek_h(const struct lane *lane)
 {
     return lane->h;
@@ -185,13 +192,19 @@ struct lane_counts lane_peek_counts(const struct lane *lane)
     return lane->counts;
 }
 
-void lane_drain_event(struct lane *lane)
+static void drain(int event_fd)
 {
     uint64_t rings;
     struct iovec into = {.iov_base = &rings, .iov_len = sizeof rings};
     /* RWF_NOWAIT, because O_NONBLOCK belongs to the open file and the worker may have cleared it. */
-    ssize_t got = preadv2(lane->event_fd, &into, 1, -1, RWF_NOWAIT);
+    ssize_t got = preadv2(event_fd, &into, 1, -1, RWF_NOWAIT);
     (void)got; /* EAGAIN: nothing came. */
+}
+
+void lane_drain_event(struct lane *lane)
+{
+    drain(lane->event_fd);
+    drain(lane->bell_fd);
 }
 
 /* Zero bytes take no place, and so have none to give back. */

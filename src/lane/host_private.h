@@ -29,7 +29,8 @@ struct lane {
     struct lane_worker_page *w;
     uint32_t submitted; /* number of the newest call */
     uint32_t collected; /* up to this call all are collected */
-    uint32_t unrung;    /* oldest call that the worker was not woken for; 0: none */
+    uint32_t unrung;    /* oldest call that the worker was not woken for */
+    bool has_unrung;    /* there is one */
     uint32_t cpu;       /* as H.host_cpu says */
     uint32_t purse;     /* lane/wait.h */
     enum lane_wake wake;
@@ -40,7 +41,8 @@ struct lane {
     uint32_t w_bytes;
     int h_fd;
     int w_fd;
-    int event_fd;
+    int event_fd; /* the worker has it, too */
+    int bell_fd;  /* it has not */
     struct lane_space h_space;
     struct lane_space w_space;
     /* reply_max of the calls around the innermost one. */

@@ -61,7 +61,7 @@ static int judge_page(const struct lane_ward *ward)
     /* errno is positive: it is mapped. NOLINTNEXTLINE(clang-analyzer-*) */
     bool sound = h->magic == LANE_MAGIC && h->version == LANE_VERSION &&
                  h->h_bytes == ward->h_bytes && h->w_bytes == ward->w_bytes &&
-                 (h->wake == LANE_WAKE_EVENTFD) == (ward->event_fd >= 0);
+                 (h->wake == LANE_WAKE_EVENTFD) == (ward->bell_fd >= 0);
     return sound ? 0 : -EBADMSG;
 }
 
@@ -87,9 +87,9 @@ static int open_in(struct lane_ward *ward, int h_fd, int w_fd)
     return memfd_seal(h_fd, F_SEAL_FUTURE_WRITE | F_SEAL_SEAL);
 }
 
-int lane_ward_open(struct lane_ward *ward, int h_fd, int w_fd, int event_fd)
+int lane_ward_open(struct lane_ward *ward, int h_fd, int w_fd, int bell_fd)
 {
-    struct lane_ward opened = {.event_fd = event_fd};
+    struct lane_ward opened = {.bell_fd = bell_fd};
     int r = open_in(&opened, h_fd, w_fd);
     if (r < 0) {
         lane_ward_close(&opened);
@@ -114,7 +114,7 @@ void lane_ward_close(struct lane_ward *ward)
 bool lane_ward_condemn(struct lane_ward *ward, enum lane_verdict verdict, uint32_t seq,
                        const struct lane_death *death)
 {
-    bool won = lane_verdict_give(ward->h, ward->w, ward->event_fd, verdict, seq, death);
+    bool won = lane_verdict_give(ward->h, ward->w, ward->bell_fd, verdict, seq, death);
     if (won && death != NULL) {
         ward->death_written = true;
     }
@@ -145,8 +145,8 @@ void lane_ward_gone(struct lane_ward *ward, const struct lane_death *death)
     /* Pairs with the acquire in lane_await_gone(): death before gone. */
     atomic_store_explicit(&ward->h->gone, 1, memory_order_release);
     futex_wake(&ward->h->gone, INT_MAX);
-    if (ward->event_fd >= 0) {
-        lane_ring_event(ward->event_fd);
+    if (ward->bell_fd >= 0) {
+        lane_ring_event(ward->bell_fd);
     }
 }
 

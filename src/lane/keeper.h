@@ -17,7 +17,7 @@ struct lane_ward {
     struct lane_worker_page *w; /* mapped read-only */
     uint32_t h_bytes;
     uint32_t w_bytes;
-    int event_fd; /* of the host; -1: futex */
+    int bell_fd; /* of the host, not the worker's; -1: futex */
     bool death_written;
 };
 
@@ -25,7 +25,7 @@ struct lane_ward {
  * Map and judge: sizes, seals (adds F_SEAL_FUTURE_WRITE to H behind the mapping), magic. fds stay the
  * caller's. -EBADMSG: no lane, or not sealed.
  */
-int lane_ward_open(struct lane_ward *ward, int h_fd, int w_fd, int event_fd);
+int lane_ward_open(struct lane_ward *ward, int h_fd, int w_fd, int bell_fd);
 void lane_ward_close(struct lane_ward *ward);
 
 /* As lane_condemn(): the first verdict wins; @death may be NULL. Wakes the host. */

@@ -26,7 +26,7 @@ static void set_up(struct bench *bench, enum lane_wake wake)
     struct lane_options options = {.wake = wake};
     assert_int_equal(lane_open(&options, &bench->lane), 0);
     assert_int_equal(lane_ward_open(&bench->ward, lane_peek_h_fd(bench->lane),
-                                    lane_peek_w_fd(bench->lane), lane_peek_event_fd(bench->lane)),
+                                    lane_peek_w_fd(bench->lane), lane_peek_bell_fd(bench->lane)),
                      0);
     peer_map(&bench->end, bench->lane);
 }

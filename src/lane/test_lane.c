@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -292,6 +293,99 @@ static void test_wait_ends_at_its_time_or_by_its_check(void **state)
     lane_close(lane);
 }
 
+static void *take_one(void *context)
+{
+    struct lane_order order;
+    struct lane_end *end = context;
+    int r = lane_end_take(end, false, &order);
+    if (r == 0) {
+        lane_end_return(end, true, 0, 0, order.words, 1, 0);
+    }
+    return NULL;
+}
+
+/* A worker in this process, which sleeps on the next mail when this returns: it has parked, and slept. */
+static void start_sleeper(struct lane *lane, struct lane_end *end, pthread_t *ret_thread)
+{
+    struct lane_worker_page *w = lane_peek_w(lane);
+    assert_int_equal(pthread_create(ret_thread, NULL, take_one, end), 0);
+    while (atomic_load(&w->worker_state) != LANE_WORKER_PARKED) {
+        (void)poll(NULL, 0, 1);
+    }
+    (void)poll(NULL, 0,
+               30); /* from the mark to its sleep; too short a time would only be lenient */
+}
+
+static void init_end(struct lane *lane, struct lane_end *end)
+{
+    struct lane_host_page *h = lane_peek_h(lane);
+    assert_int_equal(lane_end_init(end, h, h->h_bytes, lane_peek_w(lane), h->w_bytes, -1), 0);
+    end->is_thread = true; /* sleeps long: nothing but a wake-up helps */
+    end->spin_limit = 0;
+}
+
+static void test_ring_wakes_a_worker_that_had_served_calls_unasked(void **state)
+{
+    (void)state;
+    struct lane *lane = open_lane(LANE_WAKE_FUTEX, true);
+    struct lane_end end;
+    struct lane_message message = add(1, 1);
+    pthread_t worker;
+    init_end(lane, &end);
+    for (uint32_t i = 0; i < 3; i++) {
+        uint32_t served = submit(lane, &message, false);
+        (void)take_one(&end);
+        assert_int_equal(await(lane, served).words[0], 1);
+        if (i != 1) {
+            lane_collect(lane, served); /* one of them stays: taken, not collected */
+        }
+    }
+    start_sleeper(lane, &end, &worker);
+    uint32_t seq = submit(lane, &message, false);
+    lane_ring(lane);
+    assert_int_equal(await(lane, seq).words[0], 1);
+    assert_int_equal(pthread_join(worker, NULL), 0);
+    assert_int_equal(end.counts.park_timeouts, 0);
+    lane_close(lane);
+}
+
+static void test_wait_wakes_a_worker_that_nobody_rang_for(void **state)
+{
+    (void)state;
+    struct lane *lane = open_lane(LANE_WAKE_FUTEX, true);
+    struct lane_end end;
+    struct lane_message message = add(1, 1);
+    pthread_t worker;
+    init_end(lane, &end);
+    start_sleeper(lane, &end, &worker);
+    assert_int_equal(await(lane, submit(lane, &message, false)).words[0], 1);
+    assert_int_equal(pthread_join(worker, NULL), 0);
+    lane_close(lane);
+}
+
+static void test_call_is_unbegun_only_if_a_parked_worker_is_gone(void **state)
+{
+    (void)state;
+    struct lane *lane = open_lane(LANE_WAKE_FUTEX, true);
+    struct lane_host_page *h = lane_peek_h(lane);
+    struct lane_worker_page *w = lane_peek_w(lane);
+    struct lane_message message = add(1, 1);
+    uint32_t seq = submit(lane, &message, true);
+    uint32_t sent = atomic_load(&w->mail[0].turn);
+    atomic_store(&w->worker_state, LANE_WORKER_PARKED);
+    assert_false(lane_unbegun(lane, seq)); /* alive */
+    assert_true(lane_condemn(lane, LANE_DIED, seq));
+    assert_false(lane_unbegun(lane, seq)); /* it may be about to begin */
+    atomic_store(&h->gone, 1);
+    assert_true(lane_unbegun(lane, seq));
+    atomic_store(&w->worker_state, LANE_WORKER_RUNNING);
+    assert_false(lane_unbegun(lane, seq));
+    atomic_store(&w->worker_state, LANE_WORKER_PARKED);
+    atomic_store(&w->mail[0].turn, sent + (1u << 4));
+    assert_false(lane_unbegun(lane, seq));
+    lane_close(lane);
+}
+
 static void test_open_refuses_sizes_that_are_no_lane(void **state)
 {
     (void)state;
@@ -314,6 +408,9 @@ int main(void)
         cmocka_unit_test(test_thread_answers_calls_batches_and_nested_calls),
         cmocka_unit_test(test_thread_answers_a_host_that_sleeps_on_an_eventfd),
         cmocka_unit_test(test_wait_ends_at_its_time_or_by_its_check),
+        cmocka_unit_test(test_ring_wakes_a_worker_that_had_served_calls_unasked),
+        cmocka_unit_test(test_wait_wakes_a_worker_that_nobody_rang_for),
+        cmocka_unit_test(test_call_is_unbegun_only_if_a_parked_worker_is_gone),
         cmocka_unit_test(test_open_refuses_sizes_that_are_no_lane),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

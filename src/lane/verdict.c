@@ -21,7 +21,7 @@ static void wake_parked(const struct lane_host_page *h, const struct lane_worker
     }
 }
 
-bool lane_verdict_give(struct lane_host_page *h, const struct lane_worker_page *w, int event_fd,
+bool lane_verdict_give(struct lane_host_page *h, const struct lane_worker_page *w, int bell_fd,
                        enum lane_verdict verdict, uint32_t seq, const struct lane_death *death)
 {
     uint32_t alive = LANE_ALIVE;
@@ -42,8 +42,8 @@ bool lane_verdict_give(struct lane_host_page *h, const struct lane_worker_page *
     futex_wake(&h->verdict, INT_MAX);
     futex_wake(&h->verdict_final, INT_MAX);
     wake_parked(h, w);
-    if (event_fd >= 0) {
-        lane_ring_event(event_fd);
+    if (bell_fd >= 0) {
+        lane_ring_event(bell_fd);
     }
     return true;
 }
@@ -61,7 +61,7 @@ void lane_ring_event(int event_fd)
     if (poll(&writable, 1, 0) != 1 || (writable.revents & POLLOUT) == 0) {
         return;
     }
-    /* The flag belongs to the open file, which the worker shares: it may have been cleared. */
+    /* The flag belongs to the open file: whoever made it may have left it out. */
     (void)fcntl(event_fd, F_SETFL, O_RDWR | O_NONBLOCK);
     uint64_t one = 1;
     ssize_t written = write(event_fd, &one, sizeof one);

@@ -15,11 +15,11 @@
 /*
  * Give the verdict and wake whoever waits for it, or for an answer. @death may be NULL; only the keeper
  * has one.
- * @event_fd  the host's eventfd, or -1.
+ * @bell_fd  the eventfd of host and keeper, or -1.
  * Returns true if this verdict won.
  * Threads: any.
  */
-bool lane_verdict_give(struct lane_host_page *h, const struct lane_worker_page *w, int event_fd,
+bool lane_verdict_give(struct lane_host_page *h, const struct lane_worker_page *w, int bell_fd,
                        enum lane_verdict verdict, uint32_t seq, const struct lane_death *death);
 
 /*
@@ -30,7 +30,8 @@ bool lane_verdict_give(struct lane_host_page *h, const struct lane_worker_page *
 bool lane_verdict_spares(enum lane_verdict verdict, uint32_t blamed, uint32_t seq);
 
 /*
- * Ring an eventfd that untrusted processes hold as well. A full counter needs no ring: it is readable.
+ * Ring an eventfd. A full counter needs no ring: it is readable. Never one that a worker has: it could fill
+ * the counter and clear O_NONBLOCK between our look and our write, which would wait as long as it likes.
  */
 void lane_ring_event(int event_fd);
 

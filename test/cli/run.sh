@@ -156,7 +156,7 @@ refused 2 'no more elements' call libc.so.6 "$unions" '{"u":[null,null,null,null
 done_with '{"outcome":"done","return":{"quot":3,"rem":2},"out":{},"errno":0}' \
     libc.so.6 'struct d { int quot; int rem; }; struct d div(int a, int b)' 17 5
 done_with '{"outcome":"done","return":86400,"out":{"t":{"sec":0,"min":0,"hour":0,"mday":2,"mon":0,"year":70,"wday":5,"yday":1,"isdst":0,"gmtoff":0,"zone":null}},"errno":0}' \
-    libc.so.6 'struct tm { int sec, min, hour, mday, mon, year, wday, yday, isdst; long gmtoff; const char *zone; }; long timegm(inout struct tm *t)' \
+    --grant locale libc.so.6 'struct tm { int sec, min, hour, mday, mon, year, wday, yday, isdst; long gmtoff; const char *zone; }; long timegm(inout struct tm *t)' \
     '{"mday":2,"year":70}'
 ends_with 0 '{"outcome":"done","return":5,"out":{*},"errno":0}' \
     libc.so.6 'struct v { const uint8_t base[len]; size_t len; }; ssize_t writev(int fd, const struct v v[n], int n)' \
