@@ -35,7 +35,7 @@ CORDON_API CORDON_MUST_USE int cordon_submit(struct cordon_session *session,
                                              struct cordon_pending **ret_pending,
                                              struct cordon_error *ret_error);
 
-/* Let the worker begin. Cheap when it is already running. */
+/* Let the worker begin. Cheap when it is already running. A cordon_collect() that has to wait does so, too. */
 CORDON_API void cordon_flush(struct cordon_session *session);
 
 /*

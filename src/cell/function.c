@@ -141,7 +141,13 @@ static int check_symbol(struct cordon_cell *cell, struct cordon_function *functi
     (void)session_enter(session, CLOCK_NEVER);
     r = session_station(session, why);
     if (r == 0) {
+        session->unbegun = false;
         r = session_bind(session, function, why);
+        if (r != 0 && session->unbegun && session->depth == 0) {
+            r = session_station(session,
+                                why); /* it had died before: once more, by a fresh worker */
+            r = r == 0 ? session_bind(session, function, why) : r;
+        }
     }
     session_leave(session);
     r = outcome_errno(r);

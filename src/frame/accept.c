@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -44,7 +45,8 @@ static int accept_within(struct acceptor *acceptor, const struct cordon_plan_typ
         return 0;
     }
     uint32_t base = type->within;
-    if (base >= acceptor->function->param_count || !acceptor->scratch || call->storage[base] == 0 ||
+    assert(base < acceptor->function->param_count); /* plans are checked */
+    if (!acceptor->scratch || call->storage[base] == 0 ||
         word - 1 > acceptor->scratch->param_bytes[base]) {
         return accept_refuse(acceptor, "points outside the argument that it belongs to");
     }
@@ -260,9 +262,10 @@ static __attribute__((noinline)) int accept_all(struct frame_call *call, struct 
         const struct cordon_plan_type *type = plan_type(call->plan, param->type);
         acceptor.param = i;
         call->arguments[i] = &call->storage[i];
+        /* No scratch is MAILBOX, which only has words: plans are checked. */
+        assert(acceptor.scratch || param->passing == CORDON_PLAN_PASS_WORD);
         int r = param->passing == CORDON_PLAN_PASS_WORD ? accept_word(&acceptor, param, type, i)
-                : acceptor.scratch                      ? accept_place(&acceptor, param, type, i)
-                                   : accept_refuse(&acceptor, "has bytes, but only words travel");
+                                                        : accept_place(&acceptor, param, type, i);
         if (r < 0) {
             return r;
         }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frame/accept.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -30,7 +31,8 @@ static int judge_request(struct acceptor *acceptor, uint32_t at, uint64_t bytes,
                          const uint8_t **ret_request)
 {
     const struct frame_call *call = acceptor->call;
-    if (!call->request || at < request_start(acceptor->function) || at % FRAME_ALIGN != 0 ||
+    assert(call->request); /* the header was judged */
+    if (at < request_start(acceptor->function) || at % FRAME_ALIGN != 0 ||
         at > call->request_bytes || bytes > call->request_bytes - at) {
         return accept_refuse(acceptor, "lies outside the request");
     }
@@ -267,7 +269,7 @@ static int ended_count(struct acceptor *acceptor, uint64_t place, uint64_t *ret_
     const struct frame_call *call = acceptor->call;
     uint64_t at = place_request(place);
     *ret_count = 0;
-    if (place & FRAME_IN_ARENA || !call->request || at == 0) {
+    if (place & FRAME_IN_ARENA || at == 0) {
         return 0;
     }
     for (; at + sizeof(void *) <= call->request_bytes; at += sizeof(void *)) {
@@ -319,10 +321,10 @@ int accept_pointer(struct acceptor *acceptor, const struct cordon_plan_type *typ
         return r;
     }
     bool ended = type->flags & CORDON_PLAN_NULL_ENDED;
-    if (__builtin_mul_overflow(count, element_bytes(target), &bytes) ||
-        __builtin_add_overflow(bytes, ended ? sizeof(void *) : 0, &bytes)) {
+    if (__builtin_mul_overflow(count, element_bytes(target), &bytes)) {
         return accept_refuse(acceptor, "is larger than memory can be");
     }
+    bytes += ended ? sizeof(void *) : 0; /* a count that was found in the request is small */
     struct place judged;
     r = judge_place(acceptor, place, type->direction, bytes, bytes, &judged);
     if (r < 0) {
@@ -350,11 +352,10 @@ int accept_pointer(struct acceptor *acceptor, const struct cordon_plan_type *typ
                : accept_images(acceptor, type, target, &judged, count, bytes, ret_native);
 }
 
-/* Bytes up to and including the NUL of the string at @at, or 0. */
+/* Bytes up to and including the NUL of the string at @at, where one byte is at least, or 0. */
 static uint64_t string_bytes(const uint8_t *at, uint64_t room)
 {
-    /* NULL has no room. NOLINTNEXTLINE(clang-analyzer-*) */
-    const uint8_t *end = room ? memchr(at, '\0', room) : NULL;
+    const uint8_t *end = memchr(at, '\0', room);
     return end ? (uint64_t)(end - at) + 1 : 0;
 }
 

@@ -4,6 +4,7 @@
 #include "frame/decode.h"
 #include "frame/import.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -36,12 +37,14 @@ static void find_variadic(struct decoder *decoder)
     }
 }
 
-bool decode_is_within(const struct decoder *decoder, const struct cordon_plan_type *type,
+/* Whether @word is 0 or an offset + 1 into the argument that @type belongs to. */
+static bool is_within(const struct decoder *decoder, const struct cordon_plan_type *type,
                       uint64_t word)
 {
-    if (word == 0 || type->within >= decoder->function->param_count) {
+    if (word == 0) {
         return true;
     }
+    assert(type->within < decoder->function->param_count); /* plans are checked */
     const struct cordon_plan_param *base =
         plan_function_param(decoder->plan, decoder->function, type->within);
     return word - 1 <= decode_argument_bytes(decoder, type->within, argument_of(decoder, base));
@@ -54,7 +57,7 @@ static int judge_word(const struct decoder *decoder, const struct cordon_plan_ty
     if (!scalar_fits(type->kind, word)) {
         return lies(decoder, "holds a number beyond its type");
     }
-    return type->kind == CORDON_PLAN_WITHIN && !decode_is_within(decoder, type, word)
+    return type->kind == CORDON_PLAN_WITHIN && !is_within(decoder, type, word)
                ? lies(decoder, "points outside the argument that it belongs to")
                : 0;
 }
@@ -74,7 +77,7 @@ static int judge_words(struct decoder *decoder, const struct import *import)
         int r = 0;
         if (param->passing == CORDON_PLAN_PASS_WORD) {
             r = judge_word(decoder, target, word);
-        } else if (param->passing == CORDON_PLAN_PASS_DYNAMIC) {
+        } else { /* DYNAMIC: nothing else has a word that comes back */
             uint64_t count;
             r = import_pointer(import, target, word, &decoder->dynamic[i], &count);
             r = r == -EBADMSG ? lies(decoder, "holds memory that is not there") : r;
@@ -118,7 +121,7 @@ static int decode_result(struct decoder *decoder, const struct import *import,
 {
     const struct cordon_plan_param *param = &decoder->function->result;
     const struct cordon_plan_type *type = plan_type(decoder->plan, param->type);
-    if (type->kind == CORDON_PLAN_VOID || param->out_word == CORDON_PLAN_NO_WORD) {
+    if (param->out_word == CORDON_PLAN_NO_WORD) { /* void */
         return 0;
     }
     uint64_t word = decoder->reply_words[param->out_word];
@@ -203,7 +206,7 @@ static int write_outputs(struct decoder *decoder)
         } else if (param->passing == CORDON_PLAN_PASS_WORD) {
             r = write_pointee(decoder, pointer_target(decoder->plan, type),
                               decoder->reply_words[param->out_word], value->memory);
-        } else if (param->passing == CORDON_PLAN_PASS_DYNAMIC) {
+        } else { /* DYNAMIC, as in judge_words() */
             memcpy(value->memory, &decoder->dynamic[i], sizeof(void *));
             decoder->dynamic[i] = NULL;
         }

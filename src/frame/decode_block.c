@@ -17,15 +17,23 @@ struct sent {
     struct frame_scope after;
 };
 
+/* Pointers before the NULL of a list that was sent: in the arena it may have changed since. */
+static uint64_t list_count(const struct decoder *decoder, uint64_t place)
+{
+    if (place & FRAME_IN_ARENA) {
+        const void *list = pointer_from_word(place & ~FRAME_IN_ARENA);
+        return null_ended_count(list, arena_room(&decoder->arena, list, decoder->arena.bytes));
+    }
+    uint32_t at = place_request(place);
+    return null_ended_count(decoder->request_memory + at, decoder->request->frame_bytes - at);
+}
+
 /* Elements that were sent, or that there was room for. */
 static uint64_t sent_count(const struct decoder *decoder, const struct sent *sent)
 {
     uint64_t count = 1;
     if (sent->type->flags & CORDON_PLAN_NULL_ENDED) {
-        uint32_t at = place_request(sent->place);
-        return at ? null_ended_count(decoder->request_memory + at,
-                                     decoder->request->frame_bytes - at)
-                  : 0;
+        return list_count(decoder, sent->place);
     }
     if (sent->type->code != CORDON_PLAN_NONE &&
         scope_evaluate(&sent->before, sent->type->code, &count) < 0) {
@@ -199,11 +207,6 @@ static int decode_member(const struct image_decoder *image, const struct frame_s
                            image->decoder->why);
         memcpy(member, &object, sizeof object);
         break;
-    case CORDON_PLAN_WITHIN:
-        /* A place outside is none. */
-        put_word(member,
-                 decode_is_within(image->decoder, spot->type, word) ? word - 1 : UINT64_MAX);
-        break;
     default: /* callbacks stay what the caller made them */
         if (!image->request || spot->other) {
             object = NULL;
@@ -280,9 +283,6 @@ int decode_argument(struct decoder *decoder, uint32_t index, const struct cordon
 {
     const struct cordon_plan_param *param =
         plan_function_param(decoder->plan, decoder->function, index);
-    if (param->in_word == CORDON_PLAN_NO_WORD) {
-        return 0;
-    }
     return decode_sent(decoder, &(struct sent){
                                     .type = plan_type(decoder->plan, param->type),
                                     .place = decoder->request->words[param->in_word],
@@ -298,8 +298,7 @@ uint64_t decode_argument_bytes(const struct decoder *decoder, uint32_t index,
 {
     const struct cordon_plan_param *param =
         plan_function_param(decoder->plan, decoder->function, index);
-    if (param->passing != CORDON_PLAN_PASS_BYTES || param->in_word == CORDON_PLAN_NO_WORD ||
-        !value || value->kind != CORDON_VALUE_MEMORY) {
+    if (param->passing != CORDON_PLAN_PASS_BYTES || !value || value->kind != CORDON_VALUE_MEMORY) {
         return 0;
     }
     return sent_bytes(decoder, &(struct sent){

@@ -135,6 +135,7 @@ void trip_close(struct trip *trip)
         free(trip->kept[i]);
     }
     free(trip->result.owned);
+    free(trip->unlocked);
     free(trip->request);
     free(trip->reply);
     free(trip->arena);
@@ -146,6 +147,62 @@ int trip_encode(struct trip *trip, const struct cordon_value *args, size_t count
     trip->why.text[0] = '\0';
     return frame_encode(trip->plan, 0, 42, args, count, &trip->host, &trip->space, &trip->sent,
                         &trip->why);
+}
+
+int trip_accept_by(struct trip *trip, const struct frame_hooks *hooks)
+{
+    frame_finish(&trip->call);
+    trip->why.text[0] = '\0';
+    trip->call = (struct frame_call){
+        .plan = trip->plan,
+        .hooks = hooks,
+        .arena = trip->space.arena,
+        .words = trip->sent.words,
+        .request = trip->sent.frame_bytes ? trip->request : NULL,
+        .request_bytes = trip->sent.frame_bytes,
+        .reply = trip->sent.reply_bytes_max ? trip->reply : NULL,
+        .reply_fixed = trip->sent.reply_fixed,
+        .reply_bytes_max = trip->sent.reply_bytes_max,
+    };
+    return frame_accept(&trip->call, &trip->why);
+}
+
+uint32_t trip_type(const struct trip *trip, uint8_t kind)
+{
+    uint32_t index = 0;
+    while (plan_type(trip->plan, index)->kind != kind) {
+        assert_true(++index < plan_header(trip->plan)->type_count);
+    }
+    return index;
+}
+
+struct cordon_plan_type *trip_unlock(struct trip *trip, uint32_t index)
+{
+    uint32_t bytes = plan_header(trip->plan)->plan_bytes;
+    if (!trip->unlocked) {
+        trip->unlocked = calloc(1, bytes + sizeof *trip->unlocked);
+        assert_non_null(trip->unlocked);
+        memcpy(trip->unlocked, trip->plan, bytes);
+        trip->plan = (const struct plan *)(void *)trip->unlocked;
+    }
+    uint8_t *plan = (uint8_t *)trip->unlocked;
+    return (struct cordon_plan_type *)(void *)(plan + plan_header(trip->plan)->types_at) + index;
+}
+
+void trip_replan(struct trip *trip)
+{
+    struct cordon_plan_header *header = (struct cordon_plan_header *)(void *)trip->unlocked;
+    const uint8_t *bytes = (const uint8_t *)trip->unlocked;
+    uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
+    header->layout_hash = 0;
+    for (uint32_t i = 0; i < header->plan_bytes; i++) {
+        hash = (hash ^ bytes[i]) * 0x100000001b3u;
+    }
+    header->layout_hash = hash;
+    if (plan_validate(header, header->plan_bytes, &trip->plan, &trip->why) < 0) {
+        fail_msg("%s", trip->why.text);
+    }
+    trip->function = plan_function(trip->plan, 0);
 }
 
 int trip_accept(struct trip *trip)

@@ -21,6 +21,7 @@ typedef void trip_native(void *const *arguments, void *result);
 
 struct trip {
     struct interface *interface;
+    uint64_t *unlocked; /* the plan, if it was made by trip_unlock() */
     const struct plan *plan;
     const struct cordon_plan_function *function;
     uint8_t *request;
@@ -47,12 +48,24 @@ void trip_close(struct trip *trip);
 /* The four steps by themselves. */
 int trip_encode(struct trip *trip, const struct cordon_value *args, size_t count);
 int trip_accept(struct trip *trip);
+/* As the host accepts a callback: nothing in place, and @hooks, &trip->host or others, or NULL. */
+int trip_accept_by(struct trip *trip, const struct frame_hooks *hooks);
 int trip_answer(struct trip *trip, const void *result);
 int trip_decode(struct trip *trip, const struct cordon_value *args, size_t count);
 
 /* All of them: 0, or the first error with trip->why. */
 int trip_call(struct trip *trip, trip_native *native, const struct cordon_value *args,
               size_t count);
+
+/*
+ * Make a plan that the language has no words for, but that a host may be given: @trip gets a copy, whose
+ * type @index can be changed until trip_replan() has it judged again.
+ */
+struct cordon_plan_type *trip_unlock(struct trip *trip, uint32_t index);
+void trip_replan(struct trip *trip);
+
+/* Index of the first type of @kind. */
+uint32_t trip_type(const struct trip *trip, uint8_t kind);
 
 /* Native argument @index as a pointer. */
 static inline void *trip_pointer(void *const *arguments, size_t index)

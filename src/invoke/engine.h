@@ -78,7 +78,8 @@ struct engine_config {
  */
 #define ENGINE_VERBS 0x7fff0000u
 enum engine_verb {
-    ENGINE_HELLO = 0x7fff0000, /* -> word 0 identity << 32 | protocol version, 1 plan abi << 32 | version, 2 pid */
+    ENGINE_HELLO = 0x7fff0000, /* -> word 0 identity << 32 | protocol version,
+                                   1 plan abi << 32 | version, 2 pid */
     ENGINE_BIND,               /* word 0 function id; bytes: plan. -ENOENT: no such symbol */
     ENGINE_RESIDENT_NEW,       /* bytes: plan of the type (root_type); -> word 0 handle, 1 tag */
     ENGINE_RESIDENT_READ,      /* word 0 handle, 1 tag, 2 offset, 3 bytes -> bytes */
@@ -94,7 +95,7 @@ enum engine_verb {
                                    -> word 0 handle borrowed from the first, or 0: NULL; 1 tag */
     ENGINE_DISPATCH,        /* word 0 until when to wait for a callback of a library's own thread
                                    -> word 0: one was answered. A sentence, if its host's side failed */
-    ENGINE_HOLDINGS,        /* -> word 0: live handles (objects included) and pieces of kept memory */
+    ENGINE_HOLDINGS, /* -> word 0: live handles (objects included) and pieces of kept memory */
     ENGINE_VERBS_END,
 };
 #define ENGINE_PROTOCOL 1u

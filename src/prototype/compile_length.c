@@ -177,6 +177,14 @@ static bool comes_back_only(const struct parameter *parameter)
     return parameter->notes.out && !parameter->notes.in;
 }
 
+/* One integer, that is: plain `char *` is a text, and so is what is called one. */
+static bool points_to_integer(const struct parameter *parameter)
+{
+    const struct notes *notes = &parameter->notes;
+    return parameter->type->shape == SHAPE_POINTER && is_integer(parameter->type->target) &&
+           !parameter->type->target->is_text && !notes->string && !notes->count && !notes->within;
+}
+
 static bool emit_deref(struct coder *coder, const struct expression *expression)
 {
     struct unit *unit = coder->compiler->unit;
@@ -191,8 +199,7 @@ static bool emit_deref(struct coder *coder, const struct expression *expression)
     if (!parameter) {
         return refuse_name(coder, expression);
     }
-    if (parameter->type->shape != SHAPE_POINTER || parameter->notes.count ||
-        !is_integer(parameter->type->target)) {
+    if (!points_to_integer(parameter)) {
         return !unit_refuse(unit, expression->at, -EINVAL,
                             "parameter '%.64s' does not point to an integer", expression->name);
     }

@@ -114,6 +114,8 @@ static void test_what_is_not_supported_is_refused_with_the_reason(void **state)
         {"static int f(int x)", -ENOTSUP, "p:1:12: a `static` function has no symbol"},
         {"void f(out uint8_t v[*n], out size_t *n)", -EINVAL,
          "p:1:22: '*n' is known only after the call"},
+        {"int f(out uint8_t v[*n], in char *n)", -EINVAL,
+         "p:1:21: parameter 'n' does not point to an integer"},
         {"ssize_t f(out uint8_t v[result])", -EINVAL, "p:1:25: `result` is known only after"},
         {"int f(resident z_stream *s)", -ENOTSUP, "p:1:26: `resident` needs to know the members"},
         {"int f(release int *s)", -ENOTSUP, "p:1:20: `release`, `resident` and `borrowed` are for"},

@@ -344,8 +344,10 @@ static void test_env(const struct harness *harness)
     get = harness_bind(room.cell, "const char *getenv(const char *name)");
     result = harness_call(room.session, get, ARGS(cordon_string("CORDON_POLICY_TAKEN")));
     assert_string_equal(result.value.memory, "is taken");
+    cordon_result_release(&result);
     result = harness_call(room.session, get, ARGS(cordon_string("CORDON_POLICY_SET")));
     assert_string_equal(result.value.memory, "is set");
+    cordon_result_release(&result);
     room_close(&room);
 }
 

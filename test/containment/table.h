@@ -65,6 +65,7 @@ struct table_report {
     int32_t outcome;  /* of the fault's call, as cordon_call() gives it */
     int32_t signal;   /* CRASHED */
     int32_t exit_status;
+    int32_t number;  /* its marks'; 0: it has none */
     int32_t managed; /* TABLE_ACT: attempts that succeeded */
     uint64_t recovery_ns;
     char outcome_text[64];

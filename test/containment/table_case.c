@@ -6,6 +6,7 @@
  * When the first process of a namespace ends, the kernel ends everything else in it.
  */
 #include "table.h"
+#include "unharmed.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -282,6 +283,9 @@ void table_end(struct table_try *try, struct table_entry ret_entries[TABLE_LEVEL
     for (int level = 0; level < TABLE_LEVELS; level++) {
         int status = 0;
         (void)waitpid(try->outside[level], &status, 0);
+        if (try->reports[level]->number > 0) {
+            unharmed_clear(try->reports[level]->number);
+        }
         write_entry(try->fault, status, try->reports[level], &ret_entries[level]);
         (void)munmap(try->reports[level], sizeof *try->reports[level]);
     }

@@ -312,14 +312,13 @@ void table_host(const struct table_fault *fault, enum cordon_level level,
     struct host host = {.fault = fault, .level = level, .report = report};
     (void)setpgid(0, 0);
     unharmed_prepare(&marks);
-    host.number = marks.number;
+    host.number = report->number = marks.number;
     warm_up(&host);
     unharmed_take(&marks);
     play(&host);
     /* In this process a library that faulted, or a thread that runs away, stays with what it has. */
     bool left = level != CORDON_LEVEL_PROCESS && (report->quarantined || !report->same_cell);
     unharmed_compare(&marks, left, report->harm, sizeof report->harm);
-    unharmed_clear(&marks);
     report->finished = true;
     _exit(0);
 }

@@ -124,14 +124,33 @@ static void redirect(int fd, const char *name, const char *text)
     (void)close(memory);
 }
 
+static const char *const files[] = {"secret", "socket", "written"};
+#define FILES (sizeof files / sizeof files[0])
+
+static bool any_file_of(int number)
+{
+    char path[ACT_PATH_BYTES];
+    struct stat status;
+    for (size_t i = 0; i < FILES; i++) {
+        act_path(path, number, files[i]);
+        if (lstat(path, &status) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void unharmed_prepare(struct unharmed *marks)
 {
     memset(marks, 0, sizeof *marks);
     (void)fflush(NULL);
     redirect(STDOUT_FILENO, "stdout", "");
     redirect(STDERR_FILENO, "stderr", STDERR_TEXT);
-    marks->listeners[0] = listen_on_tcp(&marks->number);
-    unharmed_clear(marks);
+    do {
+        /* Another user's run may have left files of that number: it stays taken, another is had. */
+        marks->listeners[0] = listen_on_tcp(&marks->number);
+        unharmed_clear(marks->number);
+    } while (any_file_of(marks->number));
     marks->listeners[1] = listen_on_unix(marks->number, "abstract", 1);
     marks->listeners[2] = listen_on_unix(marks->number, "socket", 0);
     write_secret(marks->number);
@@ -147,15 +166,14 @@ void unharmed_take(struct unharmed *marks)
     marks->resident_pages = resident_pages();
 }
 
-void unharmed_clear(const struct unharmed *marks)
+void unharmed_clear(int number)
 {
-    static const char *const names[] = {"secret", "socket", "written"};
     char path[ACT_PATH_BYTES];
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        act_path(path, marks->number, names[i]);
+    for (size_t i = 0; i < FILES; i++) {
+        act_path(path, number, files[i]);
         (void)unlink(path);
     }
-    act_path(path, marks->number, "folder");
+    act_path(path, number, "folder");
     (void)rmdir(path);
 }
 

@@ -36,7 +36,7 @@ void unharmed_take(struct unharmed *marks);
  */
 void unharmed_compare(struct unharmed *marks, bool abandoned, char *harm, size_t size);
 
-/* Remove the files. */
-void unharmed_clear(const struct unharmed *marks);
+/* Remove the files that go by @number: also for a host that is no more. */
+void unharmed_clear(int number);
 
 #endif

@@ -14,8 +14,8 @@
 #include "harness/harness.h"
 
 static const char interface_text[] = "struct pair { int first; int second; };\n"
-                                     "struct thing *malloc(size_t bytes);\n"
-                                     "size_t malloc_usable_size(struct thing *thing);\n"
+                                     "struct thing *strdup(const char *s);\n"
+                                     "size_t strnlen(struct thing *thing, size_t most);\n"
                                      "int raise(int sig);\n"
                                      "size_t strlen(const char *s);\n"
                                      "int abs(int j);\n";
@@ -75,15 +75,16 @@ static void test_handles_of_it_are_stale(const struct harness *harness)
 {
     struct cordon_cell *cell = harness_open(harness, "", interface_text);
     struct cordon_session *session = harness_session(cell);
-    struct cordon_function *size_of = harness_bind(cell, "malloc_usable_size");
-    struct cordon_function *make = harness_bind(cell, "malloc");
+    struct cordon_function *length_of = harness_bind(cell, "strnlen");
+    struct cordon_function *make = harness_bind(cell, "strdup");
     for (int i = 0; i < 10; i++) {
-        struct cordon_value bytes = cordon_uint(16);
-        struct cordon_value thing = cordon_object(harness_value(session, make, &bytes, 1).handle);
-        assert_true(harness_value(session, size_of, &thing, 1).u >= 16);
+        struct cordon_value text = cordon_string("a text of the worker");
+        struct cordon_value args[] = {cordon_object(harness_value(session, make, &text, 1).handle),
+                                      cordon_uint(5)};
+        assert_int_equal(harness_value(session, length_of, args, 2).u, 5);
         kill_idle(session);
         struct cordon_result result;
-        int r = cordon_session_call(session, size_of, &thing, 1, CORDON_DEFAULT, &result);
+        int r = cordon_session_call(session, length_of, args, 2, CORDON_DEFAULT, &result);
         harness_expect(r, CORDON_STALE, &result);
     }
     cordon_session_close(session);

@@ -131,6 +131,26 @@ bool harness_under_tsan(void)
     return __tsan_init != NULL;
 }
 
+bool harness_under_asan(void)
+{
+    extern void __asan_init(void) __attribute__((weak));
+    return __asan_init != NULL;
+}
+
+static int leak_search_is_off;
+
+/* LeakSanitizer asks at the end of the program. */
+int __lsan_is_turned_off(void);
+__attribute__((visibility("default"))) int __lsan_is_turned_off(void)
+{
+    return leak_search_is_off;
+}
+
+void harness_no_leak_search(void)
+{
+    leak_search_is_off = 1;
+}
+
 /* ThreadSanitizer starts a thread of its own with the first one of the program. */
 static void start_tools(void)
 {

@@ -63,6 +63,16 @@ void harness_skip(const char *why, ...) __attribute__((format(printf, 1, 2), nor
 /* True in a program that ThreadSanitizer watches: it knows no threads that start in a forked child. */
 bool harness_under_tsan(void);
 
+/* True in a program that AddressSanitizer watches. */
+bool harness_under_asan(void);
+
+/*
+ * Leave out the search for leaks at the end of this process: it needs a process of its own that traces
+ * this one, which the case has made impossible for good, or memory is lost here because that is what
+ * the level says of it. Without effect in a program that is not searched.
+ */
+void harness_no_leak_search(void);
+
 /* Options of a cell at the case's level, without the mechanisms that this run does without. */
 struct cordon_cell_options harness_options(const struct harness *harness);
 
