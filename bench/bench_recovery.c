@@ -2,8 +2,9 @@
 #include "bench_rig.h"
 
 /*
- * How soon a cell is itself again. A crash is a SIGKILL that the worker sends itself inside of a call: the
- * time counts from the call's submission. Between crashes the spare is left to get ready. Tails are single
+ * How soon a cell is itself again. A crash is a segmentation fault inside of a call; killed is a SIGKILL that
+ * the worker sends itself, after which the kernel takes the process apart before it tells anybody. The time
+ * counts from the call's submission. Between crashes the spare is left to get ready. Tails are single
  * operations, floors too: one futex round trip is two wake-ups.
  */
 
@@ -36,13 +37,16 @@ enum sample {
     SAMPLE_SPAWN,    /* floor: one posix_spawn */
     SAMPLE_ANSWER,   /* submission of the crashing call to its outcome */
     SAMPLE_RECOVERY, /* ... to the next call's answer */
-    SAMPLE_LATE,     /* how late a passed deadline is answered */
+    SAMPLE_KILLED,   /* both, of a killed worker */
+    SAMPLE_KILLED_RECOVERY,
+    SAMPLE_LATE, /* how late a passed deadline is answered */
     SAMPLE_KINDS,
 };
 
 struct recovery {
     struct rig *rig;
     struct cordon_cell *cell;
+    struct cordon_function *strlen_;
     struct cordon_function *raise_;
     struct cordon_function *pause_;
     struct cordon_function *abs_;
@@ -77,6 +81,9 @@ static int open_cell(struct recovery *recovery)
             ? r
             : cordon_bind(recovery->cell, "int raise(int sig)", 0, &recovery->raise_, &rig->error);
     r = r < 0 ? r
+              : cordon_bind(recovery->cell, "size_t strlen(uintptr_t text)", 0, &recovery->strlen_,
+                            &rig->error);
+    r = r < 0 ? r
               : cordon_bind(recovery->cell, "int pause(void)", 0, &recovery->pause_, &rig->error);
     return r < 0 ? r
                  : cordon_bind(recovery->cell, "int abs(int j)", 0, &recovery->abs_, &rig->error);
@@ -96,20 +103,22 @@ static void settle(void)
     (void)nanosleep(&(struct timespec){.tv_nsec = SETTLE_NS}, NULL);
 }
 
-static void crash_round(struct recovery *recovery, uint32_t round)
+/* @kind and the one behind it: to its outcome, to the next answer. */
+static void crash_round(struct recovery *recovery, struct cordon_function *function,
+                        const struct cordon_value *arg, enum sample kind, uint32_t round)
 {
     struct cordon_value one = cordon_int(-1);
-    struct cordon_value number = cordon_int(SIGKILL);
     struct cordon_result result;
     settle();
     rig_call(recovery->abs_, &one, 1); /* the worker is awake */
     uint64_t began_ns = clock_now_ns();
-    expect(cordon_call(recovery->raise_, &number, 1, CORDON_DEFAULT, &result), CORDON_CRASHED,
-           &result);
+    expect(cordon_call(function, arg, 1, CORDON_DEFAULT, &result), CORDON_CRASHED, &result);
     uint64_t answered_ns = clock_now_ns();
     rig_call(recovery->abs_, &one, 1);
-    recovery->samples[SAMPLE_RECOVERY][round] = (double)(clock_now_ns() - began_ns);
-    recovery->samples[SAMPLE_ANSWER][round] = (double)(answered_ns - began_ns);
+    recovery->samples[kind + 1][round] = (double)(clock_now_ns() - began_ns);
+    recovery->samples[kind][round] = (double)(answered_ns - began_ns);
+    rig_call(recovery->abs_, &one,
+             1); /* orders the next spare: the call before it was answered at once */
 }
 
 static void deadline_round(struct recovery *recovery, uint32_t round)
@@ -122,6 +131,7 @@ static void deadline_round(struct recovery *recovery, uint32_t round)
     expect(cordon_call(recovery->pause_, NULL, 0, deadline_ns, &result), CORDON_TIMEOUT, &result);
     recovery->samples[SAMPLE_LATE][round] = (double)(clock_now_ns() - deadline_ns);
     rig_call(recovery->abs_, &one, 1);
+    rig_call(recovery->abs_, &one, 1);
 }
 
 static void report(struct recovery *recovery)
@@ -129,7 +139,7 @@ static void report(struct recovery *recovery)
     struct rig *rig = recovery->rig;
     double *const *samples = recovery->samples;
     uint32_t n = recovery->rounds;
-    double *floors = calloc(n, sizeof *floors);
+    double *floors = calloc(n + 1u, sizeof *floors);
     for (uint32_t i = 0; floors && i < n; i++) {
         floors[i] = WAKES / 2 * samples[SAMPLE_TRIP][i] + SPAWN_SHARE * samples[SAMPLE_SPAWN][i];
     }
@@ -149,6 +159,11 @@ static void report(struct recovery *recovery)
                      answer_tail, 0, "as below");
     rig_report_value(rig, "crash told p99", "ns", quantile(samples[SAMPLE_ANSWER], n, 0.99),
                      answer_tail, 1, "p99 of a futex round trip + 0.3 ms");
+    rig_report_value(rig, "killed told p50", "ns", quantile(samples[SAMPLE_KILLED], n, 0.5),
+                     answer_tail, 0, "as above");
+    rig_report_value(rig, "killed recovery", "ns",
+                     quantile(samples[SAMPLE_KILLED_RECOVERY], n, 0.5), floor_half, 0,
+                     "as recovery p50");
     rig_report_value(rig, "deadline p99", "ns", quantile(samples[SAMPLE_LATE], n, 0.99),
                      answer_tail, 1, "p99 of a futex round trip + 0.3 ms");
 }
@@ -156,10 +171,13 @@ static void report(struct recovery *recovery)
 static int measure(struct recovery *recovery)
 {
     void *empty = (void *)(uintptr_t)recovery->rig->empty_program;
+    const struct cordon_value bad_address = cordon_uint(8);
+    const struct cordon_value sigkill = cordon_int(SIGKILL);
     for (uint32_t i = 0; i < recovery->rounds; i++) {
         recovery->samples[SAMPLE_TRIP][i] = floor_futex_once(recovery->pair);
-        crash_round(recovery, i);
+        crash_round(recovery, recovery->strlen_, &bad_address, SAMPLE_ANSWER, i);
         recovery->samples[SAMPLE_SPAWN][i] = floor_spawn_once(empty);
+        crash_round(recovery, recovery->raise_, &sigkill, SAMPLE_KILLED, i);
         deadline_round(recovery, i);
     }
     report(recovery);

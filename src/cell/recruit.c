@@ -282,8 +282,8 @@ int recruit_new(struct cordon_cell *cell, const struct station_options *options,
     recruit->cell = cell;
     recruit->deadline_ns = start_deadline(cell);
     recruit->ahead_count = ahead_count < RECRUIT_BINDS ? ahead_count : RECRUIT_BINDS;
-    if (recruit->ahead_count > 0) {
-        memcpy(recruit->ahead, ahead, recruit->ahead_count * sizeof ahead[0]);
+    for (uint32_t i = 0; i < recruit->ahead_count; i++) {
+        recruit->ahead[i] = ahead[i];
     }
     life_step(&recruit->life, LIFE_ORDERED, &cell->life_counts);
     int r = station_open(&its_own, &recruit->station, why);

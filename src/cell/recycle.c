@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "cell/cell.h"
 #include "cell/session.h"
+#include "lane/errand.h"
 
 /*
  * Until the next look, where calls in flight forbid one. With the call that looked it makes 13: every
@@ -52,25 +53,28 @@ static void plan_look(struct cordon_session *session, uint64_t now_ns)
     }
 }
 
-static bool is_worn(struct cordon_session *session, uint64_t now_ns)
+/* ERRAND_UNSAID: it is not worn. */
+static uint32_t find_wear(struct cordon_session *session, uint64_t now_ns)
 {
     const struct cordon_cell_options *options = &session->cell->options;
     struct recycle *recycle = &session->recycle;
-    if ((options->recycle_calls > 0 &&
-         calls_of(session) - recycle->calls >= options->recycle_calls) ||
-        (options->recycle_ms > 0 &&
-         now_ns - recycle->since_ns >= options->recycle_ms * CLOCK_MS_NS)) {
-        return true;
+    if (options->recycle_calls > 0 &&
+        calls_of(session) - recycle->calls >= options->recycle_calls) {
+        return ERRAND_RECYCLED_CALLS;
+    }
+    if (options->recycle_ms > 0 &&
+        now_ns - recycle->since_ns >= options->recycle_ms * CLOCK_MS_NS) {
+        return ERRAND_RECYCLED_TIME;
     }
     if (options->recycle_bytes == UINT64_MAX) {
-        return false;
+        return ERRAND_UNSAID;
     }
     uint64_t bytes = station_resident_bytes(session->station);
     if (now_ns - recycle->measure_ns >= LOOK_NS) {
         recycle->measure_ns = now_ns;
         station_measure(session->station);
     }
-    return bytes >= options->recycle_bytes;
+    return bytes >= options->recycle_bytes ? ERRAND_RECYCLED_MEMORY : ERRAND_UNSAID;
 }
 
 /* The host's table knows of callbacks, the worker of the rest; what it says harms itself alone. */
@@ -94,12 +98,16 @@ bool recycle_look(struct cordon_session *session)
     uint64_t now_ns = clock_now_ns();
     plan_look(session, now_ns);
     struct life_counts *counts = &session->cell->life_counts;
-    if (session->life.state == LIFE_SERVING && is_worn(session, now_ns)) {
+    if (session->life.state == LIFE_SERVING) {
+        session->recycle.reason = find_wear(session, now_ns);
+    }
+    if (session->life.state == LIFE_SERVING && session->recycle.reason != ERRAND_UNSAID) {
         life_step(&session->life, LIFE_WEARS, counts);
     }
     if (session->life.state != LIFE_WORN || !holds_nothing(session)) {
         return false;
     }
     life_step(&session->life, LIFE_RECYCLED, counts);
+    station_say_why(session->station, session->recycle.reason);
     return true;
 }

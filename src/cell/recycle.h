@@ -30,6 +30,7 @@ struct recycle {
     uint64_t calls;      /* counts.calls when the worker began to serve */
     uint64_t since_ns;   /* when that was */
     uint64_t holdings;   /* what it held then */
+    uint32_t reason;     /* enum errand_reason: of its being worn */
 };
 
 /* The session has a fresh worker. @holdings: what it holds already. */

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cell/spare.h"
 
-#include <string.h>
-
 #include "cell/cell.h"
 #include "cell/session.h"
 #include "cell/station_internal.h"
@@ -15,7 +13,9 @@ static struct recruit *take_oldest(struct cordon_cell *cell)
     if (spares->count > 0) {
         oldest = spares->ready[0];
         spares->count--;
-        memmove(spares->ready, spares->ready + 1, spares->count * sizeof spares->ready[0]);
+        for (uint32_t i = 0; i < spares->count; i++) {
+            spares->ready[i] = spares->ready[i + 1];
+        }
     }
     (void)pthread_mutex_unlock(&cell->lock);
     return oldest;

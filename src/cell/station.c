@@ -100,6 +100,11 @@ const struct lane_host_page *station_peek_h(const struct station *station)
     return station->lane && station->keeper ? lane_peek_h(station->lane) : NULL;
 }
 
+void station_say_why(struct station *station, uint32_t reason)
+{
+    station->end_reason = reason;
+}
+
 uint32_t station_number(const struct station *station)
 {
     return station->number;

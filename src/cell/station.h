@@ -85,6 +85,9 @@ uint64_t station_resident_bytes(const struct station *station);
 /* H of its lane, for who looks at what the keeper writes there; NULL: it has none. */
 const struct lane_host_page *station_peek_h(const struct station *station);
 
+/* Its worker is replaced although it is well: enum errand_reason. Told when it is closed. */
+void station_say_why(struct station *station, uint32_t reason);
+
 /* Its worker's number: never used twice in this process. */
 uint32_t station_number(const struct station *station);
 

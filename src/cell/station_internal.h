@@ -18,10 +18,11 @@ struct station_buffer {
 struct station {
     struct station_options options;
     uint32_t number;
-    int pid;        /* as the worker itself sees it */
-    int host_pid;   /* as this process does; 0: not looked for yet */
-    bool broken;    /* inline: faulted; lanes have their verdict */
-    uint32_t depth; /* callbacks being answered */
+    uint32_t end_reason; /* enum errand_reason, that the keeper is told */
+    int pid;             /* as the worker itself sees it */
+    int host_pid;        /* as this process does; 0: not looked for yet */
+    bool broken;         /* inline: faulted; lanes have their verdict */
+    uint32_t depth;      /* callbacks being answered */
     struct station_buffer frames[LIMIT_DEPTH];
 
     /* process, thread */

@@ -126,7 +126,8 @@ static void end_process(struct station *station)
     struct errand errand = {.magic = ERRAND_MAGIC,
                             .version = ERRAND_VERSION,
                             .kind = ERRAND_END,
-                            .worker = station->number};
+                            .worker = station->number,
+                            .reason = station->end_reason};
     (void)keeper_client_send(station->keeper, &errand, NULL, 0);
 }
 
@@ -143,7 +144,10 @@ void station_lane_close(struct station *station, bool wait)
     if (!station->lane) {
         return;
     }
-    (void)lane_condemn(station->lane, LANE_CLOSED, 0);
+    /* Of whom there is a report the keeper gives the verdict: it would end by itself, before it is seen. */
+    if (!station->keeper || station->end_reason == ERRAND_UNSAID) {
+        (void)lane_condemn(station->lane, LANE_CLOSED, 0);
+    }
     if (station->keeper) {
         end_process(station);
         if (wait && keeper_client_alive(station->keeper)) {

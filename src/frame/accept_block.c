@@ -408,7 +408,7 @@ int accept_string(struct acceptor *acceptor, const struct cordon_plan_type *type
     const uint8_t *limit =
         judged.arena ? pointer_from_word(acceptor->call->arena.base + acceptor->call->arena.bytes)
                      : acceptor->call->request + acceptor->call->request_bytes;
-    uint64_t in_bytes = in ? string_bytes(start, (uint64_t)(limit - start)) : 0;
+    uint64_t in_bytes = in && start ? string_bytes(start, (uint64_t)(limit - start)) : 0;
     if (in && in_bytes == 0) {
         return accept_refuse(acceptor, "is a string without an end");
     }

@@ -56,6 +56,7 @@ static bool fits(const struct errand_letter *letter, size_t bytes)
         return bytes > FIXED_BYTES && memchr(errand->library, '\0', bytes - FIXED_BYTES) &&
                start_fits(letter);
     case ERRAND_END:
+        return letter->fd_count == 0 && errand->reason < ERRAND_REASON_COUNT;
     case ERRAND_WATCH:
     case ERRAND_MEASURE:
         return letter->fd_count == 0;

@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/message.h"
 #include "keeper/named.h"
 #include "keeper/reach.h"
@@ -189,6 +190,44 @@ static void judge_port(const struct notice *notice, struct finding *finding)
     }
 }
 
+/* Pipes, sockets and events: whose flags reach no further, and which no server answers for. */
+static bool is_private(int process, int fd)
+{
+    static const char *const kinds[] = {"pipe:", "socket:", "anon_inode:"};
+    char path[24];
+    char target[16] = "";
+    (void)snprintf(path, sizeof path, "fd/%d", fd);
+    if (process < 0 || readlinkat(process, path, target, sizeof target - 1) <= 0) {
+        return false;
+    }
+    bool found = false;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        found = found || strncmp(target, kinds[i], strlen(kinds[i])) == 0;
+    }
+    return found;
+}
+
+/*
+ * Flags without O_APPEND. Let go on, the call could meet another file than the one that was looked at:
+ * the keeper takes that file and sets them itself, unless it loses O_APPEND by it.
+ */
+static void judge_flags(const struct finding_scene *scene, const struct notice *notice,
+                        struct finding *finding)
+{
+    int number = (int)notice->arguments[0];
+    forbid(notice, EPERM, finding);
+    if ((uint32_t)notice->arguments[1] != F_SETFL || !is_private(scene->process, number)) {
+        return;
+    }
+    OWN_FD fd = (int)syscall(SYS_pidfd_getfd, scene->pidfd, number, 0);
+    int now = fd < 0 ? -1 : fcntl(fd, F_GETFL);
+    if (now >= 0 && !(now & O_APPEND)) {
+        int flags = (int)notice->arguments[2] & (O_NONBLOCK | O_DIRECT);
+        finding->kind = FINDING_DONE;
+        finding->act.error = fcntl(fd, F_SETFL, flags) == 0 ? 0 : errno;
+    }
+}
+
 /* Threads of the worker itself, and none of a process that it was allowed to make. */
 static bool is_own(const struct finding_scene *scene, const struct notice *notice)
 {
@@ -221,6 +260,9 @@ void finding_make(const struct finding_scene *scene, const struct notice *notice
     case SYS_connect:
     case SYS_bind:
         judge_port(notice, ret_finding);
+        return;
+    case SYS_fcntl:
+        judge_flags(&own, notice, ret_finding);
         return;
     default:
         break;

@@ -24,6 +24,7 @@ enum finding_kind {
     FINDING_CRASH,   /* its handler tells of a signal: arguments are (signal, siginfo, context) */
     FINDING_EXIT,    /* the whole process wants to end, with arguments[0] */
     FINDING_NOTHING, /* refuse with ENOSYS, not worth a line: a process beside the worker */
+    FINDING_DONE,    /* the keeper did it in the worker's place; act.error is the answer, 0: done */
 };
 
 struct finding_scene {
@@ -32,6 +33,7 @@ struct finding_scene {
     bool loading;        /* folders of libraries may be read */
     pid_t pid;           /* of the worker */
     int process;         /* its folder in /proc; -1: not known */
+    int pidfd;           /* of the worker; -1: none */
 };
 
 struct finding {

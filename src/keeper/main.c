@@ -122,6 +122,7 @@ static void run_errand(struct keeper *keeper, struct errand_letter *letter)
     struct ward *ward = wards_find(&keeper->wards, letter->errand.worker);
     /* It may be gone already: the host learns that from the lane. */
     if (ward) {
+        ward->end_reason = letter->errand.kind == ERRAND_END ? letter->errand.reason : 0;
         ward_step(ward, events[letter->errand.kind]);
     }
 }

@@ -73,6 +73,7 @@ static bool read_thread(int process, const char *number, struct process_thread *
     length = length < sizeof thread->name ? length : sizeof thread->name - 1;
     memcpy(thread->name, text + 6, length);
     memset(thread->name + length, 0, sizeof thread->name - length);
+    thread->number = (int)strtol(number, NULL, 10);
     return thread->id > 0;
 }
 
@@ -104,6 +105,30 @@ int process_threads(int process, struct process_thread *ret_threads, uint32_t mo
             at += entry->bytes;
         }
     }
+}
+
+int process_thread_place(int process, int number, uint64_t *ret_stack, uint64_t *ret_place)
+{
+    char path[48];
+    char text[256];
+    (void)snprintf(path, sizeof path, "task/%d/syscall", number);
+    int r = read_text(process, path, text, sizeof text);
+    if (r < 0) {
+        return r;
+    }
+    /* Number and six arguments, then these two; "running", or "-1" and these, is not a call. */
+    char *place = strrchr(text, ' ');
+    if (!place || place == text) {
+        return -EBADMSG;
+    }
+    *place = '\0';
+    char *stack = strrchr(text, ' ');
+    if (!stack) {
+        return -EBADMSG;
+    }
+    *ret_stack = strtoull(stack, NULL, 16);
+    *ret_place = strtoull(place + 1, NULL, 16);
+    return 0;
 }
 
 int process_resident(int pidfd, uint64_t *ret_bytes)

@@ -23,11 +23,15 @@ int process_open_number(int number);
 
 struct process_thread {
     pid_t id;      /* as this process sees ids */
+    int number;    /* in /proc */
     char name[16]; /* its own word */
 };
 
 /* Threads of a process by its folder. Returns how many, at most @most, or a negative errno. */
 int process_threads(int process, struct process_thread *ret_threads, uint32_t most);
+
+/* Where a thread stands that sleeps in the kernel. 0, or a negative errno: it runs, or /proc does not tell. */
+int process_thread_place(int process, int number, uint64_t *ret_stack, uint64_t *ret_place);
 
 /* Physical memory that it has now. 0, or a negative errno: /proc does not tell. */
 int process_resident(int pidfd, uint64_t *ret_bytes);

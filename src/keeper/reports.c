@@ -60,6 +60,21 @@ bool reports_allow(struct reports *reports, int card, int directory, uint32_t *r
     return true;
 }
 
+bool reports_allow_minor(struct reports *reports, enum reports_minor minor, int card, int directory)
+{
+    struct stat stat;
+    if (reports->program < 0 || fstat(card >= 0 ? card : directory, &stat) != 0) {
+        return false;
+    }
+    struct reports_cell *cell = find_cell(reports, &stat);
+    uint64_t now = clock_now_ns();
+    if (now < cell->minor_ns[minor]) {
+        return false;
+    }
+    cell->minor_ns[minor] = now + REPORTS_MINOR_NS;
+    return true;
+}
+
 /* ---- One after the other ----------------------------------------------------------------------- */
 
 static void release(struct reports_fds *fds)

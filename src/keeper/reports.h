@@ -29,12 +29,21 @@ struct reports_fds {
     int h;
 };
 
+/* What happens to workers that are well: one of each kind per cell and REPORTS_MINOR_NS. */
+enum reports_minor {
+    REPORTS_MINOR_REFUSAL,
+    REPORTS_MINOR_RECYCLING,
+    REPORTS_MINOR_COUNT,
+};
+#define REPORTS_MINOR_NS 10000000000ull
+
 /* How fast one cell's reports come: a cell is known by its card, or its directory. */
 struct reports_cell {
     uint64_t device;
-    uint64_t inode;   /* 0: free */
-    uint64_t full_ns; /* when REPORTS_BURST may come again */
-    uint32_t missed;  /* since the last */
+    uint64_t inode;                         /* 0: free */
+    uint64_t full_ns;                       /* when REPORTS_BURST may come again */
+    uint32_t missed;                        /* since the last */
+    uint64_t minor_ns[REPORTS_MINOR_COUNT]; /* when one may come again */
 };
 
 struct reports {
@@ -54,6 +63,10 @@ void reports_init(struct reports *reports, int program);
  * since the last. False: it counts as missed.
  */
 bool reports_allow(struct reports *reports, int card, int directory, uint32_t *ret_missed);
+
+/* May one of these be made? True: it counts as made; reports_allow() is to be asked, too. */
+bool reports_allow_minor(struct reports *reports, enum reports_minor minor, int card,
+                         int directory);
 
 /* Hand over a capture; descriptors are taken, also where this fails (counted as missed by nobody). */
 void reports_make(struct reports *reports, struct reports_fds *fds);

@@ -235,6 +235,27 @@ void taking_add_alarm(struct taking *taking, pid_t thread, const struct taking_a
     }
 }
 
+/* ---- One that stands in the kernel ------------------------------------------------------------- */
+
+void taking_add_standing(struct taking *taking, int process, const struct notice *notice)
+{
+    struct taking_thread *entry = find_thread(taking, notice->thread);
+    struct capture_thread thread = {.machine = CAPTURE_MACHINE,
+                                    .count = CAPTURE_REGISTER_COUNT,
+                                    .system_call = (int32_t)notice->system_call};
+    int r = entry ? process_thread_place(process, entry->is.number,
+                                         &thread.registers[CAPTURE_REGISTER_SP],
+                                         &thread.registers[CAPTURE_REGISTER_PC])
+                  : -ESRCH;
+    if (r < 0) {
+        note(taking, notice->thread, "where the thread stands cannot be had", -r);
+        return;
+    }
+    capture_note(&taking->capture, (uint32_t)notice->thread,
+                 "the worker went on: of its registers only two are known, and one thread alone");
+    add_thread(taking, entry, &thread, true);
+}
+
 /* ---- All threads, by ptrace -------------------------------------------------------------------- */
 
 static void stop_thread(struct taking *taking, struct taking_thread *thread)

@@ -70,6 +70,9 @@ void taking_read_alarm(const struct notice *notice, struct taking_alarm *ret_ala
 /* Registers, stack, siginfo, and what lies around the fault. */
 void taking_add_alarm(struct taking *taking, pid_t thread, const struct taking_alarm *alarm);
 
+/* The thread that makes a call which the listener was told of, as far as can be seen without stopping it. */
+void taking_add_standing(struct taking *taking, int process, const struct notice *notice);
+
 /* Stop all threads. True: some will stand soon, taking_stopped() is to be told. */
 bool taking_stop(struct taking *taking, bool may_trace);
 

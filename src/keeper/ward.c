@@ -296,6 +296,12 @@ uint64_t ward_due_ns(const struct ward *ward)
 
 static void on_end(struct ward *ward)
 {
+    if (ward->state == WARD_SERVING && ward->end_reason != ERRAND_UNSAID &&
+        lane_ward_condemn(&ward->lane, LANE_CLOSED, 0, NULL)) {
+        ward_capture_recycled(ward);
+        ward_kill(ward);
+        return;
+    }
     end_with(ward, LANE_CLOSED, 0);
 }
 

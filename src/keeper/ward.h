@@ -77,6 +77,8 @@ struct ward {
     uint32_t refused;   /* notices, ever */
     uint64_t listen_ns; /* when it is listened to again; CLOCK_NEVER: it is, or never */
 
+    uint32_t end_reason;  /* enum errand_reason, of an END */
+    bool refusal_counted; /* the first one had its report, or none */
     uint64_t report_id;
     int h_fd; /* these three are owned; -1: none, or handed over */
     int card_fd;

@@ -62,7 +62,9 @@ static void fill_reason(const struct ward *ward, const struct ward_reason *from,
 {
     *reason = (struct capture_reason){
         .why = from->why,
-        .flags = CAPTURE_ENDED | (from->has_fault ? (uint32_t)CAPTURE_HAS_FAULT : 0u),
+        .part = from->part,
+        .flags = (from->part == 0 ? (uint32_t)CAPTURE_ENDED : 0u) |
+                 (from->has_fault ? (uint32_t)CAPTURE_HAS_FAULT : 0u),
         .report_id = ward->report_id,
         .worker = ward->worker,
         .pid = (uint32_t)ward->pid,
@@ -159,6 +161,65 @@ void ward_capture_dead(struct ward *ward, uint32_t seq)
     struct ward_reason reason = {
         .why = CAPTURE_WHY_KILLED, .seq = seq, .signal = ward->death.status};
     struct taking *taking = begin(ward, &reason, -ESRCH);
+    if (taking) {
+        hand_over(ward, taking);
+    }
+}
+
+/* Copies: the worker's end may want to be reported as well. */
+static void hand_over_part(struct ward *ward, struct taking *taking)
+{
+    int capture = taking_end(taking);
+    if (capture < 0) {
+        return;
+    }
+    struct reports_fds fds = {.capture = capture,
+                              .directory = fcntl(ward->reports_fd, F_DUPFD_CLOEXEC, 0),
+                              .card = fcntl(ward->card_fd, F_DUPFD_CLOEXEC, 0),
+                              .h = fcntl(ward->h_fd, F_DUPFD_CLOEXEC, 0)};
+    reports_make(ward->house->reports, &fds);
+}
+
+static bool allows_minor(const struct ward *ward, enum reports_minor minor)
+{
+    return ward->reports_fd >= 0 && ward->house->reports &&
+           reports_allow_minor(ward->house->reports, minor, ward->card_fd, ward->reports_fd);
+}
+
+void ward_capture_refusal(struct ward *ward, const struct notice *notice,
+                          const struct lane_act *act)
+{
+    bool first = !ward->refusal_counted;
+    ward->refusal_counted = true;
+    if (!first || !allows_minor(ward, REPORTS_MINOR_REFUSAL)) {
+        return;
+    }
+    OWN_FD process = ward->number > 0 ? process_open_number(ward->number) : -ESRCH;
+    struct ward_reason reason = {.why = CAPTURE_WHY_VIOLATION,
+                                 .thread = notice->thread,
+                                 .seq = act->seq,
+                                 .system_call = act->system_call,
+                                 .part = 1,
+                                 .act = act,
+                                 .text = act->act};
+    struct taking *taking = begin(ward, &reason, process);
+    if (taking) {
+        taking_add_standing(taking, process, notice);
+        hand_over_part(ward, taking);
+    }
+}
+
+void ward_capture_recycled(struct ward *ward)
+{
+    static const char *const texts[ERRAND_REASON_COUNT] = {
+        [ERRAND_RECYCLED_CALLS] = "it had served as many calls as it may (recycle_calls)",
+        [ERRAND_RECYCLED_TIME] = "it had served as long as it may (recycle_ms)",
+        [ERRAND_RECYCLED_MEMORY] = "it held as much memory as it may (recycle_bytes)",
+    };
+    OWN_FD process = ward->number > 0 ? process_open_number(ward->number) : -ESRCH;
+    struct ward_reason reason = {.why = CAPTURE_WHY_RECYCLED, .text = texts[ward->end_reason]};
+    struct taking *taking =
+        allows_minor(ward, REPORTS_MINOR_RECYCLING) ? begin(ward, &reason, process) : NULL;
     if (taking) {
         hand_over(ward, taking);
     }

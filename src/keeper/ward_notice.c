@@ -184,6 +184,7 @@ static void forbid(struct ward *ward, const struct notice *notice, struct lane_a
     if (ends) {
         end_by_violation(ward, notice, act);
     } else {
+        ward_capture_refusal(ward, notice, act);
         listener_refuse(ward->listener, notice, error);
         slow_down(ward);
     }
@@ -198,7 +199,8 @@ static void judge(struct ward *ward, const struct notice *notice, struct finding
                                   .library = ward->library,
                                   .loading = ward->state == WARD_STARTING,
                                   .pid = ward->pid,
-                                  .process = process};
+                                  .process = process,
+                                  .pidfd = ward->pidfd};
     finding_make(&scene, notice, finding);
 }
 
@@ -232,6 +234,9 @@ void ward_on_notice(struct ward *ward)
         break;
     case FINDING_NOTHING:
         listener_refuse(ward->listener, &notice, ENOSYS);
+        break;
+    case FINDING_DONE:
+        listener_refuse(ward->listener, &notice, finding.act.error);
         break;
     }
 }

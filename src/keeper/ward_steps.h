@@ -28,6 +28,7 @@ struct ward_reason {
     int system_call;
     bool has_fault;
     uint64_t fault_address;
+    uint32_t part; /* not 0: the worker goes on */
     const struct lane_act *act;
     const char *text;
     const struct taking_alarm *alarm; /* what a crashed thread handed over */
@@ -42,6 +43,13 @@ void ward_capture_and_kill(struct ward *ward, const struct ward_reason *reason);
 
 /* It died without a word; nothing but the lane is left. */
 void ward_capture_dead(struct ward *ward, uint32_t seq);
+
+/* It goes on: the first refusal of its life, while the thread stands in the kernel. */
+void ward_capture_refusal(struct ward *ward, const struct notice *notice,
+                          const struct lane_act *act);
+
+/* The host replaces it: nothing of its threads is taken. */
+void ward_capture_recycled(struct ward *ward);
 
 /* CAPTURING: a thread of it stands; it lasted too long; the process is dead. */
 void ward_on_stopped(struct ward *ward);

@@ -57,6 +57,15 @@ enum errand_mechanism {
     ERRAND_LANDLOCK_PORTS = 1u << 11, /* Landlock looks at TCP ports */
 };
 
+/* Why a host ends a worker; each but 0 makes a small report. */
+enum errand_reason {
+    ERRAND_UNSAID = 0,
+    ERRAND_RECYCLED_CALLS = 1, /* it has served as many as it may */
+    ERRAND_RECYCLED_TIME = 2,
+    ERRAND_RECYCLED_MEMORY = 3,
+    ERRAND_REASON_COUNT,
+};
+
 struct errand {
     uint32_t magic;
     uint16_t version;
@@ -64,7 +73,7 @@ struct errand {
     uint32_t worker;
     uint32_t flags;   /* enum errand_flags */
     uint32_t without; /* enum errand_mechanism: pretend that the kernel lacks these */
-    uint32_t unused;
+    uint32_t reason;  /* END: enum errand_reason; 0 otherwise */
     uint64_t arena_base;
     uint64_t arena_bytes;
     uint64_t start_timeout_ns;

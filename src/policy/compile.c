@@ -145,7 +145,7 @@ static int add_variable(struct compiler *compiler)
     }
     memcpy(text, name, length);
     text[length] = '=';
-    memcpy(text + length + 1, value, value_length);
+    memcpy(text + length + 1, value, value_length + 1);
     return add(compiler, POLICY_ENV, 0, text, length + 1 + value_length);
 }
 

@@ -74,7 +74,8 @@ static const struct {
     {"lchown", "write:/"},       {"utime", "write:/"},        {"utimes", "write:/"},
     {"futimesat", "write:/"},    {"utimensat", "write:/"},    {"setxattr", "write:/"},
     {"lsetxattr", "write:/"},    {"fsetxattr", "write:/"},    {"removexattr", "write:/"},
-    {"lremovexattr", "write:/"}, {"fremovexattr", "write:/"},
+    {"lremovexattr", "write:/"}, {"fremovexattr", "write:/"}, {"ftruncate", "write:PATH"},
+    {"fallocate", "write:PATH"}, {"io_submit", "write:PATH"}, {"pwritev2", "write:PATH"},
 };
 
 static const char *remedy_for_socket(const uint64_t args[6])

@@ -64,9 +64,9 @@ static void test_what_is_written_is_read(void **state)
     for (uint64_t cut = 0; cut < length; cut++) {
         uint8_t *piece = malloc(cut + 1);
         memcpy(piece, bytes, cut);
-        int r = capture_read(&reader, piece, cut, &reason);
-        while (r == 0 && (r = capture_next(&reader, &part)) == 1) {
-            r = 0;
+        bool more = capture_read(&reader, piece, cut, &reason) == 0;
+        while (more) {
+            more = capture_next(&reader, &part) == 1;
         }
         free(piece);
     }

@@ -5,8 +5,9 @@
 /*
  * Compose: the worker's seccomp filter, made to fit its policy and its process.
  *
- * The generated filter (generate_filters.c) comes with questions; here they are answered. In front of it
- * stands what depends on this process: the alarm, opens by who makes them, sockets by family and type.
+ * The build's table (generate_filters.c) says which calls are judged by their number alone; here is what the
+ * policy grants of them, and what depends on arguments or on this process: the alarm, opens by who makes
+ * them, sockets by family and type.
  *
  * Threads: any; nothing but the output is written.
  */
@@ -36,7 +37,7 @@ struct compose_wish {
  */
 int compose_filter(const struct compose_wish *wish, struct sock_filter *code);
 
-/* The filter that closes opening for good; no questions in it. */
-size_t compose_seal(struct sock_filter *code);
+/* The filter that closes opening for good; the same. */
+int compose_seal(struct sock_filter *code);
 
 #endif

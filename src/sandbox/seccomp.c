@@ -91,6 +91,10 @@ int seccomp_enter(const struct seccomp_wish *wish, int *ret_listener)
 int seccomp_close_opening(void)
 {
     struct sock_filter code[FILTER_COUNT_MAX];
-    long r = set(code, compose_seal(code), SECCOMP_FILTER_FLAG_TSYNC);
+    int count = compose_seal(code);
+    if (count < 0) {
+        return count;
+    }
+    long r = set(code, (size_t)count, SECCOMP_FILTER_FLAG_TSYNC);
     return r == 0 ? 0 : r > 0 ? -ESRCH : -errno;
 }

@@ -16,12 +16,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -319,6 +321,47 @@ static void test_without_landlock_nothing_is_opened(void **state)
     expect(claim_no_writing_by_flags);
 }
 
+/* A file that was given for appending, as standard error is, keeps what is in it. */
+static void claim_appended_file_is_kept(void)
+{
+    static const char text[] = "before";
+    char after[] = "after!";
+    char now[sizeof text] = "";
+    struct iovec part = {.iov_base = after, .iov_len = 6};
+    OWN_FD file = memfd_create("log", MFD_CLOEXEC);
+    CLAIM(write(file, text, sizeof text) == sizeof text);
+    CLAIM(fcntl(file, F_SETFL, O_APPEND) == 0);
+    enter(POLICY_STRICT, ERRAND_SECCOMP);
+    CLAIM(refused(ftruncate(file, 0)));
+    CLAIM(refused(fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 1)));
+    CLAIM(refused(fcntl(file, F_SETFL, 0)));
+    CLAIM(refused(fcntl(file, F_SETFL, O_NONBLOCK)));
+    CLAIM(refused(pwritev2(file, &part, 1, 0, 0x20 /* RWF_NOAPPEND */)));
+    CLAIM(refused(ioctl(file, 0x40305829 /* FS_IOC_RESVSP */, NULL)));
+    CLAIM(refused(ioctl(file, 0x40049409 /* FICLONE */, 0)));
+    CLAIM(refused(syscall(SYS_io_submit, 0, 0, NULL)));
+    CLAIM(fcntl(file, F_SETFL, O_APPEND | O_NONBLOCK) == 0);
+    CLAIM(lseek(file, 0, SEEK_SET) == 0 && write(file, "after!", 6) == 6);
+    CLAIM(pread(file, now, sizeof now, 0) == sizeof now && memcmp(now, text, sizeof now) == 0);
+}
+
+static void claim_granted_file_is_cut(void)
+{
+    static const char *const grants[] = {"write:/tmp", NULL};
+    OWN_FD file = memfd_create("log", MFD_CLOEXEC);
+    enter_grants(grants, ERRAND_SECCOMP);
+    CLAIM(ftruncate(file, 100) == 0);
+    CLAIM(fcntl(file, F_SETFL, 0) == 0);
+}
+
+static void test_what_was_given_for_appending_keeps_its_content(void **state)
+{
+    (void)state;
+    need(ERRAND_SECCOMP);
+    expect(claim_appended_file_is_kept);
+    expect(claim_granted_file_is_cut);
+}
+
 static int pipe_to_thread[2];
 
 static void *try_opening_when_told(void *argument)
@@ -567,6 +610,7 @@ int main(void)
         cmocka_unit_test(test_system_call_is_granted_by_its_name),
         cmocka_unit_test(test_granted_sockets_live_in_a_network_of_their_own),
         cmocka_unit_test(test_without_landlock_nothing_is_opened),
+        cmocka_unit_test(test_what_was_given_for_appending_keeps_its_content),
         cmocka_unit_test(test_seal_reaches_every_thread),
         cmocka_unit_test(test_strict_policy_opens_nothing_once_loaded),
         cmocka_unit_test(test_files_policy_writes),

@@ -390,7 +390,81 @@ static void test_fault_in_the_host_leaves_a_small_report(const struct harness *h
     remove_directory();
 }
 
+/* Of what ended no call only the directory knows the name: the one report that comes. */
+static json_t *only_report(uint32_t part)
+{
+    struct cordon_report_entry entries[4];
+    char *text = NULL;
+    struct cordon_error error = {""};
+    int count = 0;
+    for (uint32_t ms = 0; count == 0 && ms < PATIENCE_MS; ms += 10) {
+        (void)usleep(10000);
+        count = cordon_report_list(directory, entries, 4);
+    }
+    assert_int_equal(count, 1);
+    assert_int_equal(entries[0].part, part);
+    assert_int_equal(cordon_report_read(directory, entries[0].id, part, &text, &error), 0);
+    json_t *report = json_loads(text, 0, NULL);
+    free(text);
+    assert_non_null(report);
+    return report;
+}
+
+/* The worker goes on; what it does after the first refusal is counted, and has no report. */
+static void test_first_refusal_has_a_report_with_its_stack(const struct harness *harness)
+{
+    struct cordon_cell_options options;
+    set_options(harness, "CORDON_TEST_REPORTED", &options);
+    struct cordon_cell *cell = harness_open_with(&options);
+    if (!(cordon_cell_isolation(cell) & CORDON_LISTS_VIOLATIONS)) {
+        cordon_cell_close(cell);
+        remove_directory();
+        harness_skip("refused system calls are not listed here");
+    }
+    struct cordon_function *function =
+        harness_bind(cell, "int socket(int domain, int type, int protocol)");
+    const struct cordon_value args[] = {cordon_int(2), cordon_int(1), cordon_int(0)};
+    for (int i = 0; i < 300; i++) {
+        assert_int_equal(harness_value(NULL, function, args, 3).i, -1);
+    }
+    json_t *report = only_report(1);
+    assert_string_equal(text_at(report, "what"), "violation");
+    assert_true(json_is_false(json_object_get(report, "ended")));
+    assert_string_equal(text_at(json_object_get(report, "violation"), "act"), "socket");
+    assert_string_equal(text_at(json_object_get(report, "call"), "function"), "socket");
+    assert_non_null(find_frame(blamed(report), "socket"));
+    json_decref(report);
+    cordon_cell_close(cell);
+    remove_directory();
+}
+
+static void test_recycled_worker_has_a_small_report(const struct harness *harness)
+{
+    struct cordon_cell_options options;
+    set_options(harness, "CORDON_TEST_REPORTED", &options);
+    options.recycle_calls = 10;
+    struct cordon_cell *cell = harness_open_with(&options);
+    struct cordon_function *add = harness_bind(cell, "reported_add");
+    const struct cordon_value args[] = {cordon_int(2), cordon_int(3)};
+    assert_int_equal(harness_value(NULL, add, args, 2).i, 5);
+    for (int i = 0; i < 600; i++) {
+        assert_int_equal(harness_value(NULL, add, args, 2).i, 5);
+    }
+    json_t *report = only_report(0);
+    assert_string_equal(text_at(report, "what"), "recycled");
+    assert_non_null(strstr(text_at(report, "text"), "recycle_calls"));
+    assert_int_equal(json_array_size(json_object_get(report, "threads")), 0);
+    assert_true(json_is_object(json_object_get(json_object_get(report, "worker"), "resources")));
+    json_decref(report);
+    cordon_cell_close(cell);
+    remove_directory();
+}
+
 static const struct harness_case cases[] = {
+    {"first_refusal_has_a_report_with_its_stack", test_first_refusal_has_a_report_with_its_stack,
+     HARNESS_ONCE, 0, 0},
+    {"recycled_worker_has_a_small_report", test_recycled_worker_has_a_small_report, HARNESS_ONCE, 0,
+     0},
     {"crash_has_function_arguments_and_lines", test_crash_has_function_arguments_and_lines,
      HARNESS_ONCE, 0, 0},
     {"stripped_library_has_module_and_offset", test_stripped_library_has_module_and_offset,

@@ -192,6 +192,9 @@ int main(int argc, char **argv)
     struct expectation expectation = {.text = read_text("test/containment/expected.txt"),
                                       .page = read_text("docs/CONTAINMENT.md")};
     if (!rows || !expectation.text || !expectation.page) {
+        free(expectation.text);
+        free(expectation.page);
+        free(rows);
         return 2;
     }
     bool good = run_all(writes || prints ? NULL : &expectation, rows, argc, argv);

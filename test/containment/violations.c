@@ -103,6 +103,30 @@ static void forbidden_acts_are_counted_and_named(const struct harness *harness)
     room_close(&room);
 }
 
+/* Flags of what is the worker's own can be set; what was open for appending stays so. */
+static void flags_of_own_pipes_are_set(const struct harness *harness)
+{
+    static const char fcntl_text[] = "int fcntl(int fd, int command, int flags)";
+    struct room room = room_open(harness, CORDON_REFUSE);
+    int ends[2] = {-1, -1};
+    struct cordon_result result =
+        call(&room, "int pipe(out int ends[2])", ARGS(cordon_out(ends, 2)));
+    assert_int_equal(result.value.i, 0);
+    result = call(&room, fcntl_text,
+                  ARGS(cordon_int(ends[0]), cordon_int(F_SETFL), cordon_int(O_NONBLOCK)));
+    assert_int_equal(result.value.i, 0);
+    assert_int_equal(result.violations, 0);
+    result = call(&room, fcntl_text, ARGS(cordon_int(ends[0]), cordon_int(F_GETFL), cordon_int(0)));
+    assert_int_equal(result.value.i & (O_NONBLOCK | O_ACCMODE), O_NONBLOCK | O_RDONLY);
+    (void)call(&room, fcntl_text,
+               ARGS(cordon_int(ends[1]), cordon_int(F_SETFL), cordon_int(O_APPEND)));
+    result = call(&room, fcntl_text, ARGS(cordon_int(ends[1]), cordon_int(F_SETFL), cordon_int(0)));
+    assert_int_equal(result.error_number, EPERM);
+    assert_int_equal(result.violations, 1);
+    expect_last(&room, "fcntl", "syscall:fcntl", EPERM);
+    room_close(&room);
+}
+
 static void the_last_eight_are_kept(const struct harness *harness)
 {
     struct room room = room_open(harness, CORDON_REFUSE);
@@ -178,6 +202,7 @@ int main(int argc, char **argv)
 {
     static const struct harness_case cases[] = {
         {"counted", forbidden_acts_are_counted_and_named, HARNESS_PROCESS, 0, 0},
+        {"flags", flags_of_own_pipes_are_set, HARNESS_PROCESS, 0, 0},
         {"kept", the_last_eight_are_kept, HARNESS_PROCESS, 0, 0},
         {"outlives", list_outlives_the_worker, HARNESS_PROCESS, 0, 0},
         {"killed", policy_that_kills_ends_the_call_as_denied, HARNESS_PROCESS, 0, 0},

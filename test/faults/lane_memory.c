@@ -21,10 +21,10 @@ static bool is_lane(const struct lane_memory *lane)
            lane->w_bytes >= LANE_BYTES_MIN;
 }
 
-/* The kernel reads in our place: it says EFAULT where we should crash. */
+/* The kernel reads in our place: it says EFAULT where we should crash. A sanitizer's write() looks first. */
 static bool peek(const int pipe_fds[2], uintptr_t address, void *ret_bytes, size_t bytes)
 {
-    return write(pipe_fds[1], (const void *)address, bytes) == (ssize_t)bytes &&
+    return syscall(SYS_write, pipe_fds[1], (const void *)address, bytes) == (ssize_t)bytes &&
            read(pipe_fds[0], ret_bytes, bytes) == (ssize_t)bytes;
 }
 

@@ -165,6 +165,9 @@ static __attribute__((noreturn)) void run_case(const struct run *run)
     struct traces before;
     leave_cmocka();
     start_tools();
+    if (run->what->flags & HARNESS_ABANDONS && run->harness.level != CORDON_LEVEL_PROCESS) {
+        harness_no_leak_search();
+    }
     /* What belongs to a level that handles faults in this process is there after the warm-up. */
     if (!(run->what->flags & HARNESS_COLD) && run->harness.level == CORDON_LEVEL_PROCESS) {
         traces_take(&before);

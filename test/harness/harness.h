@@ -30,8 +30,8 @@ enum harness_levels {
 
 enum harness_flags {
     HARNESS_COLD = 1u << 0, /* do not start the keeper before the state to compare with is taken */
-    HARNESS_ABANDONS =
-        1u << 1, /* level thread: the case leaves a runaway thread, which keeps its memory */
+    /* Levels thread and inline: the case leaves a runaway thread, or a call by a jump; both keep memory. */
+    HARNESS_ABANDONS = 1u << 1,
     HARNESS_LEAVES_FDS =
         1u << 2, /* the library under test opens fds in this process (thread, inline) */
 };

@@ -24,7 +24,7 @@ char *soak_repeat(const char *text)
     size_t length = strlen(text);
     char *twice = malloc(2 * length + 1);
     if (twice) {
-        memcpy(twice, text, length);
+        memcpy(twice, text, length + 1);
         memcpy(twice + length, text, length + 1);
     }
     return twice;

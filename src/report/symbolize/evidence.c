@@ -165,7 +165,7 @@ static int add_part(struct evidence *evidence, const struct capture_part *part)
 
 int evidence_load(struct evidence *evidence, int capture, int card, int h)
 {
-    uint64_t length;
+    uint64_t length = 0;
     struct capture_reader reader;
     *evidence = (struct evidence){.h_fd = h};
     int r = read_all(capture, CAPTURE_BYTES_MAX, &evidence->capture, &length);

@@ -298,7 +298,7 @@ static json_t *notes_of(const struct evidence *evidence, const struct modules *m
     for (uint32_t i = 0; i < evidence->note_count; i++) {
         (void)json_array_append_new(array, story_text(evidence->notes[i], evidence->note_bytes[i]));
     }
-    if (evidence->thread_count == 0) {
+    if (evidence->thread_count == 0 && evidence->reason.why != CAPTURE_WHY_RECYCLED) {
         (void)json_array_append_new(array, json_string("no thread's registers could be had"));
     }
     if (!modules->dwfl) {
