@@ -37,8 +37,7 @@ static void find_variadic(struct decoder *decoder)
     }
 }
 
-/* Whether @word is 0 or an offset + 1 into the argument that @type belongs to. */
-static bool is_within(const struct decoder *decoder, const struct cordon_plan_type *type,
+bool decode_is_within(const struct decoder *decoder, const struct cordon_plan_type *type,
                       uint64_t word)
 {
     if (word == 0) {
@@ -57,7 +56,7 @@ static int judge_word(const struct decoder *decoder, const struct cordon_plan_ty
     if (!scalar_fits(type->kind, word)) {
         return lies(decoder, "holds a number beyond its type");
     }
-    return type->kind == CORDON_PLAN_WITHIN && !is_within(decoder, type, word)
+    return type->kind == CORDON_PLAN_WITHIN && !decode_is_within(decoder, type, word)
                ? lies(decoder, "points outside the argument that it belongs to")
                : 0;
 }

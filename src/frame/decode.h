@@ -30,6 +30,10 @@ struct decoder {
     struct message *why;
 };
 
+/* Whether @word is 0 or an offset + 1 into the argument that @type belongs to. */
+bool decode_is_within(const struct decoder *decoder, const struct cordon_plan_type *type,
+                      uint64_t word);
+
 /* Copy back what BYTES parameter @index, given as @value, points to. Returns 0 or -ENOMEM. */
 int decode_argument(struct decoder *decoder, uint32_t index, const struct cordon_value *value);
 

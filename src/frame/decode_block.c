@@ -25,7 +25,8 @@ static uint64_t list_count(const struct decoder *decoder, uint64_t place)
         return null_ended_count(list, arena_room(&decoder->arena, list, decoder->arena.bytes));
     }
     uint32_t at = place_request(place);
-    return null_ended_count(decoder->request_memory + at, decoder->request->frame_bytes - at);
+    return at ? null_ended_count(decoder->request_memory + at, decoder->request->frame_bytes - at)
+              : 0;
 }
 
 /* Elements that were sent, or that there was room for. */
@@ -206,6 +207,11 @@ static int decode_member(const struct image_decoder *image, const struct frame_s
         r = word_to_object(image->decoder->hooks, image->decoder->plan, spot->type, word, &object,
                            image->decoder->why);
         memcpy(member, &object, sizeof object);
+        break;
+    case CORDON_PLAN_WITHIN: /* behind a pointer; members of structs are refused by plans */
+        /* A place outside is none. */
+        put_word(member,
+                 decode_is_within(image->decoder, spot->type, word) ? word - 1 : UINT64_MAX);
         break;
     default: /* callbacks stay what the caller made them */
         if (!image->request || spot->other) {

@@ -80,15 +80,6 @@ int library_settle(struct library *library, struct message *why)
     return 0;
 }
 
-/* The file stays open: near names are looked up in it when nothing may be opened any more. */
-static void hold_file(struct library *library)
-{
-    struct link_map *map = NULL;
-    if (library->file < 0 && dlinfo(library->handle, RTLD_DI_LINKMAP, &map) == 0) {
-        library->file = open(map->l_name, O_RDONLY | O_CLOEXEC);
-    }
-}
-
 int library_open(struct library *library, struct message *why)
 {
     const char *name = library->name[0] ? library->name : LIBC_SO;
@@ -103,7 +94,6 @@ int library_open(struct library *library, struct message *why)
         return library->copied ? message_set(why, -ENOEXEC, "%s: %s", library->name, dlerror())
                                : message_set(why, -ENOENT, "%s", dlerror());
     }
-    hold_file(library);
     return 0;
 }
 
@@ -150,8 +140,9 @@ void library_explain(const struct library *library, const char *symbol, struct m
 {
     const char *name = library->name[0] ? library->name : "the C library";
     (void)message_set(why, 0, "%s has no function '%s'", name, symbol);
-    if (library->handle && library->file >= 0) {
-        near_suggest(library->file, symbol, why);
+    struct link_map *map = NULL;
+    if (library->handle && dlinfo(library->handle, RTLD_DI_LINKMAP, &map) == 0) {
+        near_suggest(map, symbol, why);
     }
 }
 

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "base/spelling.h"
@@ -46,10 +47,73 @@ static bool consider(void *context, const char *name)
     return true;
 }
 
-void near_suggest(int fd, const char *symbol, struct message *why)
+/* What the dynamic loader looks names up in. */
+struct tables {
+    const ElfW(Sym) * symbols;
+    const char *strings;
+    size_t string_bytes;
+    const uint32_t *hash; /* DT_GNU_HASH */
+};
+
+static bool find_tables(const struct link_map *map, struct tables *ret_tables)
+{
+    struct tables tables = {NULL};
+    for (const ElfW(Dyn) *entry = map->l_ld; entry && entry->d_tag != DT_NULL; entry++) {
+        /* glibc has added the library's place to these addresses when it loaded it. */
+        const void *there = (const void *)entry->d_un.d_ptr;
+        switch (entry->d_tag) {
+        case DT_SYMTAB:
+            tables.symbols = there;
+            break;
+        case DT_STRTAB:
+            tables.strings = there;
+            break;
+        case DT_STRSZ:
+            tables.string_bytes = entry->d_un.d_val;
+            break;
+        case DT_GNU_HASH:
+            tables.hash = there;
+            break;
+        default:
+            break;
+        }
+    }
+    *ret_tables = tables;
+    return tables.symbols && tables.strings && tables.hash;
+}
+
+/* Every defined function stands in a chain of the hash: buckets name the first, a set low bit the last. */
+static void visit_functions(const struct tables *tables, struct search *search)
+{
+    uint32_t bucket_count = tables->hash[0];
+    uint32_t first = tables->hash[1];
+    uint32_t bloom_words = tables->hash[2];
+    const uint32_t *buckets = tables->hash + 4 + bloom_words * (sizeof(ElfW(Addr)) / 4);
+    const uint32_t *chain = buckets + bucket_count;
+    for (uint32_t i = 0; i < bucket_count; i++) {
+        for (uint32_t at = buckets[i]; at >= first && at > 0; at++) {
+            const ElfW(Sym) *symbol = &tables->symbols[at];
+            const char *name = tables->strings + symbol->st_name;
+            unsigned type = symbol->st_info & 15u;
+            if ((type == STT_FUNC || type == STT_GNU_IFUNC) && symbol->st_shndx != SHN_UNDEF &&
+                symbol->st_name < tables->string_bytes && strlen(name) <= ELF_NAME_BYTES) {
+                (void)consider(search, name);
+            }
+            if (chain[at - first] & 1u) {
+                break;
+            }
+        }
+    }
+}
+
+void near_suggest(const struct link_map *map, const char *symbol, struct message *why)
 {
     struct search search = {.symbol = symbol, .most = 1 + (unsigned)least(strlen(symbol), 24) / 4};
-    if (elf_functions(fd, consider, &search) < 0 || search.count == 0) {
+    struct tables tables;
+    if (find_tables(map, &tables)) {
+        visit_functions(&tables, &search);
+    }
+    if (search.count == 0) {
         return;
     }
     message_add(why, "; did you mean '%s'", search.found[0].name);

@@ -8,11 +8,17 @@
  * Threads: any.
  */
 
+#include <link.h>
+
 #include "base/message.h"
 
 #define NEAR_NAMES_MAX 3u
 
-/* Add "; did you mean 'x' or 'y'?" if functions of the ELF file come near @symbol. */
-void near_suggest(int fd, const char *symbol, struct message *why);
+/*
+ * Add "; did you mean 'x' or 'y'?" if functions of the loaded library @map come near @symbol. Read from its
+ * own tables in memory: where this is asked, no file may be opened any more. A library that has written
+ * over them hurts the process that it lives in.
+ */
+void near_suggest(const struct link_map *map, const char *symbol, struct message *why);
 
 #endif
