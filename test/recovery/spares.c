@@ -207,9 +207,19 @@ static void test_keeper_lost_with_its_spare(const struct harness *harness)
     assert_int_equal(harness_descendants(getppid(), "cordon-keeper", &keeper, 1), 1);
     assert_int_equal(kill(keeper, SIGKILL), 0);
     struct cordon_result result;
-    int r = cordon_call(recall, NULL, 0, CORDON_DEFAULT, &result);
-    assert_true(r == CORDON_DONE || r == CORDON_ABORTED);
-    harness_expect(cordon_call(recall, NULL, 0, CORDON_DEFAULT, &result), CORDON_DONE, &result);
+    /* The worker may answer once more before it ends with its keeper; one call at most meets the loss. */
+    int aborted = 0;
+    for (int i = 0; i < 3; i++) {
+        int r = cordon_call(recall, NULL, 0, CORDON_DEFAULT, &result);
+        if (r == CORDON_ABORTED && aborted == 0) {
+            aborted++;
+        } else {
+            harness_expect(r, CORDON_DONE, &result);
+        }
+    }
+    if (aborted == 1) {
+        harness_expect(cordon_call(recall, NULL, 0, CORDON_DEFAULT, &result), CORDON_DONE, &result);
+    }
     subject_close(&subject);
 }
 
