@@ -14,11 +14,19 @@
 
 #include "recovery/subject.h"
 
+static bool is_gone(void *context)
+{
+    return kill(*(const int *)context, 0) != 0;
+}
+
+/* The outcome comes first, while the worker still stands: it is not to be taken for a spare later. */
 static void expect_crash(const struct subject *subject, int number)
 {
     struct cordon_result result;
+    int worker = cordon_session_worker_pid(subject->session);
     harness_expect(subject_try(subject, "crash", number, &result), CORDON_CRASHED, &result);
     assert_int_equal(result.signal, number);
+    assert_true(harness_wait(is_gone, &worker, 5000));
 }
 
 /* The only worker besides the session's. */
