@@ -8,7 +8,7 @@
 #include "bench_rig.h"
 #include "cli/command.h"
 #include "cli/guess.h"
-#include "cli/json_out.h"
+#include "json/json_out.h"
 #include "cli/output.h"
 
 enum {

@@ -29,14 +29,25 @@ static const char *const prototypes[PROPS_PLANS] = {
     " int count)",
 };
 
-static struct interface *interfaces[PROPS_PLANS]; /* own the plans, as long as the process lives */
-static const struct plan *plans[PROPS_PLANS];
+/* Of plans that came later: the numbers of the others stay as the inputs know them. */
+static const char *const later[] = {
+    "void f(out uint8_t a[*n], nullable inout size_t *n, out char t[*n], inout bool b[4])",
+    "struct s { bool b; int n; bool c[3]; }; struct h { const char *names[null]; struct s s; };"
+    "count(2) const struct h *g(inout struct s s[*n], nullable inout size_t *n,"
+    " const struct s in[*n])",
+};
+#define LATER       (sizeof later / sizeof later[0])
+#define LATER_FIRST 240u /* numbers from there on mean them */
+
+static struct interface *
+    interfaces[PROPS_PLANS + LATER]; /* own the plans, as long as the process lives */
+static const struct plan *plans[PROPS_PLANS + LATER];
 
 static void make_plans(void)
 {
-    for (size_t i = 0; i < PROPS_PLANS; i++) {
+    for (size_t i = 0; i < PROPS_PLANS + LATER; i++) {
         size_t bytes;
-        const char *text = prototypes[i];
+        const char *text = i < PROPS_PLANS ? prototypes[i] : later[i - PROPS_PLANS];
         if (interface_parse("fuzz", text, strlen(text), &interfaces[i], NULL) < 0) {
             abort();
         }
@@ -52,7 +63,7 @@ const struct plan *props_plan(uint32_t number)
     if (!plans[0]) {
         make_plans();
     }
-    return plans[number % PROPS_PLANS];
+    return plans[number < LATER_FIRST ? number % PROPS_PLANS : PROPS_PLANS + number % LATER];
 }
 
 void props_take(struct input *input, void *to, size_t bytes)

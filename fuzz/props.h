@@ -11,7 +11,7 @@
 
 #define PROPS_PLANS 10u
 
-/* Plan @number, modulo PROPS_PLANS; borrowed for ever. */
+/* Plan @number, modulo PROPS_PLANS, or from 240 on one of those that came later; borrowed for ever. */
 const struct plan *props_plan(uint32_t number);
 
 /* A cursor over the input; what is missing reads as zero. */

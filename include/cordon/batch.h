@@ -35,6 +35,19 @@ CORDON_API CORDON_MUST_USE int cordon_submit(struct cordon_session *session,
                                              struct cordon_pending **ret_pending,
                                              struct cordon_error *ret_error);
 
+/*
+ * As cordon_submit(), but never waits for a worker to start, nor for another thread in the session: -ENOTCONN
+ * when the session has none that is ready for @function (cordon_session_prepare() makes it so), -EBUSY
+ * while another thread is in it. For event loops. @ret_refusal gets, of a call that is not taken, the sentence and
+ * retry_after_ms; it may be NULL.
+ */
+CORDON_API CORDON_MUST_USE int cordon_submit_ready(struct cordon_session *session,
+                                                   struct cordon_function *function,
+                                                   const struct cordon_value *args, size_t count,
+                                                   uint64_t deadline_ns,
+                                                   struct cordon_pending **ret_pending,
+                                                   struct cordon_result *ret_refusal);
+
 /* Let the worker begin. Cheap when it is already running. A cordon_collect() that has to wait does so, too. */
 CORDON_API void cordon_flush(struct cordon_session *session);
 
@@ -59,6 +72,15 @@ CORDON_API CORDON_MUST_USE int cordon_collect_any(struct cordon_session *session
  * worker is replaced. At level inline it rings when a call is submitted, which executes it.
  */
 CORDON_API int cordon_session_event_fd(struct cordon_session *session);
+
+/*
+ * Whether answers ring cordon_session_event_fd(); at first, and with each fresh worker, they do. An event loop that is
+ * awake and collects by itself turns them off, which spares it and the worker a system call for each answer, and
+ * on again before it sleeps. Deaths and deadlines ring always.
+ *
+ * Returns 1 if, with @on, a call may have ended without a ring: collect before sleeping. Else 0.
+ */
+CORDON_API int cordon_session_ring(struct cordon_session *session, bool on);
 
 #ifdef __cplusplus
 }

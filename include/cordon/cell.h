@@ -130,6 +130,9 @@ struct cordon_cell_options {
     uint64_t file_bytes; /* largest file that a worker may write: default 1 GiB */
     uint32_t fds;        /* descriptors of a worker: default 256 */
     uint32_t threads;    /* threads of a worker: default 64, at most 4096 */
+    bool record; /* keep what each worker was asked since its start, so that a report's call can be
+                              replayed as part of its session (report.h). Level process, with reports */
+    uint64_t record_bytes; /* most bytes of that, for each worker: default 16 MiB, at most 32 MiB */
 };
 #ifdef __cplusplus
 static inline struct cordon_cell_options cordon_cell_options_default(void)

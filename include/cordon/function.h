@@ -57,7 +57,9 @@ struct cordon_result {
     int signal;                /* CRASHED: the signal, or 0 */
     int exit_status;           /* CRASHED without a signal: exit status */
     uint32_t violations;       /* forbidden acts during the call, listed (violation.h) */
-    uint32_t retry_after_ms;   /* OPEN, BUSY: when calling again may help; 0: not known */
+    bool unbegun; /* anything but CORDON_DONE: the function was not begun, calling again is
+                                safe. Outcomes alone: errors of ours say it by themselves */
+    uint32_t retry_after_ms; /* OPEN, BUSY: when calling again may help; 0: not known */
     uint64_t report; /* anything but CORDON_DONE: id of the report of this end (report.h), or 0 */
     void *owned;     /* freed by cordon_result_release() */
     uint64_t small[8];

@@ -21,6 +21,19 @@ extern "C" {
 
 struct cordon_session;
 
+/*
+ * Have a worker ready: started, the library loaded, @functions bound there. What a call would do first; done apart, the
+ * next calls need not wait for it (cordon_submit_ready()). Waits as long as a start takes (`start_ms`).
+ *
+ * Returns 0; CORDON_OPEN while the cell pauses between failing starts, or is poisoned, CORDON_BUSY; -EBUSY with
+ * calls in flight; as cordon_cell_open() and cordon_bind() for what starting and binding met.
+ * Threads: any.
+ */
+CORDON_API CORDON_MUST_USE int cordon_session_prepare(struct cordon_session *session,
+                                                      struct cordon_function *const *functions,
+                                                      size_t count, uint32_t *ret_retry_ms,
+                                                      struct cordon_error *ret_error);
+
 /* Returns 0; -EAGAIN with as many sessions open as the cell allows; what starting a worker met. */
 CORDON_API CORDON_MUST_USE int cordon_session_open(struct cordon_cell *cell,
                                                    struct cordon_session **ret_session,

@@ -7,20 +7,29 @@
 #include "base/clock.h"
 #include "cell/cell.h"
 
-int cordon_submit(struct cordon_session *session, struct cordon_function *function,
-                  const struct cordon_value *args, size_t count, uint64_t deadline_ns,
-                  struct cordon_pending **ret_pending, struct cordon_error *ret_error)
+static int judge(const struct cordon_session *session, const struct cordon_function *function,
+                 const struct cordon_value *args, size_t count, struct message *why)
 {
-    int r = cell_usable(session->cell, text_of(ret_error));
+    int r = cell_usable(session->cell, why);
     if (r != 0) {
         return r;
     }
     if (count > 0 && !args) {
-        return message_set(text_of(ret_error), -EINVAL, "%zu arguments, but args is NULL", count);
+        return message_set(why, -EINVAL, "%zu arguments, but args is NULL", count);
     }
-    if (function->cell != session->cell) {
-        return message_set(text_of(ret_error), -EINVAL,
-                           "the function is bound in another cell than the session's");
+    return function->cell == session->cell
+               ? 0
+               : message_set(why, -EINVAL,
+                             "the function is bound in another cell than the session's");
+}
+
+int cordon_submit(struct cordon_session *session, struct cordon_function *function,
+                  const struct cordon_value *args, size_t count, uint64_t deadline_ns,
+                  struct cordon_pending **ret_pending, struct cordon_error *ret_error)
+{
+    int r = judge(session, function, args, count, text_of(ret_error));
+    if (r != 0) {
+        return r;
     }
     if (deadline_ns == CORDON_DEFAULT) {
         deadline_ns = cell_deadline_ns(session->cell);
@@ -30,6 +39,31 @@ int cordon_submit(struct cordon_session *session, struct cordon_function *functi
         return session_busy(session, entered, NULL, text_of(ret_error));
     }
     r = batch_submit(session, function, args, count, deadline_ns, ret_pending, text_of(ret_error));
+    session_leave(session);
+    return r;
+}
+
+int cordon_submit_ready(struct cordon_session *session, struct cordon_function *function,
+                        const struct cordon_value *args, size_t count, uint64_t deadline_ns,
+                        struct cordon_pending **ret_pending, struct cordon_result *ret_refusal)
+{
+    struct message *why = ret_refusal ? text_of(&ret_refusal->error) : NULL;
+    int r = judge(session, function, args, count, why);
+    if (r != 0) {
+        return r;
+    }
+    if (deadline_ns == CORDON_DEFAULT) {
+        deadline_ns = cell_deadline_ns(session->cell);
+    }
+    if (!session_try_enter(session)) {
+        return message_set(why, -EBUSY, "another thread is in the session");
+    }
+    r = session_is_ready(session, function)
+            ? batch_submit(session, function, args, count, deadline_ns, ret_pending, why)
+            : message_set(why, -ENOTCONN, "the session has no worker that is ready");
+    if (ret_refusal) {
+        ret_refusal->retry_after_ms = r == CORDON_OPEN ? session->retry_after_ms : 0;
+    }
     session_leave(session);
     return r;
 }
@@ -77,6 +111,16 @@ int cordon_collect_any(struct cordon_session *session, uint64_t until_ns,
     int r = batch_collect_any(session, until_ns, ret_pending);
     session_leave(session);
     return r;
+}
+
+int cordon_session_ring(struct cordon_session *session, bool on)
+{
+    if (cell_usable(session->cell, NULL) != 0 || !session_try_enter(session)) {
+        return on;
+    }
+    bool look = session_set_ringing(session, on);
+    session_leave(session);
+    return look;
 }
 
 int cordon_session_event_fd(struct cordon_session *session)

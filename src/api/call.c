@@ -50,6 +50,7 @@ static void empty(struct cordon_result *ret_result)
     ret_result->retry_after_ms = 0;
     ret_result->violations = 0;
     ret_result->report = 0;
+    ret_result->unbegun = true; /* until it is on its way */
 }
 
 static int judge(const struct cordon_cell *cell, const struct cordon_value *args, size_t count,

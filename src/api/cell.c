@@ -31,6 +31,12 @@ uint32_t cordon_cell_isolation(const struct cordon_cell *cell)
 
 size_t cordon_cell_policy(const struct cordon_cell *cell, char *text, size_t bytes)
 {
+    if (cell->attachment) { /* it is the daemon's */
+        if (bytes > 0) {
+            text[0] = '\0';
+        }
+        return 0;
+    }
     return policy_print(&cell->policy, text, bytes);
 }
 

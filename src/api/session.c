@@ -20,6 +20,28 @@ int cordon_session_open(struct cordon_cell *cell, struct cordon_session **ret_se
     return cell_session_open(cell, ret_session, text_of(ret_error));
 }
 
+int cordon_session_prepare(struct cordon_session *session, struct cordon_function *const *functions,
+                           size_t count, uint32_t *ret_retry_ms, struct cordon_error *ret_error)
+{
+    if (!session || (count > 0 && !functions)) {
+        return message_set(text_of(ret_error), -EINVAL, "session and functions must not be NULL");
+    }
+    uint32_t retry_ms = 0;
+    int r = cell_usable(session->cell, text_of(ret_error));
+    if (r == 0) {
+        int entered = session_enter(session, CORDON_NEVER);
+        r = entered == 0 ? session_prepare(session, functions, count, text_of(ret_error))
+                         : message_set(text_of(ret_error), -EDEADLK,
+                                       "a session is not prepared from inside its callback");
+        retry_ms = r == CORDON_OPEN ? session->retry_after_ms : 0;
+        session_leave(session);
+    }
+    if (ret_retry_ms) {
+        *ret_retry_ms = retry_ms;
+    }
+    return r;
+}
+
 int cordon_session_close(struct cordon_session *session)
 {
     if (session && session->is_explicit && fork_mark_intact(session->cell->generation)) {

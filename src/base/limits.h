@@ -28,8 +28,9 @@
 #define LIMIT_WORKERS_MAX         256u
 #define LIMIT_SESSIONS            64u /* explicit sessions of a cell */
 #define LIMIT_ARENA_BYTES         (1ull << 36)
-#define LIMIT_QUARANTINED_THREADS 8u /* runaway threads of a cell (level thread) */
-#define LIMIT_SPARES              1u /* workers kept ready for a cell */
+#define LIMIT_QUARANTINED_THREADS 8u   /* runaway threads of a cell (level thread) */
+#define LIMIT_LOST_WORKERS        256u /* in which a library faulted, in a process (thread, inline) */
+#define LIMIT_SPARES              1u   /* workers kept ready for a cell */
 #define LIMIT_SPARES_MAX          8u
 #define LIMIT_QUEUE               64u         /* callers that wait for workers without a session */
 #define LIMIT_ON_START            16u         /* calls that each fresh worker begins with */
@@ -40,6 +41,8 @@
 #define LIMIT_BREAKER_WINDOW_MS   10000u         /* ... within so long */
 #define LIMIT_BREAKER_COOL_MS     1000u          /* an open breaker refuses for so long */
 #define LIMIT_BREAKER_PROBES      3u             /* good calls that close it */
+#define LIMIT_LEASE_IDLE_MS       60000u         /* a lent worker without a call is taken back */
+#define LIMIT_LEASE_DEADLINE_MS   60000u         /* no call on a lent worker takes longer */
 #define LIMIT_FUNCTIONS           4096u          /* functions bound in one cell */
 #define LIMIT_DEADLINE_MS         3000u          /* default deadline of a call */
 #define LIMIT_START_MS            10000u         /* a worker must have loaded its library by then */
@@ -53,5 +56,7 @@
 #define LIMIT_GRANT_TEXT_BYTES    4096u       /* paths and variables of all of them */
 #define LIMIT_REPORTS             64u         /* files in a report directory */
 #define LIMIT_REPORTS_BYTES       (64u << 20) /* and bytes in it */
+#define LIMIT_RECORD_BYTES        (16u << 20) /* recorded of one worker, for replay */
+#define LIMIT_RECORD_BYTES_MAX    (32u << 20)
 
 #endif

@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #ifndef MFD_NOEXEC_SEAL
@@ -47,7 +49,13 @@ int memfd_judge(int fd, int seals, uint64_t *ret_bytes)
 {
     int standing = fcntl(fd, F_GET_SEALS);
     struct stat status;
-    if (standing < 0 || (standing & seals) != seals || fstat(fd, &status) < 0) {
+    struct statfs home;
+    if (standing < 0 || (standing & seals) != seals || fstat(fd, &status) < 0 ||
+        fstatfs(fd, &home) < 0) {
+        return -EBADMSG;
+    }
+    /* A memory of huge pages bears seals as well, and touching it may raise SIGBUS: there may be no page. */
+    if (home.f_type != TMPFS_MAGIC) {
         return -EBADMSG;
     }
     *ret_bytes = (uint64_t)status.st_size;

@@ -21,7 +21,7 @@ int memfd_new(const char *name, uint64_t bytes, int seals, int *ret_fd);
 int memfd_seal(int fd, int seals);
 
 /*
- * Judge a memfd that another process sent: it must bear at least @seals.
+ * Judge a memfd that another process sent: it must bear at least @seals, and be of ordinary pages.
  * Returns 0 and its size, or -EBADMSG.
  */
 int memfd_judge(int fd, int seals, uint64_t *ret_bytes);

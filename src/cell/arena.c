@@ -66,7 +66,7 @@ static void *likely_free(void)
     return (void *)(0x200000000000ull + ((uint64_t)(chance & 0xffffff) << 20));
 }
 
-int arena_open(size_t bytes, bool shared, struct arena **ret_arena)
+static int open_arena(void *base, int fixed, size_t bytes, bool shared, struct arena **ret_arena)
 {
     struct arena *arena = calloc(1, sizeof *arena);
     if (!arena) {
@@ -75,10 +75,10 @@ int arena_open(size_t bytes, bool shared, struct arena **ret_arena)
     arena->fd = -1;
     arena->bytes = (bytes + 4095u) & ~(size_t)4095u;
     (void)pthread_mutex_init(&arena->lock, NULL);
-    arena->base = likely_free();
+    arena->base = base;
     int r = shared ? memory_file(arena->bytes, &arena->fd) : 0;
     if (r == 0) {
-        r = map_memory(arena, arena->fd, 0);
+        r = map_memory(arena, arena->fd, fixed);
     }
     if (r == 0) {
         arena->first = calloc(1, sizeof *arena->first);
@@ -91,6 +91,16 @@ int arena_open(size_t bytes, bool shared, struct arena **ret_arena)
     arena->first->bytes = arena->bytes;
     *ret_arena = arena;
     return 0;
+}
+
+int arena_open(size_t bytes, bool shared, struct arena **ret_arena)
+{
+    return open_arena(likely_free(), 0, bytes, shared, ret_arena);
+}
+
+int arena_open_at(uintptr_t base, size_t bytes, bool shared, struct arena **ret_arena)
+{
+    return open_arena((void *)base, MAP_FIXED_NOREPLACE, bytes, shared, ret_arena);
 }
 
 void arena_close(struct arena *arena)
@@ -210,6 +220,44 @@ size_t arena_bytes(const struct arena *arena)
 int arena_peek_fd(const struct arena *arena)
 {
     return arena->fd;
+}
+
+/* What of @at to @end was ever written. */
+static int visit_written(const struct arena *arena, off_t at, off_t end,
+                         int (*look)(void *context, size_t at, size_t bytes), void *context)
+{
+    int r = 0;
+    while (r == 0 && at < end) {
+        off_t from = lseek(arena->fd, at, SEEK_DATA);
+        if (from < 0) {
+            return errno == ENXIO ? 0 : -errno; /* nothing from here on */
+        }
+        off_t to = from < end ? lseek(arena->fd, from, SEEK_HOLE) : end;
+        if (to < 0) {
+            return -errno;
+        }
+        to = to < end ? to : end;
+        r = from < to ? look(context, (size_t)from, (size_t)(to - from)) : 0;
+        at = to;
+    }
+    return r;
+}
+
+int arena_visit(const struct arena *arena, int (*look)(void *context, size_t at, size_t bytes),
+                void *context)
+{
+    /* The lock alone is changed. */
+    pthread_mutex_t *lock = (pthread_mutex_t *)(uintptr_t)&arena->lock;
+    int r = arena->fd < 0 ? -ENOTSUP : 0;
+    (void)pthread_mutex_lock(lock);
+    for (const struct stretch *stretch = arena->first; stretch && r == 0; stretch = stretch->next) {
+        if (stretch->used) {
+            r = visit_written(arena, (off_t)stretch->at, (off_t)(stretch->at + stretch->bytes),
+                              look, context);
+        }
+    }
+    (void)pthread_mutex_unlock(lock);
+    return r;
 }
 
 /* Copy what was ever written: holes of the old memory stay holes of the new. */

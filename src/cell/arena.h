@@ -29,6 +29,17 @@ size_t arena_bytes(const struct arena *arena);
 int arena_peek_fd(const struct arena *arena);
 
 /*
+ * Look at all memory that is allocated in it and was ever written, piece by piece; not 0 from @look ends it.
+ * Nothing is allocated or freed meanwhile. Returns what @look did, 0, or a negative errno: level process alone
+ * knows what was written.
+ */
+int arena_visit(const struct arena *arena, int (*look)(void *context, size_t at, size_t bytes),
+                void *context);
+
+/* An arena of @bytes at @base, or -EEXIST: something else is there. */
+int arena_open_at(uintptr_t base, size_t bytes, bool shared, struct arena **ret_arena);
+
+/*
  * Cut off whoever else may still write it: the contents move to new memory at the same address. After
  * a worker's death.
  */

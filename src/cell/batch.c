@@ -176,27 +176,7 @@ int batch_submit(struct cordon_session *session, const struct cordon_function *f
     return submitted(session, pending, false, ret_pending);
 }
 
-/* A worker's death is blamed on the call that it was executing; what came later was not begun. */
-static void settle_by_death(struct cordon_session *session, const struct cordon_pending *blamed)
-{
-    for (struct cordon_pending *later = blamed->next; later; later = later->next) {
-        if (later->settled) {
-            continue;
-        }
-        later->outcome = call_end(&later->call, CLOCK_NEVER, &later->result);
-        later->settled = true;
-        if (later->outcome == CORDON_CRASHED) {
-            later->outcome = CORDON_ABORTED;
-            later->result.signal = 0;
-            later->result.exit_status = 0;
-            (void)message_set((struct message *)(void *)&later->result.error, 0,
-                              "an earlier call of the same worker ended it");
-        }
-    }
-    (void)session;
-}
-
-static int settle(struct cordon_session *session, struct cordon_pending *pending, uint64_t until_ns)
+static int settle(struct cordon_pending *pending, uint64_t until_ns)
 {
     if (pending->settled) {
         return 0;
@@ -207,16 +187,13 @@ static int settle(struct cordon_session *session, struct cordon_pending *pending
     }
     pending->outcome = outcome;
     pending->settled = true;
-    if (outcome == CORDON_CRASHED && session->station && station_broken(session->station)) {
-        settle_by_death(session, pending);
-    }
     return 0;
 }
 
 int batch_settle_all(struct cordon_session *session, uint64_t until_ns)
 {
     for (struct cordon_pending *p = session->pending; p; p = p->next) {
-        int r = settle(session, p, until_ns);
+        int r = settle(p, until_ns);
         if (r != 0) {
             return r;
         }
@@ -269,7 +246,8 @@ static bool collect_quickly(struct cordon_session *session, struct cordon_pendin
     }
     if (!quick_decode(call->function, &event, ret_result)) {
         call->ticket.came = &event;
-        (void)settle(session, pending, CLOCK_NEVER);
+        (void)settle(pending, CLOCK_NEVER);
+        call->ticket.came = NULL; /* the event ends here, the call stays to be collected */
         return false;
     }
     ret_result->violations = violations_take(&session->violations);
@@ -298,7 +276,7 @@ int batch_collect(struct cordon_pending *pending, uint64_t until_ns,
         return refuse_inside(ret_result ? (struct message *)(void *)&ret_result->error : NULL);
     }
     for (struct cordon_pending *p = session->pending; !pending->settled; p = p->next) {
-        if (settle(session, p, until_ns) != 0) {
+        if (settle(p, until_ns) != 0) {
             return -ETIME;
         }
     }
@@ -319,7 +297,7 @@ int batch_collect_any(struct cordon_session *session, uint64_t until_ns,
     if (!oldest) {
         return -ENOENT;
     }
-    if (settle(session, oldest, until_ns) != 0) {
+    if (settle(oldest, until_ns) != 0) {
         return -ETIME;
     }
     *ret_pending = oldest;

@@ -10,6 +10,8 @@
 #include "cell/batch.h"
 #include "cell/cell.h"
 #include "cell/refusal.h"
+#include "cell/spare.h"
+#include "report/capture.h"
 
 #define CHORES_WAIT_NS (100 * CLOCK_MS_NS / 1000)
 
@@ -250,7 +252,8 @@ int call_begin(struct call *call, bool ring, struct message *why)
     session->retry_after_ms = 0;
     session_count(&session->counts.calls);
     /* What is called from inside a callback belongs to the call that passed. */
-    int r = session->depth == 0 ? gate_ask(session, call->function, &call->pass, why) : 0;
+    int r = session->depth == 0 ? session_weather(session, why) : 0;
+    r = r == 0 && session->depth == 0 ? gate_ask(session, call->function, &call->pass, why) : r;
     if (r != 0) {
         session_count(&session->counts.ended[r & 7]);
         return r;
@@ -290,30 +293,51 @@ static int decode(struct call *call, const struct station_reply *reply,
     return CORDON_DONE;
 }
 
-/* A fault in this process, which the first call to learn of it reports; else 0. */
-static uint64_t report_fault(const struct call *call, const struct station_end *end)
+/* Ends in this process: a fault, which the first call to learn of it reports, and calls that are late. */
+static bool reports_here(const struct call *call, const struct station_end *end)
 {
-    struct cordon_cell *cell = call->session->cell;
-    struct reporting_fault fault = {
+    const struct cordon_cell *cell = call->session->cell;
+    if (cell->options.level == CORDON_LEVEL_PROCESS || !cell->reporting.card) {
+        return false;
+    }
+    return end->outcome == CORDON_TIMEOUT ||
+           (end->outcome == CORDON_CRASHED && (end->signal != 0 || end->exited) &&
+            atomic_load_explicit(&cell->state, memory_order_acquire) == CELL_OPEN);
+}
+
+/* Returns the report's id, or 0. */
+static uint64_t report_here(const struct call *call, const struct station_end *end)
+{
+    if (!reports_here(call, end)) {
+        return 0;
+    }
+    const struct cordon_cell *cell = call->session->cell;
+    bool late = end->outcome == CORDON_TIMEOUT;
+    struct message missing;
+    struct reporting_end told = {
+        .why = late          ? CAPTURE_WHY_HANG
+               : end->exited ? CAPTURE_WHY_EXIT
+                             : CAPTURE_WHY_CRASH,
+        .ended = !late,
         .level = cell->options.level,
         .function = plan_name(call->function->plan, call->function->record->name),
         .signal = end->signal,
+        .exit_status = end->exit_status,
         .text = end->why.text,
+        .deadline_ns = call->deadline_ns,
     };
-    return end->outcome == CORDON_CRASHED && end->signal != 0 &&
-                   cell->options.level != CORDON_LEVEL_PROCESS &&
-                   atomic_load_explicit(&cell->state, memory_order_acquire) == CELL_OPEN
-               ? reporting_write_fault(&cell->reporting, &fault)
-               : 0;
+    station_testify(call->session->station, call->ticket.seq, late, &told, &missing);
+    return reporting_write_end(&cell->reporting, &told);
 }
 
 static int ended(struct call *call, const struct station_end *end, struct cordon_result *ret_result)
 {
-    uint64_t report = end->report != 0 ? end->report : report_fault(call, end);
+    uint64_t report = end->report != 0 ? end->report : report_here(call, end);
     cell_note_outcome(call->session->cell, end->outcome);
     ret_result->signal = end->signal;
     ret_result->exit_status = end->exit_status;
     ret_result->report = report;
+    ret_result->unbegun = end->unbegun;
     if (report != 0) {
         /* Relaxed: a number of its own. */
         atomic_store_explicit(&call->session->report, report, memory_order_relaxed);
@@ -344,8 +368,10 @@ void call_name_handles(const struct cordon_function *function, const struct cord
 static int await(struct call *call, uint64_t until_ns, struct station_reply *ret_reply,
                  struct station_end *ret_end)
 {
-    return station_await(call->session->station, &call->ticket, call->function->record->out_words,
-                         until_ns, call->deadline_ns, ret_reply, ret_end);
+    int r = station_await(call->session->station, &call->ticket, call->function->record->out_words,
+                          until_ns, call->deadline_ns, ret_reply, ret_end);
+    call->ticket.came = NULL; /* an event is answered once, however often this waits */
+    return r;
 }
 
 /*
@@ -393,11 +419,15 @@ int call_end(struct call *call, uint64_t until_ns, struct cordon_result *ret_res
         call_over(call, true);
         return -ERESTART;
     }
+    if (r == STATION_ENDED) {
+        spare_nudge(session->cell);
+    }
     ret_result->owned = NULL;
     ret_result->error_number = 0;
     ret_result->signal = 0;
     ret_result->exit_status = 0;
     ret_result->report = 0;
+    ret_result->unbegun = false;
     if (r == STATION_ENDED) {
         r = ended(call, &end, ret_result);
     } else if (reply.status != 0) {

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "cell/attachment.h"
+#include "cell/exits.h"
 #include "cell/fork_mark.h"
 #include "cell/pool.h"
 #include "cell/session.h"
@@ -13,8 +15,9 @@
 #include "library/library.h"
 #include "policy/compile.h"
 
-#define CALL_BYTES_MIN (64u * 1024u)
-#define CALL_BYTES_MAX (1u << 30)
+#define CALL_BYTES_MIN   (64u * 1024u)
+#define CALL_BYTES_MAX   (1u << 30)
+#define RECORD_BYTES_MIN 4096u
 
 static void set_default(uint32_t *option, uint32_t its_default)
 {
@@ -61,6 +64,29 @@ static int check_choices(const struct cordon_cell_options *options, struct messa
                            options->without & ~known, known);
     }
     return 0;
+}
+
+static int record_options(struct cordon_cell_options *options, const char *reports,
+                          struct message *why)
+{
+    options->record_bytes = options->record_bytes ? options->record_bytes : LIMIT_RECORD_BYTES;
+    if (options->record && options->level != CORDON_LEVEL_PROCESS) {
+        return message_set(why, -ENOTSUP,
+                           "record needs level process: elsewhere nothing would be "
+                           "left to report it");
+    }
+    if (options->record && reports && reports[0] == '\0') {
+        return message_set(why, -EINVAL, "record needs reports: it is there for them");
+    }
+    if (options->record_bytes > LIMIT_RECORD_BYTES_MAX) {
+        return message_set(why, -E2BIG, "record_bytes is %llu, the limit is %u",
+                           (unsigned long long)options->record_bytes, LIMIT_RECORD_BYTES_MAX);
+    }
+    return options->record_bytes < RECORD_BYTES_MIN
+               ? message_set(why, -EINVAL, "record_bytes is %llu, it may be %u to %u",
+                             (unsigned long long)options->record_bytes, RECORD_BYTES_MIN,
+                             LIMIT_RECORD_BYTES_MAX)
+               : 0;
 }
 
 static int limit_options(struct cordon_cell_options *options, struct message *why)
@@ -133,6 +159,7 @@ static int own_options(struct cordon_cell *cell, const struct cordon_cell_option
     const char *reports = cell->options.reports;
     cell->options.reports = NULL;
     int r = limit_options(&cell->options, why);
+    r = r < 0 ? r : record_options(&cell->options, reports, why);
     r = r < 0 ? r : compile_policy(cell, why);
     if (r == 0 && text) {
         const char *name =
@@ -174,7 +201,11 @@ static int open_here(struct cordon_cell *cell, struct message *why)
         return message_set(why, -ENOMEM, "not enough memory for a cell");
     }
     r = library_prepare(cell->library, cell->options.library, why);
-    return r == 0 ? library_open(cell->library, why) : r;
+    r = r == 0 ? library_open(cell->library, why) : r;
+    if (r == 0 && cell->library->name[0]) {
+        exits_catch(cell->library->handle);
+    }
+    return r;
 }
 
 static int open_processes(struct cordon_cell *cell, uint32_t *ret_mechanisms, struct message *why)
@@ -260,7 +291,7 @@ int cell_open(const struct cordon_cell_options *options, struct cordon_cell **re
         r = cell_require(cell, mechanisms, why);
     }
     if (r == 0) {
-        r = reporting_open(&cell->reporting, &cell->options, cell->isolation, why);
+        r = reporting_open(&cell->reporting, &cell->options, cell->isolation, &cell->policy, why);
     }
     if (r == 0) {
         r = first_worker(cell, why);
@@ -322,6 +353,7 @@ void cell_close(struct cordon_cell *cell)
     on_start_deinit(&cell->on_start);
     gate_deinit(&cell->gate);
     keeper_share_leave(cell->keeper);
+    attachment_close(cell->attachment, !fork_mark_intact(cell->generation));
     reporting_close(&cell->reporting);
     if (cell->library) {
         library_deinit(cell->library);

@@ -30,6 +30,7 @@
 #include "prototype/plan.h"
 #include "prototype/prototype.h"
 
+struct attachment;
 struct library;
 
 enum cell_state {
@@ -55,7 +56,8 @@ struct cordon_cell {
     struct policy policy;               /* compiled from the options */
     struct cordon_cell_options options; /* its strings are the cell's own */
     struct interface *interface;        /* NULL: none given */
-    struct keeper_share *keeper;        /* process */
+    struct keeper_share *keeper;        /* process; NULL: attachment */
+    struct attachment *attachment;      /* process: a daemon's cell; NULL: our own */
     struct library *library;            /* thread, inline: loaded in this process */
     uint32_t isolation;
     struct reporting reporting; /* functions are added under lock */
@@ -84,6 +86,10 @@ struct cordon_cell {
 
 int cell_open(const struct cordon_cell_options *options, struct cordon_cell **ret_cell,
               struct message *why);
+/* A cell of a daemon (attachment.h). */
+struct cordon_attach_options;
+int cell_attach(const struct cordon_attach_options *options, struct cordon_cell **ret_cell,
+                struct message *why);
 void cell_close(struct cordon_cell *cell);
 
 /* True inside a callback of one of its sessions. */
@@ -112,6 +118,9 @@ int cell_bind(struct cordon_cell *cell, const char *prototype, uint32_t require,
 /* The same of a plan, which is judged first (-EBADMSG). */
 int cell_bind_plan(struct cordon_cell *cell, const void *plan, size_t plan_bytes, uint32_t require,
                    struct cordon_function **ret_function, struct message *why);
+
+/* Give each function of its interface an id, as binding does, without asking the library. */
+int cell_add_interface(struct cordon_cell *cell, struct message *why);
 
 /* The session that calls of this thread use. */
 int cell_session(struct cordon_cell *cell, struct cordon_session **ret_session,

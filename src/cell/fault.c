@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,9 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 #include <unistd.h>
+
+#include "cell/fault_look.h"
+#include "cell/fault_owner.h"
 
 /*
  * How it works.
@@ -32,10 +36,7 @@
  * lock, when it found its heap corrupt - stays held, as with every fault.
  */
 
-static const int guarded_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
-
 enum {
-    SIGNALS = sizeof(guarded_signals) / sizeof(guarded_signals[0]),
     ALTERNATE_BYTES = 256 * 1024,
     ALTERNATE_SPARE_BYTES = 16 * 1024, /* above what the kernel itself needs for a frame */
     GUARD_BYTES = 64 * 1024,
@@ -47,6 +48,7 @@ enum {
 struct fault_frame {
     sigjmp_buf jump;
     struct fault_frame *outer;
+    struct fault_scene *scene; /* NULL: of no interest */
     struct fault fault;
 };
 
@@ -54,6 +56,8 @@ struct fault_frame {
 struct fault_thread {
     struct fault_frame *volatile innermost; /* what the handler reads, on this very thread */
     uintptr_t stack_low;                    /* 0: not known */
+    uint64_t serial;                        /* its number, ever; 0: not ready */
+    pid_t id;                               /* another one: this is a child that the library made */
     void *alternate;                        /* mapping of ours, guards included; NULL: none */
     size_t alternate_bytes;
     bool ready;
@@ -63,73 +67,9 @@ struct fault_thread {
 static _Thread_local struct fault_thread self __attribute__((tls_model("initial-exec")));
 
 static pthread_mutex_t install_lock = PTHREAD_MUTEX_INITIALIZER;
-static bool installed;                   /* guarded by install_lock */
-static struct sigaction owners[SIGNALS]; /* written before the handler of that signal is in force */
-static pthread_key_t thread_key;         /* its destructor frees the alternate stack */
-
-/* ---- The previous owner ------------------------------------------------------------------------ */
-
-static struct sigaction *find_owner(int signal)
-{
-    for (size_t i = 0; i < SIGNALS; i++) {
-        if (guarded_signals[i] == signal) {
-            return &owners[i];
-        }
-    }
-    return NULL;
-}
-
-/* A fault comes again when its instruction does; what was sent must be sent again. */
-static void default_action(int signal, const siginfo_t *info)
-{
-    struct sigaction plain = {.sa_handler = SIG_DFL};
-    (void)sigaction(signal, &plain, NULL);
-    if (info->si_code <= 0) {
-        (void)raise(signal); /* pending until the handler returns and unblocks it */
-    }
-}
-
-/* Block what the kernel would have blocked for this owner. The handler's return restores the mask. */
-static void mask_as_owner(int signal, const struct sigaction *owner)
-{
-    sigset_t mask = owner->sa_mask;
-    if ((owner->sa_flags & SA_NODEFER) == 0) {
-        (void)sigaddset(&mask, signal);
-    }
-    (void)pthread_sigmask(SIG_BLOCK, &mask, NULL);
-    if ((owner->sa_flags & SA_NODEFER) != 0 && !sigismember(&owner->sa_mask, signal)) {
-        (void)sigemptyset(&mask);
-        (void)sigaddset(&mask, signal);
-        (void)pthread_sigmask(SIG_UNBLOCK, &mask, NULL);
-    }
-}
-
-static void pass_to_owner(int signal, siginfo_t *info, void *context)
-{
-    struct sigaction *owner = find_owner(signal);
-    struct sigaction action = *owner;
-
-    if ((action.sa_flags & SA_SIGINFO) == 0 && action.sa_handler == SIG_IGN) {
-        /* The kernel does not let a fault be ignored: it would come back for ever. */
-        if (info->si_code > 0) {
-            default_action(signal, info);
-        }
-        return;
-    }
-    if ((action.sa_flags & SA_SIGINFO) == 0 && action.sa_handler == SIG_DFL) {
-        default_action(signal, info);
-        return;
-    }
-    if ((action.sa_flags & (int)SA_RESETHAND) != 0) {
-        *owner = (struct sigaction){.sa_handler = SIG_DFL};
-    }
-    mask_as_owner(signal, &action);
-    if ((action.sa_flags & SA_SIGINFO) != 0) {
-        action.sa_sigaction(signal, info, context);
-    } else {
-        action.sa_handler(signal);
-    }
-}
+static bool installed;           /* guarded by install_lock */
+static pthread_key_t thread_key; /* its destructor frees the alternate stack */
+static _Atomic uint64_t serials;
 
 /* ---- The handler ------------------------------------------------------------------------------- */
 
@@ -150,12 +90,26 @@ static bool is_stack_overflow(int signal, const siginfo_t *info)
            address >= low - OVERFLOW_BELOW_BYTES && address < low + OVERFLOW_ABOVE_BYTES;
 }
 
+/*
+ * The innermost run, or NULL. A process that the library has made has a copy of everything, or even shares
+ * it, and must not come back as a second host.
+ */
+static struct fault_frame *guarded_here(void)
+{
+    struct fault_frame *frame = self.innermost;
+    return frame != NULL && gettid() == self.id ? frame : NULL;
+}
+
 static void on_fault(int signal, siginfo_t *info, void *context)
 {
     int error_number = errno;
-    struct fault_frame *frame = self.innermost;
+    struct fault_frame *frame = guarded_here();
+    if (look_answer(info, context, self.serial, (uintptr_t)frame)) {
+        errno = error_number;
+        return;
+    }
     if (frame == NULL || !is_own_fault(info)) {
-        pass_to_owner(signal, info, context);
+        owner_call(signal, info, context);
         errno = error_number;
         return;
     }
@@ -164,9 +118,15 @@ static void on_fault(int signal, siginfo_t *info, void *context)
         .address = info->si_code > 0 ? (uintptr_t)info->si_addr : 0,
         .stack_overflow = is_stack_overflow(signal, info),
     };
+    if (frame->scene != NULL) {
+        scene_take(frame->scene, info, context, (uintptr_t)frame);
+    }
     (void)pthread_sigmask(SIG_SETMASK, &((const ucontext_t *)context)->uc_sigmask, NULL);
     siglongjmp(frame->jump, FAULT_HIT);
 }
+
+static const struct sigaction handler = {.sa_sigaction = on_fault,
+                                         .sa_flags = SA_SIGINFO | SA_ONSTACK};
 
 /* ---- Threads ----------------------------------------------------------------------------------- */
 
@@ -250,6 +210,9 @@ static int prepare_thread(void)
         }
     }
     learn_stack();
+    /* Relaxed: only uniqueness matters. */
+    self.serial = 1 + atomic_fetch_add_explicit(&serials, 1, memory_order_relaxed);
+    self.id = gettid();
     self.ready = true;
     return 0;
 }
@@ -262,19 +225,16 @@ static int install_handlers(void)
     if (r < 0) {
         return r;
     }
-    struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
-    (void)sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < SIGNALS; i++) {
-        /* Asked first: the handler may run, and look at its owner, before sigaction() returns. */
-        (void)sigaction(guarded_signals[i], NULL, &owners[i]);
-        (void)sigaction(guarded_signals[i], &action, NULL);
-    }
+    owners_take(&handler);
     return 0;
 }
 
 int fault_install(void)
 {
     int r = 0;
+    if (self.ready && self.innermost == NULL) {
+        self.id = gettid(); /* it may be a child of the host's */
+    }
     (void)pthread_mutex_lock(&install_lock);
     if (!installed) {
         r = install_handlers();
@@ -286,13 +246,19 @@ int fault_install(void)
 
 int fault_guard(void (*run)(void *context), void *context, struct fault *ret_fault)
 {
+    return fault_guard_seen(run, context, NULL, ret_fault);
+}
+
+int fault_guard_seen(void (*run)(void *context), void *context, struct fault_scene *scene,
+                     struct fault *ret_fault)
+{
     if (!self.ready) {
         int r = prepare_thread();
         if (r < 0) {
             return r;
         }
     }
-    struct fault_frame frame = {.outer = self.innermost};
+    struct fault_frame frame = {.outer = self.innermost, .scene = scene};
     int end = sigsetjmp(frame.jump, 0);
     if (end == FAULT_NONE) {
         self.innermost = &frame;
@@ -303,6 +269,22 @@ int fault_guard(void (*run)(void *context), void *context, struct fault *ret_fau
         *ret_fault = frame.fault;
     }
     return end;
+}
+
+bool fault_is_guarded(void)
+{
+    return guarded_here() != NULL;
+}
+
+void fault_exit(const char *name, int status, const void *context)
+{
+    struct fault_frame *frame = self.innermost;
+    assert(frame != NULL);
+    frame->fault = (struct fault){.exited = name, .status = status};
+    if (frame->scene != NULL) {
+        scene_take(frame->scene, NULL, context, (uintptr_t)frame);
+    }
+    siglongjmp(frame->jump, FAULT_HIT);
 }
 
 void fault_leave(void)
@@ -332,10 +314,26 @@ void fault_resume(struct fault_frame *suspended)
     self.innermost = suspended;
 }
 
+void fault_self(pid_t *ret_thread, uint64_t *ret_serial)
+{
+    *ret_thread = gettid();
+    *ret_serial = self.serial;
+}
+
+int fault_look(pid_t thread, uint64_t serial, struct fault_scene *scene, uint64_t until_ns,
+               struct message *why)
+{
+    return look_at(thread, serial, &handler, scene, until_ns, why);
+}
+
 void fault_describe(const struct fault *fault, char *text, size_t bytes)
 {
     char place[40] = "";
-    if (fault->signal != SIGABRT) {
+    if (fault->exited != NULL) {
+        (void)snprintf(text, bytes, "%s(%d)", fault->exited, fault->status);
+        return;
+    }
+    if (fault->signal != SIGABRT && fault->signal != SIGTRAP && fault->signal != SIGSYS) {
         (void)snprintf(place, sizeof place, " at address %#lx", (unsigned long)fault->address);
     }
     (void)snprintf(text, bytes, "%s%s%s", strsignal(fault->signal),

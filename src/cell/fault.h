@@ -7,9 +7,12 @@
  * thread and inline). A fault outside a guarded run, or outside the guarded library's reach, goes to
  * whoever owned the signal before.
  *
+ * The signals are SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT, and, where nobody handled them before,
+ * SIGTRAP and SIGSYS (cell/fault_owner.h).
+ *
  * Guarded is one thread for the time of one run: runs nest, and the host's own functions that native
- * code calls back run suspended. Not guarded: threads that a library starts; signals sent by kill() or
- * from another process; a thread that keeps the signal blocked (the kernel then ends the process).
+ * code calls back run suspended. Not guarded: threads and processes that a library starts; signals sent by
+ * kill() or from another process; a thread that keeps the signal blocked (the kernel then ends the process).
  *
  * Threads: any. The handlers are process-wide from fault_install() on.
  */
@@ -17,17 +20,24 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
+
+#include "base/message.h"
+#include "cell/fault_scene.h"
 
 struct fault {
-    int signal; /* SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT */
+    int signal;
     uintptr_t address;
     bool stack_overflow;
+    const char
+        *exited; /* "exit": the run called it, with `status`, and there was no signal; else NULL */
+    int status;
 };
 
-/* "Segmentation fault (stack overflow) at address 0x10"; an abort has no address. */
+/* "Segmentation fault (stack overflow) at address 0x10"; only some signals have an address. */
 void fault_describe(const struct fault *fault, char *text, size_t bytes);
 
-/* Take SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT, remembering their owners. Idempotent. */
+/* Take the signals, remembering their owners. Idempotent. */
 int fault_install(void);
 
 /* How a guarded run ended. */
@@ -46,6 +56,29 @@ enum fault_end {
  * nothing has run. After FAULT_HIT the thread's signal mask is the one of the faulting instruction.
  */
 int fault_guard(void (*run)(void *context), void *context, struct fault *ret_fault);
+
+/* The same; of a fault the scene is taken. @scene: may be NULL: of no interest. */
+int fault_guard_seen(void (*run)(void *context), void *context, struct fault_scene *scene,
+                     struct fault *ret_fault);
+
+/* Who this thread is to fault_look(): it must run guarded, or have done so. */
+void fault_self(pid_t *ret_thread, uint64_t *ret_serial);
+
+/*
+ * Where another thread stands, that runs guarded, for people (cell/fault_look.h). Returns 0 with @scene
+ * taken, or a negative errno with the reason; -EINPROGRESS: the scene must never be freed.
+ */
+int fault_look(pid_t thread, uint64_t serial, struct fault_scene *scene, uint64_t until_ns,
+               struct message *why);
+
+/* True while this thread is inside a guarded run, and it is not suspended. */
+bool fault_is_guarded(void);
+
+/*
+ * End the innermost guarded run of this thread, which must be guarded, as FAULT_HIT: it has called @name.
+ * @context: a ucontext_t, for the scene.
+ */
+void fault_exit(const char *name, int status, const void *context) __attribute__((noreturn));
 
 /* End the innermost guarded run of this thread as FAULT_LEFT. One must be in progress, not suspended. */
 void fault_leave(void) __attribute__((noreturn));

@@ -85,7 +85,9 @@ static int function_new(struct cordon_cell *cell, const void *bytes, size_t leng
     function->plan_bytes = length;
     function->record = plan_function(function->plan, 0);
     look_at(function);
-    quick_prepare(&function->quick, function->plan, function->record);
+    if (!cell->options.record) {
+        quick_prepare(&function->quick, function->plan, function->record);
+    }
     *ret_function = function;
     return 0;
 }
@@ -112,6 +114,11 @@ static int add_function(struct cordon_cell *cell, const void *bytes, size_t leng
     if (!function && cell->function_count == LIMIT_FUNCTIONS) {
         r = message_set(why, -E2BIG, "more than %u functions in one cell (LIMIT_FUNCTIONS)",
                         LIMIT_FUNCTIONS);
+    }
+    if (!function && r == 0 && cell->attachment) {
+        r = message_set(why, -EPERM,
+                        "the daemon does not lend a function of exactly this declaration: bind it "
+                        "by its name, or as its interface has it");
     }
     if (!function && r == 0) {
         r = function_new(cell, bytes, length, &function, why);
@@ -171,6 +178,19 @@ static int bind_plan(struct cordon_cell *cell, const struct interface *interface
     size_t length;
     const void *bytes = interface_plan(interface, index, &length);
     return add_function(cell, bytes, length, ret_function, why);
+}
+
+int cell_add_interface(struct cordon_cell *cell, struct message *why)
+{
+    size_t count = cell->interface ? interface_function_count(cell->interface) : 0;
+    int r = 0;
+    for (size_t i = 0; i < count && r == 0; i++) {
+        struct cordon_function *function;
+        size_t length;
+        const void *bytes = interface_plan(cell->interface, i, &length);
+        r = add_function(cell, bytes, length, &function, why);
+    }
+    return r;
 }
 
 int cell_bind_plan(struct cordon_cell *cell, const void *plan, size_t plan_bytes, uint32_t require,

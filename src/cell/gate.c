@@ -197,6 +197,82 @@ void gate_tell(struct cordon_session *session, const struct cordon_function *fun
     }
 }
 
+/* ---- Lent workers ------------------------------------------------------------------------------ */
+
+int gate_lent_ask(struct gate *gate, uint64_t now_ns, bool *ret_probe, uint64_t *ret_wait_ns)
+{
+    *ret_probe = false;
+    if (gate->cell_options.samples == 0) {
+        return 0;
+    }
+    (void)pthread_mutex_lock(&gate->lock);
+    int verdict = breaker_ask(&gate->breaker, &gate->cell_options, now_ns, ret_wait_ns);
+    (void)pthread_mutex_unlock(&gate->lock);
+    *ret_probe = verdict == BREAKER_PROBE;
+    return verdict == BREAKER_REFUSE ? CORDON_OPEN : 0;
+}
+
+/* One call that a client says went well. While the breaker looks for such, it is one of its probes. */
+static void count_good(struct gate *gate, uint64_t now_ns)
+{
+    uint64_t ignored;
+    int verdict = breaker_ask(&gate->breaker, &gate->cell_options, now_ns, &ignored);
+    if (verdict != BREAKER_REFUSE) {
+        breaker_tell(&gate->breaker, &gate->cell_options, now_ns, BREAKER_SUCCEEDED,
+                     verdict == BREAKER_PROBE);
+    }
+}
+
+void gate_lent_good(struct gate *gate, uint64_t now_ns, uint32_t calls, bool is_probe)
+{
+    if (gate->cell_options.samples == 0) {
+        return;
+    }
+    (void)pthread_mutex_lock(&gate->lock);
+    if (is_probe && calls > 0) {
+        breaker_tell(&gate->breaker, &gate->cell_options, now_ns, BREAKER_SUCCEEDED, true);
+        calls--;
+    }
+    /* Nobody counts as long as nothing fails. */
+    bool quiet = breaker_is_quiet(&gate->breaker, &gate->cell_options, now_ns);
+    for (uint32_t i = 0; i < calls && !quiet; i++) {
+        count_good(gate, now_ns);
+    }
+    (void)pthread_mutex_unlock(&gate->lock);
+}
+
+void gate_lent_failed(struct gate *gate, int outcome, bool is_probe)
+{
+    (void)pthread_mutex_lock(&gate->lock);
+    gate->crashes += outcome == CORDON_CRASHED;
+    gate->timeouts += outcome == CORDON_TIMEOUT;
+    if (gate->cell_options.samples > 0) {
+        breaker_tell(&gate->breaker, &gate->cell_options, clock_now_ns(), BREAKER_FAILED, is_probe);
+    }
+    (void)pthread_mutex_unlock(&gate->lock);
+    if (gate->cell_options.samples > 0) {
+        gate_turn(gate);
+    }
+}
+
+void gate_lent_void(struct gate *gate, bool is_probe)
+{
+    if (is_probe) {
+        (void)pthread_mutex_lock(&gate->lock);
+        breaker_tell(&gate->breaker, &gate->cell_options, clock_now_ns(), BREAKER_VOID, true);
+        (void)pthread_mutex_unlock(&gate->lock);
+    }
+}
+
+enum breaker_state gate_lent_state(struct gate *gate, uint64_t now_ns, uint64_t *ret_until_ns)
+{
+    (void)pthread_mutex_lock(&gate->lock);
+    enum breaker_state state = gate->breaker.state;
+    *ret_until_ns = gate->breaker.open_until_ns;
+    (void)pthread_mutex_unlock(&gate->lock);
+    return state == BREAKER_OPEN && now_ns >= *ret_until_ns ? BREAKER_HALF_OPEN : state;
+}
+
 void gate_stats(struct gate *gate, struct cordon_cell_stats *stats)
 {
     (void)pthread_mutex_lock(&gate->lock);

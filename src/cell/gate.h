@@ -62,6 +62,16 @@ int gate_ask(struct cordon_session *session, const struct cordon_function *funct
 void gate_tell(struct cordon_session *session, const struct cordon_function *function,
                const struct gate_pass *pass, int outcome);
 
+/*
+ * For workers that are lent, whose calls nobody here sees: the cell's own breaker, by workers' ends as the keeper tells them and by
+ * the calls that clients say went well. @is_probe: as gate_lent_ask() had it, told once.
+ */
+int gate_lent_ask(struct gate *gate, uint64_t now_ns, bool *ret_probe, uint64_t *ret_wait_ns);
+void gate_lent_good(struct gate *gate, uint64_t now_ns, uint32_t calls, bool is_probe);
+void gate_lent_failed(struct gate *gate, int outcome, bool is_probe);
+void gate_lent_void(struct gate *gate, bool is_probe);
+enum breaker_state gate_lent_state(struct gate *gate, uint64_t now_ns, uint64_t *ret_until_ns);
+
 void gate_stats(struct gate *gate, struct cordon_cell_stats *stats);
 
 #endif

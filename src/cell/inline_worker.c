@@ -12,6 +12,8 @@
 
 #include "base/futex.h"
 #include "base/limits.h"
+#include "cell/exits.h"
+#include "cell/lost.h"
 #include "lane/identity.h"
 #include "lane/layout.h"
 
@@ -25,8 +27,8 @@
  * it and the outer ones, and must not be jumped over. The worker is broken from then on, and as soon as
  * such a host function returns, the call around it ends in the same way.
  *
- * An engine that native code has left by a jump is lost: it is in no state to be freed. It is kept where
- * leak checkers see it.
+ * Where a call is left by a jump of ours what was made for it is freed first. A fault may come anywhere: its
+ * engine is kept, for ever.
  */
 
 /* As much as a lane with default sizes has room for; sparse, only touched pages cost. */
@@ -39,23 +41,33 @@ struct inline_worker {
     uint32_t depth;                /* callbacks in progress */
     pthread_t thread;              /* that executes */
     struct fault fault;            /* after INLINE_FAULTED */
+    struct fault_scene *scene;     /* of it; NULL: of no interest */
     _Atomic int end;               /* enum inline_end: how it broke; INLINE_DONE: it did not */
-    struct inline_worker *next_lost;
+    const void *mark;              /* where the innermost execution began, in the engine's terms */
+    _Atomic bool stranded;         /* a thread of the library stands in a callback for ever */
+    struct lost lost;
 };
-
-static _Atomic(struct inline_worker *) lost_workers;
 
 static int how_it_broke(const struct inline_worker *worker)
 {
-    /* Relaxed: another thread than the caller's writes it only to stop there. */
-    return atomic_load_explicit(&worker->end, memory_order_relaxed);
+    /* Pairs with the release in note_end(): who broke it stands still before. */
+    return atomic_load_explicit(&worker->end, memory_order_acquire);
 }
 
 static void note_end(struct inline_worker *worker, enum inline_end end)
 {
     int done = INLINE_DONE;
     (void)atomic_compare_exchange_strong_explicit(&worker->end, &done, (int)end,
-                                                  memory_order_relaxed, memory_order_relaxed);
+                                                  memory_order_acq_rel, memory_order_relaxed);
+}
+
+/* On the thread that executes: its call never comes back. */
+static __attribute__((noreturn)) void leave(struct inline_worker *worker)
+{
+    if (how_it_broke(worker) == INLINE_ABANDONED) {
+        engine_drop_calls(worker->engine, worker->mark);
+    }
+    fault_leave();
 }
 
 /* ---- Callbacks --------------------------------------------------------------------------------- */
@@ -89,7 +101,7 @@ static int ask(void *context, struct engine_exchange *exchange)
     int r = worker->options.ask(worker->options.ask_context, exchange);
     fault_resume(suspended);
     if (how_it_broke(worker) != INLINE_DONE) {
-        fault_leave(); /* a call from inside the callback broke it: so ends the one around */
+        leave(worker); /* a call from inside the callback broke it: so ends the one around */
     }
     return r;
 }
@@ -105,11 +117,14 @@ static void close_callback(void *context, struct engine_exchange *exchange)
 static __attribute__((noreturn)) void abandon(void *context)
 {
     struct inline_worker *worker = context;
-    note_end(worker, INLINE_ABANDONED);
     if (!pthread_equal(worker->thread, pthread_self())) {
-        fault_strand(); /* a thread that the library started */
+        /* A thread that the library started. First: whoever learns of the end may free the worker. */
+        atomic_store_explicit(&worker->stranded, true, memory_order_relaxed);
+        note_end(worker, INLINE_ABANDONED);
+        fault_strand();
     }
-    fault_leave();
+    note_end(worker, INLINE_ABANDONED);
+    leave(worker);
 }
 
 static void tell_queued(void *context, int change)
@@ -158,7 +173,10 @@ int inline_worker_execute(struct inline_worker *worker, const struct engine_requ
     worker->thread = pthread_self();
     if (how_it_broke(worker) == INLINE_DONE) {
         struct fault fault;
-        int end = fault_guard(execute, &execution, &fault);
+        const void *outer = worker->mark;
+        worker->mark = engine_mark(worker->engine);
+        int end = fault_guard_seen(execute, &execution, worker->scene, &fault);
+        worker->mark = outer;
         if (end < 0) {
             return refuse(ret_reply, end);
         }
@@ -174,13 +192,23 @@ int inline_worker_execute(struct inline_worker *worker, const struct engine_requ
     return broke;
 }
 
+static void *resolve(void *context, const char *symbol)
+{
+    const struct inline_worker *worker = context;
+    return exits_instead(worker->options.resolve(worker->options.resolve_context, symbol));
+}
+
 /* ---- Life -------------------------------------------------------------------------------------- */
 
 int inline_worker_new(const struct inline_worker_options *options,
                       struct inline_worker **ret_worker, struct message *why)
 {
     assert(options->resolve != NULL && options->ask != NULL);
-    int r = fault_install();
+    int r = lost_judge(why);
+    if (r < 0) {
+        return r;
+    }
+    r = fault_install();
     if (r < 0) {
         return message_set(why, r, "cannot guard against faults: %s", strerror(-r));
     }
@@ -191,8 +219,8 @@ int inline_worker_new(const struct inline_worker_options *options,
     worker->options = *options;
     struct engine_config config = {
         .arena = options->arena,
-        .resolve_context = options->resolve_context,
-        .resolve = options->resolve,
+        .resolve_context = worker,
+        .resolve = resolve,
         .transport = {.context = worker,
                       .open = open_callback,
                       .ask = ask,
@@ -210,18 +238,14 @@ int inline_worker_new(const struct inline_worker_options *options,
         free(worker);
         return r;
     }
+    worker->scene = options->seen ? scene_new() : NULL;
     *ret_worker = worker;
     return 0;
 }
 
-static void keep_lost(struct inline_worker *worker)
+const struct fault_scene *inline_worker_peek_scene(const struct inline_worker *worker)
 {
-    /* Relaxed: nobody walks the list; it is there to be pointed from. */
-    struct inline_worker *head = atomic_load_explicit(&lost_workers, memory_order_relaxed);
-    do {
-        worker->next_lost = head;
-    } while (!atomic_compare_exchange_weak_explicit(&lost_workers, &head, worker,
-                                                    memory_order_release, memory_order_relaxed));
+    return worker->scene;
 }
 
 void inline_worker_free(struct inline_worker *worker)
@@ -233,8 +257,11 @@ void inline_worker_free(struct inline_worker *worker)
     for (uint32_t i = 0; i < LIMIT_DEPTH && worker->buffers[i] != NULL; i++) {
         (void)munmap(worker->buffers[i], CALLBACK_BYTES);
     }
-    if (how_it_broke(worker) != INLINE_DONE) {
-        keep_lost(worker);
+    scene_free(worker->scene);
+    worker->scene = NULL;
+    if (how_it_broke(worker) == INLINE_FAULTED ||
+        atomic_load_explicit(&worker->stranded, memory_order_relaxed)) {
+        lost_keep(&worker->lost);
         return;
     }
     engine_free(worker->engine);

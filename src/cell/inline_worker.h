@@ -9,8 +9,8 @@
  * @ask is the host's own. When a call from inside @ask ends the worker, @ask still runs to its end; then
  * the call around it ends in the same way.
  *
- * What native code has left half done is lost: a worker that did not end INLINE_DONE can be freed, but
- * its engine is not taken apart.
+ * What native code has left half done is the library's loss. Ours is given back, but after a fault: then
+ * the worker can be freed, and its engine is kept as it is (cell/lost.h).
  *
  * Threads: one at a time; the caller locks.
  */
@@ -28,6 +28,7 @@ struct inline_worker_options {
     void *resolve_context;
     void *(*resolve)(void *context, const char *symbol);
     struct frame_arena arena;
+    bool seen; /* its end is reported: of a fault the scene is taken */
     /* A callback: answer it. As engine_transport.ask. */
     int (*ask)(void *context, struct engine_exchange *exchange);
     /* A thread of the library waits to be dispatched: tell event loops. Threads: any. */
@@ -44,6 +45,9 @@ enum inline_end {
     INLINE_FAULTED = 1,   /* ret_fault; the worker must not be used again */
     INLINE_ABANDONED = 2, /* a callback failed without failure value: likewise */
 };
+
+/* The scene of its fault, after INLINE_FAULTED; NULL: none is taken. Lives as long as the worker. */
+const struct fault_scene *inline_worker_peek_scene(const struct inline_worker *worker);
 
 /* Execute; nested from inside @ask. */
 int inline_worker_execute(struct inline_worker *worker, const struct engine_request *request,

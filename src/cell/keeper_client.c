@@ -17,13 +17,13 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/limits.h"
+#include "cell/hello.h"
 #include "cell/launch.h"
 #include "cell/programs.h"
-#include "lane/identity.h"
 
 #define SEND_PATIENCE_NS CLOCK_SECOND_NS
 #define STOP_PATIENCE_NS (3 * CLOCK_SECOND_NS) /* a little more than the keeper's own farewell */
-#define FDS_MAX          7u
+#define FDS_MAX          10u
 #define FIRST_FD         3 /* a host may have closed its standard descriptors: theirs are never ours */
 
 struct keeper_client {
@@ -119,27 +119,17 @@ static int launch(const struct keeper_options *options, bool examine, struct kee
 
 static int receive_hello(struct keeper_client *client, struct message *why)
 {
-    struct errand_hello hello;
+    uint8_t bytes[sizeof(struct errand_hello) + 1]; /* a longer one is seen to be longer */
     int r = wait_for(client->socket, POLLIN, clock_after_ns(LIMIT_START_MS * CLOCK_MS_NS));
     if (r < 0) {
         return message_set(why, r, "the keeper does not say hello within LIMIT_START_MS (%u ms)",
                            LIMIT_START_MS);
     }
-    ssize_t length = recv(client->socket, &hello, sizeof hello, MSG_DONTWAIT);
+    ssize_t length = recv(client->socket, bytes, sizeof bytes, MSG_DONTWAIT);
     if (length <= 0) {
         return message_set(why, -EPIPE, "the keeper ended before it said hello");
     }
-    if (length != sizeof hello || hello.magic != ERRAND_MAGIC || hello.version != ERRAND_VERSION) {
-        return message_set(why, -EPROTO, "the keeper program is of another version of Cordon");
-    }
-    if (hello.identity != lane_identity()) {
-        return message_set(why, -EPROTO,
-                           "the keeper program is of another build of Cordon: its layout is %#x, "
-                           "this library's %#x",
-                           hello.identity, lane_identity());
-    }
-    client->mechanisms = hello.mechanisms;
-    return 0;
+    return hello_read(bytes, (size_t)length, &client->mechanisms, why);
 }
 
 int keeper_client_start(const struct keeper_options *options, struct keeper_client **ret_client,
@@ -171,18 +161,12 @@ static int receive_examination(const struct keeper_client *client,
                            "the keeper has not examined the platform within LIMIT_START_MS (%u ms)",
                            LIMIT_START_MS);
     }
-    ssize_t length = recv(client->socket, ret_examination, sizeof *ret_examination, MSG_DONTWAIT);
+    uint8_t bytes[sizeof *ret_examination + 1];
+    ssize_t length = recv(client->socket, bytes, sizeof bytes, MSG_DONTWAIT);
     if (length <= 0) {
         return message_set(why, -EPIPE, "the keeper ended before it had examined the platform");
     }
-    if (length != sizeof *ret_examination || ret_examination->magic != EXAMINATION_MAGIC ||
-        ret_examination->version != EXAMINATION_VERSION) {
-        return message_set(why, -EPROTO, "the keeper program is of another version of Cordon");
-    }
-    for (size_t i = 0; i < EXAMINED_COUNT; i++) {
-        ret_examination->rows[i].why[EXAMINATION_WHY_BYTES - 1] = '\0';
-    }
-    return 0;
+    return hello_read_examination(bytes, (size_t)length, ret_examination, why);
 }
 
 int keeper_client_examine(const struct keeper_options *options, struct examination *ret_examination,
@@ -247,6 +231,21 @@ int keeper_client_send(struct keeper_client *client, const struct errand *errand
             return r == -ETIMEDOUT ? -EAGAIN : r;
         }
     }
+}
+
+int keeper_client_try_send(struct keeper_client *client, const struct errand *errand,
+                           const int *fds, uint32_t fd_count)
+{
+    if (fd_count > FDS_MAX || !memchr(errand->library, '\0', sizeof errand->library)) {
+        return -EINVAL;
+    }
+    int r = send_now(client->socket, errand, fds, fd_count);
+    return r == -EINTR ? -EAGAIN : r;
+}
+
+int keeper_client_pidfd(const struct keeper_client *client)
+{
+    return client->pidfd;
 }
 
 bool keeper_client_alive(struct keeper_client *client)

@@ -50,6 +50,13 @@ uint32_t keeper_client_mechanisms(const struct keeper_client *client);
 int keeper_client_send(struct keeper_client *client, const struct errand *errand, const int *fds,
                        uint32_t fd_count);
 
+/* The same, without waiting: -EAGAIN when it does not read just now. */
+int keeper_client_try_send(struct keeper_client *client, const struct errand *errand,
+                           const int *fds, uint32_t fd_count);
+
+/* Borrowed: readable once the keeper is gone. */
+int keeper_client_pidfd(const struct keeper_client *client);
+
 /* False once the keeper is gone. Cheap (one poll). */
 bool keeper_client_alive(struct keeper_client *client);
 

@@ -189,6 +189,14 @@ int keeper_share_take(struct keeper_share *share, struct keeper_client **ret_cli
     return r;
 }
 
+bool keeper_share_alive(struct keeper_share *share)
+{
+    (void)pthread_mutex_lock(&share->lock);
+    bool alive = share->current && keeper_client_alive(share->current->client);
+    (void)pthread_mutex_unlock(&share->lock);
+    return alive;
+}
+
 /* Out of the retired ones, if it is there and nobody else holds it. */
 static struct lease *drop_retired(struct keeper_share *share, const struct keeper_client *client)
 {

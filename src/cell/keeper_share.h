@@ -27,6 +27,8 @@ void keeper_share_leave(struct keeper_share *share);
  */
 int keeper_share_take(struct keeper_share *share, struct keeper_client **ret_client,
                       struct message *why);
+/* It is there: taking it does not start one. */
+bool keeper_share_alive(struct keeper_share *share);
 void keeper_share_give(struct keeper_share *share, struct keeper_client *client);
 
 #endif

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "cell/launch_clone.h"
 #include "lane/start.h"
 
 /*
@@ -40,8 +41,6 @@
 #define STACK_BYTES   (64u * 1024u)
 #define FD_ASIDE      64 /* above all fixed numbers */
 #define VARIABLES_MAX 32u
-#define SIGNALS       64
-#define SIGNAL_BYTES  (SIGNALS / 8)
 
 #define ATTEMPTS_MAX 3u
 
@@ -54,7 +53,6 @@ struct attempt {
 
 struct plan {
     const struct launch *launch;
-    uint64_t signal_mask; /* of the calling thread */
     char without[16];
     char *environment[VARIABLES_MAX + 1];
     uint32_t attempt_count;
@@ -67,85 +65,7 @@ struct plan {
     int error; /* written by the children: 0, or why there is no keeper */
 };
 
-/* Children of a vfork-style clone run while their parent's frames are asleep: no instrumentation that
- * keeps books per thread. */
-#define CHILD_SIDE __attribute__((no_sanitize("address", "thread", "undefined"), noinline))
-
-/* ---- The clone --------------------------------------------------------------------------------- */
-
-/*
- * clone(2) with a stack and a function for the child. Not glibc's clone(), which sanitizers and
- * preloaded libraries may wrap. The child's frame is a fresh one: it never returns into ours.
- */
-#if defined(__x86_64__)
-CHILD_SIDE static long clone_onto(unsigned long flags, unsigned char *stack_end, int *ret_pidfd,
-                                  void (*function)(struct plan *plan), struct plan *plan)
-{
-    register long tid asm("r10") = 0;
-    register long tls asm("r8") = 0;
-    register void (*run)(struct plan *) asm("r12") = function;
-    register struct plan *argument asm("r13") = plan;
-    long result;
-    asm volatile("syscall\n\t"
-                 "test %%rax, %%rax\n\t"
-                 "jnz 1f\n\t"
-                 "xor %%ebp, %%ebp\n\t"
-                 "mov %%r13, %%rdi\n\t"
-                 "call *%%r12\n\t"
-                 "hlt\n"
-                 "1:"
-                 : "=a"(result)
-                 : "a"(SYS_clone), "D"(flags), "S"(stack_end), "d"(ret_pidfd), "r"(tid), "r"(tls),
-                   "r"(run), "r"(argument)
-                 : "rcx", "r11", "memory", "cc");
-    return result;
-}
-#elif defined(__aarch64__)
-CHILD_SIDE static long clone_onto(unsigned long flags, unsigned char *stack_end, int *ret_pidfd,
-                                  void (*function)(struct plan *plan), struct plan *plan)
-{
-    register unsigned long x0 asm("x0") = flags;
-    register unsigned char *x1 asm("x1") = stack_end;
-    register int *x2 asm("x2") = ret_pidfd;
-    register long x3 asm("x3") = 0;
-    register long x4 asm("x4") = 0;
-    register long x8 asm("x8") = SYS_clone;
-    register void (*run)(struct plan *) asm("x19") = function;
-    register struct plan *argument asm("x20") = plan;
-    asm volatile("svc #0\n\t"
-                 "cbnz x0, 1f\n\t"
-                 "mov x29, xzr\n\t"
-                 "mov x30, xzr\n\t"
-                 "mov x0, x20\n\t"
-                 "blr x19\n\t"
-                 "brk #1\n"
-                 "1:"
-                 : "+r"(x0)
-                 : "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x8), "r"(run), "r"(argument)
-                 : "memory", "cc");
-    return (long)x0;
-}
-#endif
-
 /* ---- The keeper's side of exec ----------------------------------------------------------------- */
-
-/* As the kernel knows it; glibc's refuses its own signals. */
-struct kernel_sigaction {
-    void (*handler)(int);
-    unsigned long flags;
-    void (*restorer)(void);
-    uint64_t mask;
-};
-
-CHILD_SIDE static void reset_signals(void)
-{
-    struct kernel_sigaction fresh = {.handler = SIG_DFL};
-    uint64_t none = 0;
-    for (int number = 1; number <= SIGNALS; number++) {
-        (void)syscall(SYS_rt_sigaction, number, &fresh, NULL, SIGNAL_BYTES);
-    }
-    (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, SIGNAL_BYTES);
-}
 
 CHILD_SIDE static int write_text(const char *path, const char *text)
 {
@@ -172,15 +92,6 @@ CHILD_SIDE static int keep_ids(const struct plan *plan)
     int r = write_text("/proc/self/setgroups", "deny");
     r = r < 0 ? r : write_text("/proc/self/uid_map", plan->uid_map);
     return r < 0 ? r : write_text("/proc/self/gid_map", plan->gid_map);
-}
-
-CHILD_SIDE static int place_fd(int fd, int number)
-{
-    if (fd < 0) {
-        (void)syscall(SYS_close, number);
-        return 0;
-    }
-    return syscall(SYS_dup3, fd, number, 0) < 0 ? -errno : 0;
 }
 
 /*
@@ -211,16 +122,16 @@ CHILD_SIDE static int place_fds(const struct launch *launch, int *ret_program)
         }
     }
     int null = (int)syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC);
-    int r = place_fd(null, STDIN_FILENO);
+    int r = launch_place_fd(null, STDIN_FILENO);
     if (syscall(SYS_fcntl, STDERR_FILENO, F_GETFD) < 0) {
-        r = r < 0 ? r : place_fd(STDIN_FILENO, STDERR_FILENO);
+        r = r < 0 ? r : launch_place_fd(STDIN_FILENO, STDERR_FILENO);
     }
     place_standard_error();
-    r = r < 0 ? r : place_fd(STDERR_FILENO, STDOUT_FILENO);
-    r = r < 0 ? r : place_fd(wanted[1], KEEPER_FD_SOCKET);
-    r = r < 0 ? r : place_fd(wanted[2], KEEPER_FD_PROGRAM);
-    r = r < 0 ? r : place_fd(wanted[3], KEEPER_FD_HOST);
-    r = r < 0 ? r : place_fd(wanted[4], KEEPER_FD_SYMBOLIZER);
+    r = r < 0 ? r : launch_place_fd(STDERR_FILENO, STDOUT_FILENO);
+    r = r < 0 ? r : launch_place_fd(wanted[1], KEEPER_FD_SOCKET);
+    r = r < 0 ? r : launch_place_fd(wanted[2], KEEPER_FD_PROGRAM);
+    r = r < 0 ? r : launch_place_fd(wanted[3], KEEPER_FD_HOST);
+    r = r < 0 ? r : launch_place_fd(wanted[4], KEEPER_FD_SYMBOLIZER);
     if (r == 0 && syscall(SYS_close_range, KEEPER_FD_END, ~0u, CLOSE_RANGE_CLOEXEC) != 0) {
         r = -errno;
     }
@@ -228,10 +139,11 @@ CHILD_SIDE static int place_fds(const struct launch *launch, int *ret_program)
     return r;
 }
 
-CHILD_SIDE static void run_keeper(struct plan *plan)
+CHILD_SIDE static void run_keeper(void *argument)
 {
+    struct plan *plan = argument;
     int program = -1;
-    reset_signals();
+    launch_reset_signals();
     int r = keep_ids(plan);
     r = r < 0 ? r : place_fds(plan->launch, &program);
     if (r == 0) {
@@ -252,7 +164,7 @@ CHILD_SIDE static void try_attempt(struct plan *plan)
     unsigned long flags = plan->attempt->flags | CLONE_VM | CLONE_VFORK | CLONE_PIDFD;
     plan->error = 0;
     plan->pidfd = -1;
-    long pid = clone_onto(flags, plan->keeper_stack, &plan->pidfd, run_keeper, plan);
+    long pid = launch_clone_onto(flags, plan->keeper_stack, &plan->pidfd, run_keeper, plan);
     if (pid < 0) {
         plan->error = (int)pid;
         plan->pidfd = -1;
@@ -263,8 +175,9 @@ CHILD_SIDE static void try_attempt(struct plan *plan)
     }
 }
 
-CHILD_SIDE static void run_go_between(struct plan *plan)
+CHILD_SIDE static void run_go_between(void *argument)
 {
+    struct plan *plan = argument;
     for (uint32_t i = 0; i < plan->attempt_count; i++) {
         plan->attempt = &plan->attempts[i];
         try_attempt(plan);
@@ -353,22 +266,6 @@ static void plan_init(struct plan *plan, const struct launch *launch)
     plan_environment(plan);
 }
 
-/* CLONE_FILES: see above. No CLONE_SIGHAND: the keeper's dispositions must not be ours. */
-static int run_plan(struct plan *plan, unsigned char *go_between_stack)
-{
-    uint64_t all = ~UINT64_C(0);
-    (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &plan->signal_mask, SIGNAL_BYTES);
-    long pid = clone_onto(CLONE_VM | CLONE_VFORK | CLONE_FILES, go_between_stack, NULL,
-                          run_go_between, plan);
-    if (pid > 0) {
-        /* Only its own parent thread group may wait for it, and only with __WALL (or __WCLONE). */
-        while (syscall(SYS_wait4, pid, NULL, __WALL, NULL) < 0 && errno == EINTR) {
-        }
-    }
-    (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &plan->signal_mask, NULL, SIGNAL_BYTES);
-    return pid < 0 ? (int)pid : plan->error;
-}
-
 int launch_keeper(const struct launch *launch, int *ret_pidfd)
 {
     struct plan *plan = malloc(sizeof *plan);
@@ -378,7 +275,8 @@ int launch_keeper(const struct launch *launch, int *ret_pidfd)
     if (r == 0) {
         plan_init(plan, launch);
         plan->keeper_stack = stacks + STACK_BYTES;
-        r = run_plan(plan, stacks + 2 * STACK_BYTES);
+        r = launch_between(run_go_between, plan, stacks + 2 * STACK_BYTES);
+        r = r < 0 ? r : plan->error;
     }
     if (r == 0) {
         *ret_pidfd = plan->pidfd;

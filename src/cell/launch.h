@@ -3,7 +3,7 @@
 #define CELL_LAUNCH_H
 
 /*
- * Launch: start a keeper so that this process has a pidfd of it and no child.
+ * Launch: start a keeper so that this process has a pidfd of it and no child; or another program.
  *
  * Threads: any. Other threads go on meanwhile; this one waits for the keeper's exec.
  */
@@ -26,5 +26,21 @@ struct launch {
  * above 2.
  */
 int launch_keeper(const struct launch *launch, int *ret_pidfd);
+
+#define LAUNCH_FDS 8
+
+/* Another program, which goes on by itself: nobody's child here, no pidfd, nobody waits for it. */
+struct launch_program {
+    int program;
+    const char *name;
+    int fds[LAUNCH_FDS]; /* [n] is descriptor n there, from 3 on; -1: closed */
+};
+
+/*
+ * Start it with an empty environment, /dev/null for its standard streams. All fds are borrowed and above
+ * 2. Nothing of the heap is used, which may be damaged.
+ * Returns 0, or a negative errno.
+ */
+int launch_program(const struct launch_program *launch);
 
 #endif

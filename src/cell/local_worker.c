@@ -15,7 +15,9 @@
 #include "base/clock.h"
 #include "base/futex.h"
 #include "base/limits.h"
+#include "cell/exits.h"
 #include "cell/fault.h"
+#include "cell/lost.h"
 #include "lane/identity.h"
 #include "lane/keeper.h"
 #include "lane/worker.h"
@@ -32,8 +34,8 @@
  * SERVING for QUARANTINED, the thread swaps whatever stands there for ENDED. Who comes second sees the
  * other and owns the worker, and the lane if it was quarantined.
  *
- * An engine that native code has left by a jump is lost: it is in no state to be freed. It is kept where
- * leak checkers see it.
+ * Where native code is left by a jump of ours what was made for its calls is freed first. A fault may come
+ * anywhere: its engine is kept, for ever.
  */
 
 #define STACK_BYTES       (8u << 20) /* sparse, as a main thread's */
@@ -53,39 +55,43 @@ struct local_worker {
     struct lane_ward ward;
     struct serve serve;
     struct engine *engine;
-    enum serve_leave left; /* why, after FAULT_LEFT */
+    enum serve_leave left;     /* why, after FAULT_LEFT */
+    struct fault_scene *scene; /* NULL: of no interest */
+    pid_t thread_id;           /* for fault_look(), once `is_there` */
+    uint64_t thread_serial;
+    _Atomic bool is_there;
     pthread_t thread;
     pthread_t self; /* the same, as the thread itself wrote it before any native code ran */
     int served;     /* what serve_run() returned */
     bool engine_lost;
     _Atomic uint32_t state; /* enum local_state; futex word */
-    struct local_worker *next_lost;
+    _Atomic bool stranded;  /* a thread of the library stands in a callback for ever */
+    struct lost lost;
+    void *resolve_context;
+    void *(*resolve)(void *context, const char *symbol);
 };
 
 static _Atomic uint32_t quarantined;
-static _Atomic(struct local_worker *) lost_workers;
 
 /* ---- The end of a worker ----------------------------------------------------------------------- */
 
-static void keep_lost(struct local_worker *worker)
-{
-    worker->lane = NULL;
-    /* Relaxed: nobody walks the list; it is there to be pointed from. */
-    struct local_worker *head = atomic_load_explicit(&lost_workers, memory_order_relaxed);
-    do {
-        worker->next_lost = head;
-    } while (!atomic_compare_exchange_weak_explicit(&lost_workers, &head, worker,
-                                                    memory_order_release, memory_order_relaxed));
-}
-
 static void release(struct local_worker *worker)
 {
-    if (worker->engine_lost) {
-        keep_lost(worker);
+    scene_free(worker->scene);
+    if (worker->engine_lost || atomic_load_explicit(&worker->stranded, memory_order_relaxed)) {
+        worker->lane = NULL;
+        worker->scene = NULL;
+        lost_keep(&worker->lost);
         return;
     }
     engine_free(worker->engine);
     free(worker);
+}
+
+static void *resolve(void *context, const char *symbol)
+{
+    const struct local_worker *worker = context;
+    return exits_instead(worker->resolve(worker->resolve_context, symbol));
 }
 
 /* ---- The thread -------------------------------------------------------------------------------- */
@@ -94,10 +100,13 @@ static __attribute__((noreturn)) void leave(void *context, enum serve_leave why)
 {
     struct local_worker *worker = context;
     if (!pthread_equal(worker->self, pthread_self())) {
+        /* First: whoever learns of the verdict may free the worker. */
+        atomic_store_explicit(&worker->stranded, true, memory_order_relaxed);
         (void)lane_ward_condemn(&worker->ward, LANE_FAILED, lane_ward_unanswered(&worker->ward),
                                 NULL);
         fault_strand();
     }
+    engine_drop_calls(worker->engine, NULL);
     worker->left = why;
     fault_leave();
 }
@@ -105,6 +114,9 @@ static __attribute__((noreturn)) void leave(void *context, enum serve_leave why)
 static void serve_lane(void *context)
 {
     struct local_worker *worker = context;
+    fault_self(&worker->thread_id, &worker->thread_serial);
+    /* Pairs with the acquire in local_worker_look(). */
+    atomic_store_explicit(&worker->is_there, true, memory_order_release);
     worker->served = serve_run(&worker->serve, worker->engine);
 }
 
@@ -117,7 +129,8 @@ static void condemn(struct local_worker *worker, enum lane_verdict verdict,
 static void condemn_for_fault(struct local_worker *worker, const struct fault *fault,
                               struct lane_death *death)
 {
-    *death = (struct lane_death){.code = CLD_KILLED, .status = fault->signal};
+    *death = fault->exited ? (struct lane_death){.code = CLD_EXITED, .status = fault->status}
+                           : (struct lane_death){.code = CLD_KILLED, .status = fault->signal};
     fault_describe(fault, death->text, sizeof(death->text));
     condemn(worker, LANE_DIED, death);
 }
@@ -147,8 +160,8 @@ static void *worker_main(void *context)
 
     worker->self = pthread_self();
     (void)pthread_setname_np(worker->self, "cordon-worker");
-    int end = fault_guard(serve_lane, worker, &fault);
-    worker->engine_lost = end == FAULT_HIT || end == FAULT_LEFT;
+    int end = fault_guard_seen(serve_lane, worker, worker->scene, &fault);
+    worker->engine_lost = end == FAULT_HIT;
     give_verdict(worker, end, &fault);
 
     /* Pairs with the exchange in quarantine(): who is second owns what the first one wrote. */
@@ -192,10 +205,12 @@ static int make_engine(struct local_worker *worker, const struct local_worker_op
         .leave_context = worker,
     };
     serve_init(&worker->serve, &serve_options);
+    worker->resolve_context = options->resolve_context;
+    worker->resolve = options->resolve;
     struct engine_config config = {
         .arena = options->arena,
-        .resolve_context = options->resolve_context,
-        .resolve = options->resolve,
+        .resolve_context = worker,
+        .resolve = resolve,
         .transport = serve_transport(&worker->serve),
         .closures_max = LIMIT_CLOSURES,
         .handles_max = LIMIT_HANDLES,
@@ -245,6 +260,7 @@ static int start(struct local_worker *worker, const struct local_worker_options 
     if (r < 0) {
         return message_set(why, r, "cannot guard against faults: %s", strerror(-r));
     }
+    worker->scene = options->seen ? scene_new() : NULL;
     r = open_lane_ends(worker, options);
     if (r < 0) {
         return message_set(why, r, "the lane of a worker thread is not sound");
@@ -273,12 +289,17 @@ int local_worker_start(const struct local_worker_options *options, struct local_
             "worker threads are started (LIMIT_QUARANTINED_THREADS)",
             runaways);
     }
+    int r = lost_judge(why);
+    if (r < 0) {
+        return r;
+    }
     struct local_worker *worker = calloc(1, sizeof(*worker));
     if (worker == NULL) {
         return message_set(why, -ENOMEM, "no memory for a worker thread");
     }
-    int r = start(worker, options, why);
+    r = start(worker, options, why);
     if (r < 0) {
+        scene_free(worker->scene);
         free(worker);
         return r;
     }
@@ -341,6 +362,26 @@ bool local_worker_stop(struct local_worker *worker, uint64_t patience_ns)
     join(worker);
     release(worker);
     return true;
+}
+
+const struct fault_scene *local_worker_peek_scene(const struct local_worker *worker)
+{
+    return worker->scene;
+}
+
+const struct fault_scene *local_worker_look(struct local_worker *worker, uint64_t until_ns,
+                                            struct message *why)
+{
+    /* Pairs with the release in serve_lane(). */
+    if (worker->scene == NULL || !atomic_load_explicit(&worker->is_there, memory_order_acquire)) {
+        (void)message_set(why, 0, "%s", worker->scene ? "its thread has not begun" : "no memory");
+        return NULL;
+    }
+    int r = fault_look(worker->thread_id, worker->thread_serial, worker->scene, until_ns, why);
+    if (r == -EINPROGRESS) {
+        worker->scene = NULL; /* the thread's for ever */
+    }
+    return r < 0 ? NULL : worker->scene;
 }
 
 uint32_t local_worker_quarantined(void)

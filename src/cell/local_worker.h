@@ -21,6 +21,7 @@
 #include "frame/frame.h"
 #include "lane/host.h"
 
+struct fault_scene;
 struct local_worker;
 
 struct local_worker_options {
@@ -31,6 +32,7 @@ struct local_worker_options {
     void *resolve_context;
     void *(*resolve)(void *context, const char *symbol);
     struct frame_arena arena;
+    bool seen; /* its end is reported: of a fault the scene is taken */
 };
 
 int local_worker_start(const struct local_worker_options *options, struct local_worker **ret_worker,
@@ -42,6 +44,16 @@ int local_worker_start(const struct local_worker_options *options, struct local_
  * now owns the lane, and closes it when it comes back; counted by local_worker_quarantined()).
  */
 bool local_worker_stop(struct local_worker *worker, uint64_t patience_ns);
+
+/* The scene of its fault, once a verdict tells of one; NULL: none is taken. Lives as long as the worker. */
+const struct fault_scene *local_worker_peek_scene(const struct local_worker *worker);
+
+/*
+ * Have its thread asked where it stands: it runs on. Returns the scene, or NULL with the reason. A system
+ * call in which it sleeps may end with EINTR by it.
+ */
+const struct fault_scene *local_worker_look(struct local_worker *worker, uint64_t until_ns,
+                                            struct message *why);
 
 /* Threads that never came back, in this process. */
 uint32_t local_worker_quarantined(void);

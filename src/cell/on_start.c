@@ -152,6 +152,9 @@ int on_start_add(struct cordon_cell *cell, const struct cordon_function *functio
 {
     struct on_start_call *call = NULL;
     struct cordon_session *session = NULL;
+    if (cell->attachment) {
+        return message_set(why, -ENOTSUP, "on_start calls of a daemon's cell are the daemon's");
+    }
     int r = encode(function, args, count, &call, why);
     r = r == 0 ? cell_session(cell, &session, why) : r;
     if (r != 0) {

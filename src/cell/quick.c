@@ -170,6 +170,7 @@ static inline bool is_quiet(const struct cordon_session *session)
 bool quick_is_ready(const struct cordon_session *session, const struct cordon_function *function)
 {
     return is_quiet(session) && session->station && session->station->lane &&
+           station_is_calm(session->station) &&
            (session->bound[function->id / 64] >> (function->id % 64) & 1) != 0;
 }
 

@@ -7,7 +7,7 @@
 #include "lane/errand.h"
 
 /*
- * Until the next look, where calls in flight forbid one. With the call that looked it makes 13: every
+ * Until the next look, where calls in flight forbid one. With the call that looks it makes 13: every
  * place in batches of 2, 4, ... 64 has its turn, the first one, too.
  */
 #define PENDING_CALLS 12u
@@ -78,7 +78,7 @@ static uint32_t find_wear(struct cordon_session *session, uint64_t now_ns)
 }
 
 /* The host's table knows of callbacks, the worker of the rest; what it says harms itself alone. */
-static bool holds_nothing(struct cordon_session *session)
+bool recycle_holds_nothing(struct cordon_session *session)
 {
     struct session_verb verb = {.verb = ENGINE_HOLDINGS};
     return !callback_table_is_used(&session->callbacks) &&
@@ -88,7 +88,8 @@ static bool holds_nothing(struct cordon_session *session)
 
 bool recycle_look(struct cordon_session *session)
 {
-    if (calls_of(session) < session->recycle.look_at || session->depth > 0) {
+    /* This call is counted already: the look comes with the one behind look_at, as in quick_is_ready(). */
+    if (calls_of(session) <= session->recycle.look_at || session->depth > 0) {
         return false;
     }
     if (session->pending) {
@@ -104,7 +105,7 @@ bool recycle_look(struct cordon_session *session)
     if (session->life.state == LIFE_SERVING && session->recycle.reason != ERRAND_UNSAID) {
         life_step(&session->life, LIFE_WEARS, counts);
     }
-    if (session->life.state != LIFE_WORN || !holds_nothing(session)) {
+    if (session->life.state != LIFE_WORN || !recycle_holds_nothing(session)) {
         return false;
     }
     life_step(&session->life, LIFE_RECYCLED, counts);

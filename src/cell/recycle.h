@@ -42,4 +42,7 @@ void recycle_begin(struct cordon_session *session, uint64_t holdings);
  */
 bool recycle_look(struct cordon_session *session);
 
+/* Its worker, which does nothing now, holds nothing that the session could miss. */
+bool recycle_holds_nothing(struct cordon_session *session);
+
 #endif

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,11 +13,17 @@
 
 #include "base/fd.h"
 #include "base/limits.h"
+#include "policy/policy.h"
 #include "report/card.h"
 #include "report/directory.h"
 
 #define PATH_BYTES 4096u
 #define FIRST_FD   3 /* a host may have closed its standard descriptors: theirs are never ours */
+
+struct reporting_ids {
+    _Atomic uint32_t count; /* ever */
+    _Atomic uint64_t id[REPORTING_IDS];
+};
 
 /* ---- Where ------------------------------------------------------------------------------------- */
 
@@ -84,11 +89,13 @@ static int open_directory(const char *reports)
 /* ---- What -------------------------------------------------------------------------------------- */
 
 static int make_card(struct reporting *reporting, const struct cordon_cell_options *options,
-                     uint32_t isolation)
+                     uint32_t isolation, const struct policy *policy)
 {
+    char policy_text[CARD_TEXT_BYTES];
     char program[PATH_BYTES] = "";
     ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
     program[length > 0 ? length : 0] = '\0';
+    (void)policy_print(policy, policy_text, sizeof policy_text);
     struct card_wish wish = {
         .level = (uint32_t)options->level,
         .policy = (uint32_t)options->policy,
@@ -105,12 +112,13 @@ static int make_card(struct reporting *reporting, const struct cordon_cell_optio
             options->reports_bytes_max ? options->reports_bytes_max : LIMIT_REPORTS_BYTES,
         .library = options->library,
         .program = program,
+        .policy_text = policy_text,
     };
     return card_new(&wish, &reporting->card);
 }
 
 int reporting_open(struct reporting *reporting, const struct cordon_cell_options *options,
-                   uint32_t isolation, struct message *why)
+                   uint32_t isolation, const struct policy *policy, struct message *why)
 {
     *reporting = (struct reporting){.directory = -1};
     reporting->library = options->library;
@@ -125,14 +133,14 @@ int reporting_open(struct reporting *reporting, const struct cordon_cell_options
     }
     reporting->directory = r;
     if (options->level != CORDON_LEVEL_PROCESS) {
-        /* One more will come, perhaps, when the heap is damaged. */
+        /* One more will come, perhaps, when nothing is left to prune it. */
         uint32_t files = options->reports_max ? options->reports_max : LIMIT_REPORTS;
         directory_prune(
             r, files - 1,
             options->reports_bytes_max ? options->reports_bytes_max : LIMIT_REPORTS_BYTES, 0);
-        return 0;
     }
-    r = make_card(reporting, options, isolation);
+    reporting->ids = calloc(1, sizeof *reporting->ids);
+    r = reporting->ids ? make_card(reporting, options, isolation, policy) : -ENOMEM;
     return r < 0 ? message_set(why, r, "no memory for the cell's card: %s", strerror(-r)) : 0;
 }
 
@@ -143,6 +151,8 @@ void reporting_close(struct reporting *reporting)
     }
     card_free(reporting->card);
     reporting->card = NULL;
+    free(reporting->ids);
+    reporting->ids = NULL;
 }
 
 void reporting_add_function(struct reporting *reporting, uint32_t id, const void *plan,
@@ -153,74 +163,7 @@ void reporting_add_function(struct reporting *reporting, uint32_t id, const void
     }
 }
 
-/* @text as it can stand between quotes. */
-static void quotable(const char *text, char *clean, size_t size)
-{
-    size_t i = 0;
-    for (; i + 1 < size && text[i]; i++) {
-        unsigned char byte = (unsigned char)text[i];
-        clean[i] = byte < 0x20 || byte > 0x7e || byte == '"' || byte == '\\' ? '?' : text[i];
-    }
-    clean[i] = '\0';
-}
-
-static int fault_json(const struct reporting *reporting, const struct reporting_fault *fault,
-                      uint64_t id, char *json, size_t size)
-{
-    char library[512];
-    char text[256];
-    char when[32] = "";
-    struct timespec now;
-    struct tm parts;
-    const char *name = sigabbrev_np(fault->signal);
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    if (gmtime_r(&now.tv_sec, &parts)) {
-        (void)strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &parts);
-    }
-    quotable(reporting->library, library, sizeof library);
-    quotable(fault->text, text, sizeof text);
-    return snprintf(
-        json, size,
-        "{\"cordon_report\": 1, \"id\": \"%016" PRIx64 "\", \"when\": \"%s\", \"when_ns\": %" PRIu64
-        ", \"what\": \"crash\", \"ended\": false, \"summary\": \"SIG%s in %s, in the host's "
-        "process\", "
-        "\"text\": \"%s\", \"cell\": {\"library\": \"%s\", \"level\": \"%s\", \"host\": {\"pid\": "
-        "%d}}, "
-        "\"call\": {\"function\": \"%s\"}, \"signal\": {\"name\": \"SIG%s\", \"number\": %d}, "
-        "\"notes\": [\"levels thread and inline: arguments, registers and stacks are not "
-        "taken\"]}\n",
-        id, when, (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec, name ? name : "?",
-        fault->function, text, library, fault->level == CORDON_LEVEL_THREAD ? "thread" : "inline",
-        (int)getpid(), fault->function, name ? name : "?", fault->signal);
-}
-
-uint64_t reporting_write_fault(const struct reporting *reporting,
-                               const struct reporting_fault *fault)
-{
-    char json[4096];
-    char temporary[DIRECTORY_NAME_BYTES];
-    char name[DIRECTORY_NAME_BYTES];
-    if (reporting->directory <= 0) {
-        return 0;
-    }
-    uint64_t id = reporting_new_id();
-    int length = fault_json(reporting, fault, id, json, sizeof json);
-    (void)snprintf(temporary, sizeof temporary, ".%016" PRIx64 ".tmp", id);
-    OWN_FD file = openat(reporting->directory, temporary,
-                         O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (file < 0 || length < 0 || (size_t)length >= sizeof json) {
-        return 0;
-    }
-    if (write(file, json, (size_t)length) != length ||
-        renameat(reporting->directory, temporary, reporting->directory,
-                 directory_name(id, 0, name)) != 0) {
-        (void)unlinkat(reporting->directory, temporary, 0);
-        return 0;
-    }
-    return id;
-}
-
-uint64_t reporting_new_id(void)
+uint64_t reporting_new_id(const struct reporting *reporting)
 {
     struct timespec now;
     uint32_t chance = 0;
@@ -230,5 +173,22 @@ uint64_t reporting_new_id(void)
     }
     /* Seconds, then a fraction of 1/4096: as fine as people can tell apart; then chance. */
     uint64_t fraction = (uint64_t)now.tv_nsec * 4096u / 1000000000u;
-    return (uint64_t)now.tv_sec << 32 | fraction << 20 | (chance & 0xfffffu) | 1u;
+    uint64_t id = (uint64_t)now.tv_sec << 32 | fraction << 20 | (chance & 0xfffffu) | 1u;
+    struct reporting_ids *ids = reporting->ids;
+    if (ids) {
+        /* Relaxed, both: numbers of their own. */
+        uint32_t at = atomic_fetch_add_explicit(&ids->count, 1, memory_order_relaxed);
+        atomic_store_explicit(&ids->id[at % REPORTING_IDS], id, memory_order_relaxed);
+    }
+    return id;
+}
+
+bool reporting_is_own(const struct reporting *reporting, uint64_t id)
+{
+    uint32_t i = reporting->ids ? 0 : REPORTING_IDS;
+    while (i < REPORTING_IDS &&
+           atomic_load_explicit(&reporting->ids->id[i], memory_order_relaxed) != id) {
+        i++;
+    }
+    return i < REPORTING_IDS;
 }

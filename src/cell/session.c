@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "cell/batch.h"
 #include "cell/call.h"
+#include "cell/station_internal.h"
 #include "cell/cell.h"
 #include "cell/recruit.h"
 #include "cell/refusal.h"
@@ -152,7 +153,7 @@ void session_leave(struct cordon_session *session)
 static void watch_events(struct cordon_session *session, int operation)
 {
     int fds[] = {station_event_fd(session->station), station_bell_fd(session->station),
-                 station_timer_fd(session->station)};
+                 station_timer_fd(session->station), station_seat_fd(session->station)};
     for (size_t i = 0; session->events >= 0 && i < sizeof fds / sizeof fds[0]; i++) {
         struct epoll_event readable = {.events = EPOLLIN};
         if (fds[i] >= 0) {
@@ -174,6 +175,7 @@ void session_station_options(struct cordon_session *session, struct station_opti
         .policy = &cell->policy,
         .library = cell->options.library,
         .keeper = cell->keeper,
+        .attachment = cell->attachment,
         .resolve_context = cell->library,
         .resolve = resolve,
         .arena = session->arena,
@@ -181,6 +183,7 @@ void session_station_options(struct cordon_session *session, struct station_opti
         .start_timeout_ns = cell->options.start_ms * CLOCK_MS_NS,
         .without = cell->options.without,
         .reporting = &cell->reporting,
+        .record_bytes = cell->options.record ? cell->options.record_bytes : 0,
         .events = cell->options.events,
         .answer = call_answer,
         .answer_context = session,
@@ -208,8 +211,9 @@ static int retire_station(struct cordon_session *session)
     session->station = NULL;
     (void)pthread_mutex_unlock(&session->cell->lock);
     session->has_chores = true;
-    if (session->cell->options.level != CORDON_LEVEL_PROCESS) {
-        session_tend(session); /* a runaway thread counts from its close on */
+    if (session->cell->options.level != CORDON_LEVEL_PROCESS || session->cell->attachment) {
+        session_tend(
+            session); /* a runaway thread counts from its close on; a seat is wanted again */
     }
     callback_table_clear(&session->callbacks);
     memset(session->bound, 0, SESSION_BOUND_WORDS * sizeof *session->bound);
@@ -291,18 +295,62 @@ static int start(struct cordon_session *session, struct message *why)
     } else if (r == -EAGAIN) {
         r = CORDON_BUSY; /* too many runaway threads */
     }
+    bool refused = r == CORDON_BUSY || (cell->attachment && r == CORDON_OPEN);
+    if (refused && cell->attachment) {
+        session->retry_after_ms =
+            atomic_load_explicit(&cell->attachment->retry_ms, memory_order_relaxed);
+    }
     if (r == 0) {
         starts_succeeded(cell);
-    } else if (r != CORDON_BUSY) {
+    } else if (!refused) {
         starts_failed(cell, &reason);
     }
     return r == 0 ? 0 : message_set(why, r, "%s", reason.text);
 }
 
+/* Neither broken nor recycled. */
+static bool has_worker(const struct cordon_session *session)
+{
+    return session->station && !station_broken(session->station) &&
+           session->life.state != LIFE_ENDED;
+}
+
+/* A daemon lends something else by now, and nothing of what its worker holds is missed. */
+static bool is_outdated(struct cordon_session *session)
+{
+    uint64_t until_ns;
+    bool is_old;
+    if (station_is_calm(session->station) || session->depth > 0 || session->pending) {
+        return false;
+    }
+    enum lease_weather weather = station_weather(session->station, &until_ns, &is_old);
+    return is_old && weather != LEASE_WITHDRAWN && recycle_holds_nothing(session);
+}
+
+int session_weather(struct cordon_session *session, struct message *why)
+{
+    uint64_t until_ns;
+    bool is_old;
+    if (!session->station || station_is_calm(session->station) ||
+        station_weather(session->station, &until_ns, &is_old) != LEASE_BREAKER_OPEN) {
+        return 0;
+    }
+    uint64_t now_ns = clock_now_ns();
+    if (now_ns >= until_ns) {
+        return 0; /* the daemon looks how the next calls end */
+    }
+    uint64_t wait_ms = (until_ns - now_ns + CLOCK_MS_NS - 1) / CLOCK_MS_NS;
+    session->retry_after_ms = wait_ms < UINT32_MAX ? (uint32_t)wait_ms : UINT32_MAX;
+    return message_set(why, CORDON_OPEN,
+                       "the breaker of the daemon's cell is open: too many calls crashed or passed "
+                       "their deadline; try again in %u ms",
+                       session->retry_after_ms);
+}
+
 int session_station(struct cordon_session *session, struct message *why)
 {
     int r = 0;
-    if (session->station && !station_broken(session->station)) {
+    if (has_worker(session) && !is_outdated(session)) {
         bool behind = session->on_start_done < on_start_count(session->cell);
         if (session->depth > 0 || (!behind && !recycle_look(session))) {
             return 0;
@@ -354,6 +402,42 @@ int session_bind(struct cordon_session *session, const struct cordon_function *f
                          clock_after_ns(session->cell->options.start_ms * CLOCK_MS_NS), why);
     if (r == 0) {
         *word |= bit;
+    }
+    return r;
+}
+
+static bool is_bound(const struct cordon_session *session, const struct cordon_function *function)
+{
+    return (session->bound[function->id / 64] >> (function->id % 64) & 1) != 0;
+}
+
+bool session_set_ringing(struct cordon_session *session, bool on)
+{
+    return session->station && session->station->lane &&
+           (lane_set_ringing(session->station->lane, on) ||
+            (on && station_broken(session->station)));
+}
+
+bool session_is_ready(struct cordon_session *session, const struct cordon_function *function)
+{
+    return session->depth == 0 && has_worker(session) && is_bound(session, function) &&
+           session->on_start_done >= on_start_count(session->cell) && !recycle_look(session);
+}
+
+int session_prepare(struct cordon_session *session, struct cordon_function *const *functions,
+                    size_t count, struct message *why)
+{
+    if (session->pending) {
+        return message_set(why, -EBUSY, "calls of the session are in flight");
+    }
+    int r = session_station(session, why);
+    for (size_t i = 0; i < count && r == 0; i++) {
+        r = functions[i]->cell == session->cell
+                ? session_bind(session, functions[i], why)
+                : message_set(why, -EINVAL, "function %zu is bound in another cell", i);
+    }
+    if (r == 0) {
+        session_tend(session);
     }
     return r;
 }

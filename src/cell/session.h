@@ -105,6 +105,19 @@ void session_leave(struct cordon_session *session);
  */
 int session_station(struct cordon_session *session, struct message *why);
 
+/* Whether answers ring the event descriptor. True: look for some before sleeping. Held. */
+bool session_set_ringing(struct cordon_session *session, bool on);
+
+/* A call of @function would not have to wait for a worker. Held; not from inside a callback. */
+bool session_is_ready(struct cordon_session *session, const struct cordon_function *function);
+
+/* Do now what calls of these functions would wait for. Returns as session_station(); -EBUSY: calls are in flight. */
+int session_prepare(struct cordon_session *session, struct cordon_function *const *functions,
+                    size_t count, struct message *why);
+
+/* CORDON_OPEN if the daemon whose worker it has says so; 0. */
+int session_weather(struct cordon_session *session, struct message *why);
+
 /* What a call need not wait for, while it is on its way: the last station is closed, a spare ordered. */
 void session_tend(struct cordon_session *session);
 

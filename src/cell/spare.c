@@ -34,6 +34,15 @@ struct recruit *spare_take(struct cordon_cell *cell)
     return NULL;
 }
 
+void spare_nudge(struct cordon_cell *cell)
+{
+    (void)pthread_mutex_lock(&cell->lock);
+    if (cell->spares.count > 0) {
+        station_nudge(cell->spares.ready[0]->station);
+    }
+    (void)pthread_mutex_unlock(&cell->lock);
+}
+
 static bool is_wanted(const struct cordon_cell *cell)
 {
     uint32_t wanted = cell->options.spares == CORDON_NONE ? 0 : cell->options.spares;

@@ -32,6 +32,12 @@ struct spares {
 struct recruit *spare_take(struct cordon_cell *cell);
 
 /*
+ * A worker has just ended: wake the next one while its caller is told. It looks for a call for a while
+ * (LANE_SPIN_WORKER_NS), and sleeps again if none comes.
+ */
+void spare_nudge(struct cordon_cell *cell);
+
+/*
  * Order what is missing, with the functions bound that @session has bound. A start that fails is left
  * to the next one who needs a worker.
  */

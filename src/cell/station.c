@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/probe.h"
+#include "cell/recorder.h"
 #include "cell/station_internal.h"
 #include "lane/verdict.h"
 
@@ -30,6 +31,12 @@ uint8_t *station_buffer(struct station_buffer *buffer, uint32_t bytes)
     return memory;
 }
 
+uint32_t station_new_number(void)
+{
+    /* Relaxed: only uniqueness matters. */
+    return 1 + atomic_fetch_add_explicit(&station_numbers, 1, memory_order_relaxed);
+}
+
 int station_open(const struct station_options *options, struct station **ret_station,
                  struct message *why)
 {
@@ -39,8 +46,7 @@ int station_open(const struct station_options *options, struct station **ret_sta
     }
     station->options = *options;
     station->timer = station->event_fd = -1;
-    /* Relaxed: only uniqueness matters. */
-    station->number = 1 + atomic_fetch_add_explicit(&station_numbers, 1, memory_order_relaxed);
+    station->number = station_new_number();
     int r = options->level == CORDON_LEVEL_INLINE ? station_inline_open(station, why)
                                                   : station_lane_open(station, why);
     if (r != 0) {
@@ -60,6 +66,7 @@ void station_close(struct station *station, bool wait)
     PROBE1(worker_end, station->number);
     station_lane_close(station, wait);
     station_inline_close(station);
+    recorder_free(station->recorder);
     for (uint32_t i = 0; i < LIMIT_DEPTH; i++) {
         free(station->frames[i].memory);
         free(station->answers[i].memory);
@@ -97,7 +104,8 @@ uint64_t station_resident_bytes(const struct station *station)
 
 const struct lane_host_page *station_peek_h(const struct station *station)
 {
-    return station->lane && station->keeper ? lane_peek_h(station->lane) : NULL;
+    bool is_process = station->keeper || station->seat;
+    return station->lane && is_process ? lane_peek_h(station->lane) : NULL;
 }
 
 void station_say_why(struct station *station, uint32_t reason)
@@ -212,6 +220,18 @@ void station_room_free(struct station *station, const struct station_room *room)
     }
 }
 
+static int submit_recorded(struct station *station, const struct station_request *request,
+                           bool ring, uint32_t outer_seq, struct station_ticket *ticket)
+{
+    /* First: what ends the worker is to be in it. */
+    recorder_call(station->recorder, request, outer_seq);
+    int r = station_lane_submit(station, request, ring, outer_seq != 0, outer_seq, ticket);
+    if (r != 0) {
+        recorder_unsent(station->recorder, outer_seq);
+    }
+    return r;
+}
+
 int station_submit(struct station *station, const struct station_request *request, bool ring,
                    struct station_ticket *ticket)
 {
@@ -222,6 +242,9 @@ int station_submit(struct station *station, const struct station_request *reques
         }
         return r;
     }
+    if (station->recorder) {
+        return submit_recorded(station, request, ring, 0, ticket);
+    }
     return station_lane_submit(station, request, ring, false, 0, ticket);
 }
 
@@ -231,7 +254,8 @@ int station_submit_nested(struct station *station, const struct station_request 
     if (!station->lane) {
         return station_inline_execute(station, request, ticket);
     }
-    return station_lane_submit(station, request, true, true, outer_seq, ticket);
+    return station->recorder ? submit_recorded(station, request, true, outer_seq, ticket)
+                             : station_lane_submit(station, request, true, true, outer_seq, ticket);
 }
 
 void station_ring(struct station *station)
@@ -241,13 +265,25 @@ void station_ring(struct station *station)
     }
 }
 
+void station_nudge(struct station *station)
+{
+    if (station->lane) {
+        lane_nudge(station->lane);
+    }
+}
+
 int station_await(struct station *station, const struct station_ticket *ticket, uint32_t out_words,
                   uint64_t until_ns, uint64_t deadline_ns, struct station_reply *ret_reply,
                   struct station_end *ret_end)
 {
     if (station->lane) {
-        return station_lane_await(station, ticket, out_words, until_ns, deadline_ns, ret_reply,
-                                  ret_end);
+        int r = station_lane_await(station, ticket, out_words, until_ns, deadline_ns, ret_reply,
+                                   ret_end);
+        if (station->recorder && r == STATION_REPLIED) {
+            recorder_return(station->recorder, ticket->seq, station->depth > 0, ret_reply,
+                            out_words);
+        }
+        return r;
     }
     if (station->broken && !ticket->done) {
         *ret_end = station->end;
@@ -301,6 +337,11 @@ int station_bell_fd(const struct station *station)
     return station->lane ? lane_peek_bell_fd(station->lane) : -1;
 }
 
+int station_seat_fd(const struct station *station)
+{
+    return station->seat ? station->seat->socket : -1;
+}
+
 int station_timer_fd(const struct station *station)
 {
     return station->timer;
@@ -312,6 +353,9 @@ void station_drain_event(struct station *station)
     if (station->lane) {
         lane_drain_event(station->lane);
         station_lane_drain_timer(station);
+        if (station->seat) {
+            station_lease_check(station);
+        }
     } else if (station->event_fd >= 0) {
         (void)!read(station->event_fd, &count, sizeof count);
     }

@@ -23,9 +23,12 @@
 #include "frame/frame.h"
 #include "invoke/engine.h"
 #include "lane/host.h"
+#include "lane/lease.h"
 
+struct attachment;
 struct station;
 struct reporting;
+struct reporting_end;
 
 /* A callback of native code, to be answered by the session. */
 struct station_callback {
@@ -47,14 +50,16 @@ struct station_options {
     enum cordon_level level;
     const struct policy *policy; /* borrowed */
     const char *library;
-    struct keeper_share *keeper; /* process */
-    void *resolve_context;       /* thread, inline */
+    struct keeper_share *keeper;   /* process; NULL: attachment */
+    struct attachment *attachment; /* process: its worker is a daemon's; NULL: our keeper's */
+    void *resolve_context;         /* thread, inline */
     void *(*resolve)(void *context, const char *symbol);
     const struct arena *arena; /* NULL: none */
     uint32_t call_bytes;
     uint64_t start_timeout_ns;
     uint32_t without;
     const struct reporting *reporting; /* process; its directory and card are the cell's */
+    uint64_t record_bytes;             /* process, with reports; 0: nothing is recorded */
     bool events;
     /* Answer a callback: 0; -ECANCELED: failed, the library gets the declared failure value;
        -ECONNABORTED: failed, and there is none. */
@@ -90,6 +95,8 @@ void station_say_why(struct station *station, uint32_t reason);
 
 /* Its worker's number: never used twice in this process. */
 uint32_t station_number(const struct station *station);
+/* A fresh one, for a worker that is no station's: it is lent. */
+uint32_t station_new_number(void);
 
 /* True once a verdict stands, or an inline engine faulted. */
 bool station_broken(const struct station *station);
@@ -149,8 +156,9 @@ struct station_end {
     int outcome; /* enum cordon_outcome, or a negative errno (the worker could not start) */
     int signal;
     int exit_status;
+    bool exited;     /* thread, inline: it called exit(), or the like */
     uint64_t report; /* what is known of it will be in this report; 0: in none */
-    bool unbegun;    /* the worker died idle: the call may be sent to another one */
+    bool unbegun;    /* it was not begun: the call may be sent to another worker */
     struct message why;
 };
 
@@ -167,6 +175,9 @@ int station_submit_nested(struct station *station, const struct station_request 
 
 void station_ring(struct station *station);
 
+/* A call is about to come: wake its worker beforehand. */
+void station_nudge(struct station *station);
+
 enum station_wait {
     STATION_REPLIED = 0,
     STATION_ENDED = 1,   /* ret_end */
@@ -182,6 +193,13 @@ int station_await(struct station *station, const struct station_ticket *ticket, 
                   uint64_t until_ns, uint64_t deadline_ns, struct station_reply *ret_reply,
                   struct station_end *ret_end);
 
+/*
+ * Thread, inline: what a report of the end of its calls is made of. @seq: the call in the lane. @look: its
+ * thread, which runs on, is asked where it stands. @ret_end points into the station, and to @why.
+ */
+void station_testify(struct station *station, uint32_t seq, bool look,
+                     struct reporting_end *ret_end, struct message *why);
+
 /* How a broken station ended, for a request that it did not take. */
 void station_ended(const struct station *station, struct station_end *ret_end);
 
@@ -190,6 +208,13 @@ void station_collect(struct station *station, const struct station_ticket *ticke
 
 /* Oldest request that has been answered: its seq, or -EAGAIN. */
 int station_any(struct station *station, uint32_t *ret_seq);
+
+/*
+ * What the board of the daemon says whose worker it is (enum lease_weather), and until when; *ret_is_old: something
+ * else is lent by now. LEASE_CALM where there is no daemon.
+ */
+enum lease_weather station_weather(const struct station *station, uint64_t *ret_until_ns,
+                                   bool *ret_is_old);
 
 /* Make sure that deadlines of calls nobody waits for are enforced. */
 void station_watch(struct station *station, uint64_t deadline_ns);
@@ -201,6 +226,7 @@ void station_watch(struct station *station, uint64_t deadline_ns);
 int station_event_fd(const struct station *station);
 int station_bell_fd(const struct station *station); /* of verdicts: the worker has none of it */
 int station_timer_fd(const struct station *station);
+int station_seat_fd(const struct station *station); /* a daemon's news of its worker */
 void station_drain_event(struct station *station);
 
 /* For tests and people: the worker's pid as its HELLO claimed it. */

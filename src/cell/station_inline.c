@@ -2,10 +2,13 @@
 #include "cell/station_internal.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 
+#include "base/clock.h"
+#include "cell/reporting.h"
 #include "cordon/outcome.h"
 #include "lane/verdict.h"
 
@@ -66,11 +69,18 @@ int station_inline_open(struct station *station, struct message *why)
     }
     station->memory = memory;
     (void)madvise(memory, bytes, MADV_NOHUGEPAGE);
+    if (station->options.reporting && station->options.reporting->card) {
+        station->page = aligned_alloc(LANE_LINE, sizeof *station->page);
+    }
+    if (station->page) {
+        memset(station->page, 0, sizeof *station->page);
+    }
     const struct arena *arena = station->options.arena;
     struct inline_worker_options options = {
         .resolve_context = station->options.resolve_context,
         .resolve = station->options.resolve,
         .arena = {arena ? arena_base(arena) : 0, arena ? arena_bytes(arena) : 0},
+        .seen = station->page != NULL,
         .ask = inline_ask,
         .ring = inline_ring,
         .ask_context = station,
@@ -81,6 +91,7 @@ int station_inline_open(struct station *station, struct message *why)
 void station_inline_close(struct station *station)
 {
     inline_worker_free(station->engine);
+    free(station->page);
     if (station->memory) {
         (void)munmap(station->memory, 2 * (size_t)station->options.call_bytes);
     }
@@ -95,6 +106,15 @@ static void note_fault(struct station *station, int end, const struct fault *fau
         station->end.signal = fault->signal;
         char what[128];
         fault_describe(fault, what, sizeof what);
+        if (fault->exited) {
+            station->end.exited = true;
+            station->end.exit_status = fault->status;
+            (void)message_set(&station->end.why, 0,
+                              "the library called %s in this process, and was kept from ending it; "
+                              "the cell is poisoned and must be opened anew",
+                              what);
+            return;
+        }
         (void)message_set(&station->end.why, 0,
                           "the library faulted in this process: %s; the cell is poisoned and must "
                           "be opened anew",
@@ -103,6 +123,29 @@ static void note_fault(struct station *station, int end, const struct fault *fau
     }
     (void)message_set(&station->end.why, 0,
                       "a callback failed and its prototype declares no failure value: fails(...)");
+}
+
+/* As a lane would record it, for reports. Relaxed throughout: read by this thread alone. */
+static uint32_t record_call(struct lane_host_page *page, const struct station_request *request)
+{
+    uint32_t seq = atomic_load_explicit(&page->submitted, memory_order_relaxed) + 1;
+    struct lane_record *record = &page->record[lane_slot_of(seq)];
+    uint64_t words[LANE_WORDS] = {0};
+    uint32_t count = 0;
+    if (request->room) {
+        words[count++] = lane_place(request->room->lane.h_at, request->request_bytes);
+        words[count++] = lane_place(request->room->lane.w_at, request->reply_bytes_max);
+    }
+    for (uint32_t i = 0; i < request->word_count && count < LANE_WORDS; i++) {
+        words[count++] = request->words[i];
+    }
+    atomic_store_explicit(&record->deadline_ns, request->deadline_ns, memory_order_relaxed);
+    atomic_store_explicit(&record->function_id, request->function_id, memory_order_relaxed);
+    for (uint32_t i = 0; i < LANE_WORDS; i++) {
+        atomic_store_explicit(&record->words[i], words[i], memory_order_relaxed);
+    }
+    atomic_store_explicit(&page->submitted, seq, memory_order_relaxed);
+    return seq;
 }
 
 int station_inline_execute(struct station *station, const struct station_request *request,
@@ -124,11 +167,13 @@ int station_inline_execute(struct station *station, const struct station_request
         .reply_bytes_max = request->reply_bytes_max,
     };
     struct fault fault = {0};
+    uint32_t seq = station->page ? record_call(station->page, request) : 0;
     ticket->seq = 0;
     ticket->room = request->room;
     ticket->reply_bytes_max = request->reply_bytes_max;
     int end = inline_worker_execute(station->engine, &order, ticket->done, &fault);
     if (end != INLINE_DONE) {
+        station->fault_seq = station->fault_seq ? station->fault_seq : seq;
         note_fault(station, end, &fault);
         ticket->done->status = INT32_MIN; /* no reply: see station->end */
     }

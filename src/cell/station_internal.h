@@ -5,6 +5,7 @@
 /* What the files of a station share: station.c (any level), station_lane.c, station_inline.c. */
 
 #include "base/limits.h"
+#include "cell/attachment.h"
 #include "cell/inline_worker.h"
 #include "cell/local_worker.h"
 #include "cell/station.h"
@@ -27,27 +28,47 @@ struct station {
 
     /* process, thread */
     struct lane *lane;
-    uint64_t report_id; /* process; 0: none is made */
+    uint64_t report_id;        /* process; 0: none is made */
+    struct recorder *recorder; /* process; NULL: nothing is recorded */
     struct lane_room
-        answers_read[LANE_SLOTS]; /* callbacks' answers that outlasted a wait, by slot */
-    struct keeper_client *keeper; /* process; borrowed from the share */
-    struct local_worker *local;   /* thread */
-    int timer;                    /* thread, with events: the next deadline; -1: none */
+        answers_read[LANE_SLOTS];    /* callbacks' answers that outlasted a wait, by slot */
+    struct keeper_client *keeper;    /* process; borrowed from the share */
+    struct attached_seat *seat;      /* process: its worker is a daemon's; taken */
+    const struct lease_board *board; /* of the seat; NULL: there is none */
+    uint32_t calm;                   /* what the board says if nothing is to be looked at */
+    struct local_worker *local;      /* thread */
+    int timer;                       /* thread, with events: the next deadline; -1: none */
 
     /* inline */
     int event_fd; /* with events: a batch's call has been executed; -1: none */
     struct inline_worker *engine;
-    uint8_t *memory; /* requests in the first half, replies in the second */
+    struct lane_host_page *page; /* what a lane would have of the last calls; NULL: nobody asks */
+    uint32_t fault_seq;          /* the call by which it broke; 0: none */
+    uint8_t *memory;             /* requests in the first half, replies in the second */
     uint32_t request_used;
     uint32_t reply_used;
     struct station_end end; /* how it broke */
     struct station_buffer answers[LIMIT_DEPTH];
 };
 
+/* Nothing is to be looked at before a call. One load, of a line that hardly ever changes. */
+static inline bool station_is_calm(const struct station *station)
+{
+    /* Relaxed: what changes during this look is met by the next one. */
+    return !station->board ||
+           atomic_load_explicit(&station->board->now, memory_order_relaxed) == station->calm;
+}
+
 /* Room for @bytes at @depth; old contents are lost. NULL: no memory. */
 uint8_t *station_buffer(struct station_buffer *buffer, uint32_t bytes);
 
 int station_lane_open(struct station *station, struct message *why);
+
+/* A worker of a daemon, on the lane that is there already. */
+int station_lease_open(struct station *station, struct message *why);
+void station_lease_check(struct station *station);
+
+uint32_t station_lane_h_bytes(const struct station *station);
 void station_lane_close(struct station *station, bool wait);
 /* Between slices of waiting, a lane_await() check: is the keeper there? Context: the station. */
 int station_check(void *context);

@@ -10,10 +10,13 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "cell/recorder.h"
 #include "cell/reporting.h"
 #include "cordon/outcome.h"
+#include "lane/alarm.h"
 #include "lane/keeper.h"
 #include "lane/start.h"
+#include "lane/verdict.h"
 #include "report/card.h"
 
 #define GONE_PATIENCE_NS   (5 * CLOCK_SECOND_NS)
@@ -33,6 +36,21 @@ static void size_lane(uint32_t call_bytes, uint32_t *ret_h_bytes, uint32_t *ret_
     *ret_w_bytes =
         page_round((call_bytes + OVERHEAD_BYTES) / (LANE_CALLBACK_SHARE - 1) * LANE_CALLBACK_SHARE +
                    OVERHEAD_BYTES);
+}
+
+uint32_t station_lane_h_bytes(const struct station *station)
+{
+    uint32_t h_bytes;
+    uint32_t w_bytes;
+    size_lane(station->options.call_bytes, &h_bytes, &w_bytes);
+    return h_bytes;
+}
+
+static int start_recorder(struct station *station)
+{
+    const struct station_options *options = &station->options;
+    return recorder_new(options->record_bytes, options->call_bytes, options->arena,
+                        &station->recorder);
 }
 
 static int start_process(struct station *station, struct message *why)
@@ -56,7 +74,7 @@ static int start_process(struct station *station, struct message *why)
         return message_set(why, -ENAMETOOLONG, "the library's name is longer than %zu bytes",
                            sizeof errand.library - 1);
     }
-    int fds[7] = {lane_peek_h_fd(station->lane), lane_peek_w_fd(station->lane)};
+    int fds[8] = {lane_peek_h_fd(station->lane), lane_peek_w_fd(station->lane)};
     uint32_t fd_count = 2;
     if (options->events) {
         errand.flags |= ERRAND_HAS_EVENT;
@@ -69,15 +87,23 @@ static int start_process(struct station *station, struct message *why)
         fds[fd_count++] = arena_peek_fd(options->arena);
     }
     if (options->reporting && options->reporting->card) {
-        station->report_id = reporting_new_id();
+        station->report_id = reporting_new_id(options->reporting);
         errand.flags |= ERRAND_HAS_CARD | ERRAND_HAS_REPORTS;
         errand.report_id = station->report_id;
         fds[fd_count++] = card_peek_fd(options->reporting->card);
         fds[fd_count++] = options->reporting->directory;
     }
+    r = options->record_bytes && errand.report_id ? start_recorder(station) : 0;
+    if (r != 0) {
+        return message_set(why, r, "cannot make the memory for a recording: %s", strerror(-r));
+    }
     if (options->events) {
         errand.flags |= ERRAND_HAS_BELL;
         fds[fd_count++] = lane_peek_bell_fd(station->lane);
+    }
+    if (station->recorder) {
+        errand.flags |= ERRAND_HAS_RECORDING;
+        fds[fd_count++] = recorder_peek_fd(station->recorder);
     }
     r = keeper_client_send(station->keeper, &errand, fds, fd_count);
     if (r != 0) {
@@ -100,6 +126,7 @@ static int start_thread(struct station *station, struct message *why)
         .resolve_context = station->options.resolve_context,
         .resolve = station->options.resolve,
         .arena = {arena ? arena_base(arena) : 0, arena ? arena_bytes(arena) : 0},
+        .seen = station->options.reporting && station->options.reporting->card,
     };
     size_lane(station->options.call_bytes, &options.h_bytes, &options.w_bytes);
     return local_worker_start(&options, &station->local, why);
@@ -116,6 +143,9 @@ int station_lane_open(struct station *station, struct message *why)
     int r = lane_open(&options, &station->lane);
     if (r != 0) {
         return message_set(why, r, "cannot make the shared memory of a worker: %s", strerror(-r));
+    }
+    if (process && station->options.attachment) {
+        return station_lease_open(station, why);
     }
     return process ? start_process(station, why) : start_thread(station, why);
 }
@@ -137,6 +167,9 @@ void station_lane_condemn(struct station *station, enum lane_verdict verdict, ui
     if (station->keeper) {
         end_process(station);
     }
+    if (station->seat) {
+        attached_end(station->seat);
+    }
 }
 
 void station_lane_close(struct station *station, bool wait)
@@ -153,6 +186,14 @@ void station_lane_close(struct station *station, bool wait)
         if (wait && keeper_client_alive(station->keeper)) {
             (void)lane_await_gone(station->lane, clock_after_ns(GONE_PATIENCE_NS));
         }
+    }
+    if (station->seat) {
+        attached_end(station->seat);
+        if (wait && attached_hear(station->seat)) {
+            (void)lane_await_gone(station->lane, clock_after_ns(GONE_PATIENCE_NS));
+        }
+        attached_give(station->seat);
+        station->seat = NULL;
     }
     if (station->local && !local_worker_stop(station->local, THREAD_PATIENCE_NS)) {
         station->lane = NULL; /* the runaway thread owns it now */
@@ -209,6 +250,9 @@ int station_check(void *context)
     struct station *station = context;
     if (station->keeper && !keeper_client_alive(station->keeper)) {
         (void)lane_condemn(station->lane, LANE_KEEPER_LOST, 0);
+    }
+    if (station->seat) {
+        station_lease_check(station);
     }
     return 0;
 }
@@ -292,6 +336,9 @@ static void answer_callback(struct station *station, uint32_t seq, const struct 
         callback.reply = failed == 0 ? lane_room_h(station->lane, ret_room) : NULL;
     }
     callback.error = failed;
+    if (station->recorder) {
+        recorder_callback(station->recorder, seq, &callback);
+    }
     station->depth++;
     failed = station->options.answer(station->options.answer_context, &callback);
     station->depth--;
@@ -301,6 +348,9 @@ static void answer_callback(struct station *station, uint32_t seq, const struct 
     if (callback.error != 0) {
         failed = station->options.answer(station->options.answer_context, &callback);
         (void)fill_answer(&message, failed, &callback, ret_room);
+    }
+    if (station->recorder) {
+        recorder_answer(station->recorder, seq, failed, &callback);
     }
     if (failed == -ECONNABORTED) {
         station_lane_condemn(station, LANE_FAILED, seq);
@@ -313,6 +363,15 @@ static void end_died(const struct station *station, const struct lane_death *dea
                      struct station_end *end)
 {
     end->outcome = CORDON_CRASHED;
+    if (station->local && death->code == CLD_EXITED) {
+        end->exited = true;
+        end->exit_status = death->status;
+        (void)message_set(&end->why, 0,
+                          "the library called %s in this process, and was kept from ending it; the "
+                          "cell is poisoned and must be opened anew",
+                          death->text);
+        return;
+    }
     if (station->local) {
         end->signal = death->status;
         (void)message_set(&end->why, 0,
@@ -321,7 +380,18 @@ static void end_died(const struct station *station, const struct lane_death *dea
                           death->text);
         return;
     }
-    if (death->code == CLD_EXITED && death->status == START_EXIT_ABANDONED) {
+    /* A library may exit with any status: what the worker says of its own exit has to go with it. */
+    enum lane_leaving leaving = lane_leaving(lane_peek_w(station->lane));
+    if (death->code == CLD_EXITED && death->status == START_EXIT_BROKEN_LANE &&
+        leaving == LANE_LEAVING_BROKEN) {
+        (void)message_set(
+            &end->why, 0,
+            "the worker found no message in its lane's memory, into which the library "
+            "may have written, and ended itself");
+        return;
+    }
+    if (death->code == CLD_EXITED && death->status == START_EXIT_ABANDONED &&
+        leaving == LANE_LEAVING_ABANDONED) {
         end->outcome = CORDON_ABORTED;
         (void)message_set(&end->why, 0,
                           "a callback could not be answered, and its prototype declares no failure "
@@ -376,8 +446,8 @@ static void end_unstarted(const struct station *station, const struct lane_death
     }
 }
 
-/* What the verdict means for call @seq. */
-static void end_by_verdict(const struct station *station, uint32_t seq, struct station_end *end)
+/* What the verdict means for call @seq, or any call before it. */
+static void end_by_own_verdict(const struct station *station, uint32_t seq, struct station_end *end)
 {
     uint32_t blamed = 0;
     struct lane_death death;
@@ -393,13 +463,9 @@ static void end_by_verdict(const struct station *station, uint32_t seq, struct s
             (void)message_set(&end->why, 0, "the deadline passed; %s",
                               station->local ? "its thread runs on, abandoned"
                                              : "the worker has been ended");
-        } else if (station->local) {
-            (void)message_set(&end->why, 0,
-                              "another call passed its deadline; the thread of both runs on, "
-                              "abandoned");
         } else {
             (void)message_set(&end->why, 0,
-                              "another call of the same worker passed its deadline and ended it");
+                              "a later call of the same worker passed its deadline and ended it");
         }
         break;
     case LANE_LIED:
@@ -412,7 +478,10 @@ static void end_by_verdict(const struct station *station, uint32_t seq, struct s
                           "value: fails(...); the worker has been ended");
         break;
     case LANE_KEEPER_LOST:
-        (void)message_set(&end->why, 0, "the keeper process was lost, and its workers with it");
+        (void)message_set(
+            &end->why, 0, "%s",
+            station->seat ? "the daemon, or its keeper process, was lost, and its workers with it"
+                          : "the keeper process was lost, and its workers with it");
         break;
     case LANE_START_FAILED:
         end_unstarted(station, &death, end);
@@ -423,6 +492,9 @@ static void end_by_verdict(const struct station *station, uint32_t seq, struct s
         if (!end->why.text[0]) {
             (void)message_set(&end->why, 0, "a forbidden act of the library ended the call");
         }
+        break;
+    case LANE_RECALLED:
+        (void)message_set(&end->why, 0, "the daemon has taken the worker back (idle, or replaced)");
         break;
     case LANE_CLOSED:
     case LANE_ALIVE:
@@ -435,12 +507,30 @@ static void end_by_verdict(const struct station *station, uint32_t seq, struct s
     }
 }
 
+/* A worker serves its calls in order: those behind the one that is blamed were never begun. */
+static void end_by_verdict(const struct station *station, uint32_t seq, struct station_end *end)
+{
+    uint32_t blamed = 0;
+    enum lane_verdict verdict = lane_verdict(station->lane, &blamed, NULL);
+    if (seq == 0 || blamed == 0 || !lane_seq_before(blamed, seq) || verdict == LANE_START_FAILED) {
+        end_by_own_verdict(station, seq, end);
+        end->unbegun = lane_unbegun(station->lane, seq);
+        return;
+    }
+    *end = (struct station_end){.outcome = CORDON_ABORTED, .unbegun = true};
+    (void)message_set(
+        &end->why, 0, "%s",
+        verdict != LANE_DEADLINE ? "an earlier call of the same worker ended it"
+        : station->local ? "another call passed its deadline; the thread of both runs on, abandoned"
+                         : "another call of the same worker passed its deadline and ended it");
+}
+
 void station_lane_ended(const struct station *station, struct station_end *ret_end)
 {
     enum lane_verdict verdict = lane_verdict(station->lane, NULL, NULL);
-    end_by_verdict(station, 0, ret_end);
+    end_by_own_verdict(station, 0, ret_end);
     ret_end->unbegun = verdict == LANE_DIED || verdict == LANE_DEADLINE || verdict == LANE_LIED ||
-                       verdict == LANE_KEEPER_LOST;
+                       verdict == LANE_KEEPER_LOST || verdict == LANE_RECALLED;
 }
 
 /* Reply words: private copies, from the mail or, beyond six, from the reply's start. */
@@ -478,6 +568,21 @@ static int take_reply(struct station *station, const struct station_ticket *tick
     ret_reply->error_number = (int)event->tag;
     ret_reply->reply_bytes = event->reply_bytes;
     return take_words(station, ticket, event, out_words, ret_reply);
+}
+
+/*
+ * The worker tells of its own crash: as good as the keeper's word, and sooner. Whoever lies about it hears no more
+ * of this lane, and is ended with the station, as a thread would be that a library left running.
+ */
+static void end_by_alarm(struct station *station, uint32_t seq, const struct lane_event *event)
+{
+    struct lane_death death;
+    if (!station->keeper && !station->seat) {
+        station_lane_condemn(station, LANE_LIED, seq);
+        return;
+    }
+    alarm_describe(event->words[0] >> 32, event->words[0], event->words[1], &death);
+    (void)lane_condemn_crashed(station->lane, seq, &death);
 }
 
 /* @came: an event that was taken before, or NULL: wait for one. */
@@ -523,6 +628,11 @@ int station_lane_await(struct station *station, const struct station_ticket *tic
             answered = true;
             continue;
         }
+        if (r == LANE_CAME && event.verb == LANE_ALARM) {
+            end_by_alarm(station, ticket->seq, &event);
+            end_by_verdict(station, ticket->seq, ret_end);
+            return STATION_ENDED;
+        }
         if (r == LANE_CAME && take_reply(station, ticket, &event, out_words, ret_reply) == 0) {
             return STATION_REPLIED;
         }
@@ -533,7 +643,6 @@ int station_lane_await(struct station *station, const struct station_ticket *tic
             station_lane_condemn(station, LANE_LIED, ticket->seq);
         }
         end_by_verdict(station, ticket->seq, ret_end);
-        ret_end->unbegun = lane_unbegun(station->lane, ticket->seq);
         return STATION_ENDED;
     }
 }

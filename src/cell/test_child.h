@@ -28,7 +28,7 @@
 
 static inline void child_signals_default(void)
 {
-    static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+    static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
     for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
         (void)signal(signals[i], SIG_DFL);
     }

@@ -62,6 +62,8 @@ static void each_fault(void)
         (void)expect_fault(fault_ill, SIGILL);
         (void)expect_fault(fault_raise_segv, SIGSEGV);
         (void)expect_fault(fault_abort, SIGABRT);
+        (void)expect_fault(fault_trap, SIGTRAP);
+        (void)expect_fault(fault_bad_call, SIGSYS);
         expect_clean_run();
     }
 }
@@ -143,10 +145,10 @@ static void mask_survives(void)
     sigset_t after;
     CHECK(sigemptyset(&before) == 0 && sigaddset(&before, SIGUSR1) == 0);
     CHECK(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
-    static int (*const misdeeds[])(int) = {fault_null_read, fault_bus, fault_fpe, fault_ill,
-                                           fault_abort};
-    static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
-    for (size_t i = 0; i < 5; i++) {
+    static int (*const misdeeds[])(int) = {fault_null_read, fault_bus,  fault_fpe,     fault_ill,
+                                           fault_abort,     fault_trap, fault_bad_call};
+    static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
         (void)expect_fault(misdeeds[i], signals[i]);
         CHECK(pthread_sigmask(SIG_SETMASK, NULL, &after) == 0);
         for (int signal = 1; signal < 32; signal++) {
@@ -252,6 +254,47 @@ static void test_guard_holds_again_after_a_suspension_with_a_run_inside(void **s
 {
     (void)state;
     assert_int_equal(in_child(resume_after_suspension), 0);
+}
+
+/* ---- Processes that a library makes ------------------------------------------------------------ */
+
+static int child_status;
+static bool child_shares;
+
+static void end_a_child(void *context)
+{
+    pid_t child = child_shares ? vfork() : fork();
+    if (child == 0) {
+        commit(context);
+        CHECK(!fault_is_guarded());
+        _exit(8);
+    }
+    CHECK(child > 0 && waitpid(child, &child_status, 0) == child);
+}
+
+static void child_ends(int (*function)(int), bool shares)
+{
+    struct misdeed misdeed = {.function = function};
+    child_shares = shares;
+    CHECK(fault_install() == 0);
+    CHECK(fault_guard(end_a_child, &misdeed, NULL) == FAULT_NONE);
+}
+
+/* It must not come back as a second host. */
+static void children_end_by_themselves(void)
+{
+    for (int shares = 0; shares < 2; shares++) {
+        child_ends(fault_null_read, shares);
+        CHECK(WIFSIGNALED(child_status) && WTERMSIG(child_status) == SIGSEGV);
+        child_ends(fault_none, shares);
+        CHECK(WIFEXITED(child_status) && WEXITSTATUS(child_status) == 8);
+    }
+}
+
+static void test_child_of_the_library_ends_by_itself(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(children_end_by_themselves), 0);
 }
 
 /* ---- Previous owners --------------------------------------------------------------------------- */
@@ -445,6 +488,7 @@ int main(void)
         cmocka_unit_test(test_run_can_be_left_from_within),
         cmocka_unit_test(test_fault_of_the_hosts_own_function_is_not_swallowed),
         cmocka_unit_test(test_guard_holds_again_after_a_suspension_with_a_run_inside),
+        cmocka_unit_test(test_child_of_the_library_ends_by_itself),
         cmocka_unit_test(test_unguarded_fault_goes_to_the_previous_handler),
         cmocka_unit_test(test_previous_handler_with_resethand_is_called_once),
         cmocka_unit_test(test_unguarded_fault_without_owner_ends_the_process),

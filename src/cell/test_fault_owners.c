@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <ucontext.h>
 
 #include <cmocka.h>
 
@@ -218,11 +219,9 @@ static void test_fault_of_the_host_ends_it_through_a_later_handler(void **state)
 static const struct {
     int (*function)(int value);
     int signal;
-} faults[] = {{fault_null_read, SIGSEGV},
-              {fault_bus, SIGBUS},
-              {fault_fpe, SIGFPE},
-              {fault_ill, SIGILL},
-              {fault_abort, SIGABRT}};
+} faults[] = {{fault_null_read, SIGSEGV}, {fault_bus, SIGBUS},    {fault_fpe, SIGFPE},
+              {fault_ill, SIGILL},        {fault_abort, SIGABRT}, {fault_trap, SIGTRAP},
+              {fault_bad_call, SIGSYS}};
 #define FAULTS (sizeof faults / sizeof faults[0])
 
 static size_t chosen;
@@ -275,6 +274,101 @@ static void test_signal_sent_by_another_process_ends_the_host(void **state)
     for (chosen = 0; chosen < FAULTS; chosen++) {
         expect_killed_by(sent_from_outside, faults[chosen].signal);
     }
+}
+
+/* ---- Signals whose handlers mean the library as well ------------------------------------------- */
+
+static volatile sig_atomic_t stops;
+static volatile sig_atomic_t odd_stops;
+
+/* A debugger inside the process: it sees a breakpoint, wherever that is, and lets go on. */
+static void debugger(int signal, siginfo_t *info, void *context)
+{
+    sigset_t mask;
+    (void)pthread_sigmask(SIG_SETMASK, NULL, &mask);
+    stops++;
+    odd_stops += signal != SIGTRAP || info->si_signo != SIGTRAP || context == NULL ||
+                 !on_own_stack() || !sigismember(&mask, SIGUSR2);
+#if defined(__aarch64__)
+    ((ucontext_t *)context)->uc_mcontext.pc += 4;
+#endif
+}
+
+static void own_alternate_stack(void)
+{
+    static char memory[64 * 1024];
+    own_stack = (stack_t){.ss_sp = memory, .ss_size = sizeof memory};
+    CHECK(sigaltstack(&own_stack, NULL) == 0);
+}
+
+static void own(int signal, void (*function)(int, siginfo_t *, void *))
+{
+    struct sigaction action = {.sa_sigaction = function, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    own_alternate_stack();
+    CHECK(sigemptyset(&action.sa_mask) == 0 && sigaddset(&action.sa_mask, SIGUSR2) == 0);
+    CHECK(sigaction(signal, &action, NULL) == 0);
+}
+
+static void expect_clean(int (*function)(int))
+{
+    struct misdeed misdeed = {function};
+    CHECK(fault_guard(commit, &misdeed, NULL) == FAULT_NONE);
+}
+
+static void debugger_before(void)
+{
+    own(SIGTRAP, debugger);
+    CHECK(fault_install() == 0);
+    for (int i = 0; i < 3; i++) {
+        expect_clean(fault_trap); /* in the library */
+        (void)fault_trap(0);      /* and in the host */
+        expect_contained(fault_null_read, SIGSEGV);
+    }
+    CHECK(stops == 6 && odd_stops == 0);
+}
+
+/* It takes the signal while Cordon has it, and gives it back as it found it. */
+static void debugger_that_comes_and_goes(void)
+{
+    struct sigaction found;
+    CHECK(fault_install() == 0);
+    expect_contained(fault_trap, SIGTRAP);
+    CHECK(sigaction(SIGTRAP, NULL, &found) == 0);
+    own(SIGTRAP, debugger);
+    expect_clean(fault_trap);
+    CHECK(stops == 1 && odd_stops == 0);
+    CHECK(sigaction(SIGTRAP, &found, NULL) == 0);
+    expect_contained(fault_trap, SIGTRAP);
+    CHECK(stops == 1);
+}
+
+static void test_debugger_in_the_process_keeps_its_breakpoints(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(debugger_before), 0);
+    assert_int_equal(in_child(debugger_that_comes_and_goes), 0);
+}
+
+/* Whoever sets such a filter answers for the calls itself. */
+static void broker(int signal, siginfo_t *info, void *context)
+{
+    (void)context;
+    stops++;
+    odd_stops += signal != SIGSYS || info->si_syscall != SYS_getpriority;
+}
+
+static void broker_before(void)
+{
+    own(SIGSYS, broker);
+    CHECK(fault_install() == 0);
+    expect_clean(fault_bad_call);
+    CHECK(stops == 1 && odd_stops == 0);
+}
+
+static void test_broker_of_system_calls_in_the_process_keeps_answering(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(broker_before), 0);
 }
 
 /* ---- Many at once ------------------------------------------------------------------------------ */
@@ -330,6 +424,8 @@ int main(void)
         cmocka_unit_test(test_fault_of_the_host_ends_it_through_a_later_handler),
         cmocka_unit_test(test_every_fault_of_a_host_without_handlers_ends_it_as_ever),
         cmocka_unit_test(test_signal_sent_by_another_process_ends_the_host),
+        cmocka_unit_test(test_debugger_in_the_process_keeps_its_breakpoints),
+        cmocka_unit_test(test_broker_of_system_calls_in_the_process_keeps_answering),
         cmocka_unit_test(test_threads_that_fault_at_once_have_each_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

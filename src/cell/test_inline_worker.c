@@ -2,6 +2,7 @@
 #include "cell/inline_worker.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -12,6 +13,7 @@
 #include <cmocka.h>
 
 #include "base/limits.h"
+#include "cell/lost.h"
 #include "cell/test_child.h"
 #include "cell/test_library.h"
 #include "faults/faults.h"
@@ -219,6 +221,58 @@ static void test_failed_callback_without_declared_value_abandons_the_call(void *
     assert_int_equal(in_child(callback_fails_without_value), 0);
 }
 
+static size_t heap_bytes(void)
+{
+    struct mallinfo2 heap = mallinfo2();
+    return heap.uordblks + heap.hblkhd;
+}
+
+/* What was made for the calls that never come back, and the engine, are given back. */
+static void abandoned_calls_again_and_again(void)
+{
+    size_t before = 0;
+    for (int i = 0; i < 400; i++) {
+        callback_fails_without_value();
+        before = i == 20 ? heap_bytes() : before;
+    }
+    CHECK(heap_bytes() < before + 16384);
+    CHECK(lost_count() == 0);
+}
+
+static int answer_by_abandoned_call(struct host *host, struct engine_exchange *exchange)
+{
+    struct engine_reply reply;
+    (void)exchange;
+    if (host->asked > 1) {
+        return -ECANCELED;
+    }
+    host->inner_end = begin(host, LIBRARY_APPLY, CALLBACK_ID, 20, &reply, NULL);
+    return 0;
+}
+
+static void abandoned_inside(void)
+{
+    size_t before = 0;
+    for (int i = 0; i < 200; i++) {
+        struct host host;
+        struct engine_reply reply;
+        open_host(&host, answer_by_abandoned_call);
+        bind(&host, LIBRARY_APPLY);
+        CHECK(begin(&host, LIBRARY_APPLY, CALLBACK_ID, 20, &reply, NULL) == INLINE_ABANDONED);
+        CHECK(host.inner_end == INLINE_ABANDONED);
+        inline_worker_free(host.worker);
+        before = i == 20 ? heap_bytes() : before;
+    }
+    CHECK(heap_bytes() < before + 16384);
+}
+
+static void test_abandoned_calls_leave_no_memory_behind(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(abandoned_calls_again_and_again), 0);
+    assert_int_equal(in_child(abandoned_inside), 0);
+}
+
 /* ---- Faults ------------------------------------------------------------------------------------ */
 
 static void expect_fault(enum library_function function, int signal)
@@ -254,6 +308,31 @@ static void test_fault_is_returned_and_a_new_worker_serves_on(void **state)
 {
     (void)state;
     assert_int_equal(in_child(each_fault), 0);
+}
+
+/* What a fault leaves cannot be freed: there is an end to it. */
+static void faults_until_the_limit(void)
+{
+    struct host host;
+    struct engine_reply reply;
+    struct fault fault;
+    struct message why = {""};
+    for (uint32_t i = 0; i < LIMIT_LOST_WORKERS; i++) {
+        open_host(&host, no_callback);
+        bind(&host, LIBRARY_NULL_READ);
+        CHECK(begin(&host, LIBRARY_NULL_READ, 1, 0, &reply, &fault) == INLINE_FAULTED);
+        inline_worker_free(host.worker);
+    }
+    CHECK(lost_count() == LIMIT_LOST_WORKERS);
+    struct inline_worker_options options = {.resolve = library_resolve, .ask = ask};
+    CHECK(inline_worker_new(&options, &host.worker, &why) == -EAGAIN);
+    CHECK(strstr(why.text, "LIMIT_LOST_WORKERS"));
+}
+
+static void test_after_many_faults_no_more_workers_are_started(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(faults_until_the_limit), 0);
 }
 
 static int answer_by_faulting_call(struct host *host, struct engine_exchange *exchange)
@@ -317,6 +396,8 @@ int main(void)
         cmocka_unit_test(test_callbacks_nest_up_to_the_limit),
         cmocka_unit_test(test_failed_callback_returns_its_declared_value),
         cmocka_unit_test(test_failed_callback_without_declared_value_abandons_the_call),
+        cmocka_unit_test(test_abandoned_calls_leave_no_memory_behind),
+        cmocka_unit_test(test_after_many_faults_no_more_workers_are_started),
         cmocka_unit_test(test_fault_is_returned_and_a_new_worker_serves_on),
         cmocka_unit_test(test_fault_in_a_nested_call_ends_both_calls_but_not_the_callback),
         cmocka_unit_test(test_fault_in_the_hosts_callback_is_the_hosts),

@@ -6,9 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/bytes.h"
+#include "cli/file.h"
 #include "cli/json_text.h"
-#include "cli/number.h"
+#include "json/bytes.h"
+#include "json/number.h"
 
 /* What stands behind @prefix, or NULL. */
 static const char *after_prefix(const char *text, const char *prefix)
@@ -26,13 +27,7 @@ static int parse_number(struct image *image, const struct cordon_plan_type *type
     if (r < 0) {
         return image_refuse(image, r, "%s", why.text);
     }
-    bool is_signed = type->kind == CORDON_PLAN_I8 || type->kind == CORDON_PLAN_I16 ||
-                     type->kind == CORDON_PLAN_I32 || type->kind == CORDON_PLAN_I64;
-    *ret_value = cordon_null();
-    ret_value->u = word;
-    ret_value->kind = !view_is_integer(type) ? CORDON_VALUE_FLOAT
-                      : is_signed            ? CORDON_VALUE_INT
-                                             : CORDON_VALUE_UINT;
+    *ret_value = number_value(type, word);
     return 0;
 }
 
@@ -60,6 +55,21 @@ static int parse_opaque(struct image *image, const struct cordon_plan_type *type
                : image_refuse(image, -EINVAL, "'%s' is neither a number nor null", text);
 }
 
+typedef int decode_fn(const char *text, size_t length, void *ret_bytes, size_t *ret_length,
+                      struct message *why);
+
+static int decode(const char *text, decode_fn *from, void **ret_bytes, size_t *ret_length,
+                  struct message *why)
+{
+    size_t length = strlen(text);
+    *ret_bytes = malloc(bytes_decoded_max(length));
+    int r = *ret_bytes ? from(text, length, *ret_bytes, ret_length, why) : -ENOMEM;
+    if (r < 0) {
+        free(*ret_bytes);
+    }
+    return r;
+}
+
 /* The bytes that an ARG names, in malloc'ed memory. */
 static int read_bytes(struct image *image, const char *text, void **ret_bytes, size_t *ret_length)
 {
@@ -67,11 +77,11 @@ static int read_bytes(struct image *image, const char *text, void **ret_bytes, s
     const char *rest;
     int r;
     if (*text == '@') {
-        r = bytes_from_file(text + 1, image->bytes_max, ret_bytes, ret_length, &why);
+        r = file_read(text + 1, image->bytes_max, ret_bytes, ret_length, &why);
     } else if ((rest = after_prefix(text, "hex:"))) {
-        r = bytes_from_hex(rest, strlen(rest), ret_bytes, ret_length, &why);
+        r = decode(rest, bytes_from_hex, ret_bytes, ret_length, &why);
     } else if ((rest = after_prefix(text, "base64:"))) {
-        r = bytes_from_base64(rest, strlen(rest), ret_bytes, ret_length, &why);
+        r = decode(rest, bytes_from_base64, ret_bytes, ret_length, &why);
     } else {
         rest = after_prefix(text, "text:");
         text = rest ? rest : text;
@@ -82,48 +92,20 @@ static int read_bytes(struct image *image, const char *text, void **ret_bytes, s
     return r < 0 ? image_refuse(image, r, "%s", why.text) : 0;
 }
 
-/* Elements that an array has by its other parameters; 0 where that is not known. */
-static int capacity_of(struct image *image, const struct cordon_plan_type *type,
-                       uint64_t *ret_capacity)
-{
-    *ret_capacity = 0;
-    if (type->code == CORDON_PLAN_NONE || !(type->direction & CORDON_PLAN_OUT)) {
-        return 0;
-    }
-    int r = length_evaluate(image->scope, type->code, ret_capacity);
-    return r < 0 && r != -ENODATA
-               ? image_refuse(image, -EINVAL, "its length %s", length_error_text(r))
-               : 0;
-}
-
-/*
- * What comes back may be longer than what was given: text is given room up to its capacity, arrays of
- * anything else must have all their elements.
- */
-static void set_memory(const struct cordon_plan_type *type, void *memory, size_t count,
-                       uint64_t capacity, struct cordon_value *ret_value)
-{
-    bool grows = type->kind == CORDON_PLAN_STRING || type->flags & CORDON_PLAN_TEXT;
-    *ret_value = cordon_in(memory, grows && capacity > count ? (size_t)capacity : count);
-    if (type->kind == CORDON_PLAN_STRING) {
-        ret_value->type = CORDON_TYPE_STRING;
-    }
-}
-
 static int parse_bytes(struct image *image, const struct cordon_plan_type *type, const char *text,
                        struct cordon_value *ret_value)
 {
     void *bytes = NULL;
     size_t length = 0;
     uint64_t capacity = 0;
-    int r = capacity_of(image, type, &capacity);
+    int r = image_capacity(image, type, &capacity);
     r = r < 0 ? r : read_bytes(image, text, &bytes, &length);
     if (r < 0) {
         return r;
     }
     void *memory = image_copy(image, type, bytes, length, capacity);
     free(bytes);
-    set_memory(type, memory, length, capacity, ret_value);
+    *ret_value = image_memory_value(type, memory, length, capacity);
     return memory ? 0 : -E2BIG;
 }
 
@@ -132,59 +114,38 @@ static int parse_string(struct image *image, const struct cordon_plan_type *type
 {
     const char *rest = after_prefix(text, "text:");
     uint64_t capacity = 0;
-    int r = capacity_of(image, type, &capacity);
+    int r = image_capacity(image, type, &capacity);
     if (r < 0) {
         return r;
     }
     text = rest ? rest : text;
     void *memory = image_copy(image, type, text, strlen(text), capacity);
-    set_memory(type, memory, strlen(text), capacity, ret_value);
+    *ret_value = image_memory_value(type, memory, strlen(text), capacity);
     return memory ? 0 : -E2BIG;
-}
-
-static int store_json(struct image *image, const struct cordon_plan_type *type, const json_t *json,
-                      struct cordon_value *ret_value)
-{
-    void *memory = NULL;
-    size_t count = 1;
-    uint64_t capacity = 0;
-    if (type->kind == CORDON_PLAN_STRUCT) {
-        memory = image_take(image, 1, type->size);
-        *ret_value = cordon_in(memory, 1);
-        return memory ? image_store(image, type, json, memory) : -E2BIG;
-    }
-    if (json_is_null(json)) {
-        *ret_value = cordon_null();
-        return 0;
-    }
-    int r = capacity_of(image, type, &capacity);
-    r = r < 0 ? r : image_elements(image, type, json, capacity, &memory, &count);
-    if (r == 0) {
-        set_memory(type, memory, count, capacity, ret_value);
-    }
-    return r;
 }
 
 static int parse_json(struct image *image, const struct cordon_plan_type *type, const char *text,
                       struct cordon_value *ret_value)
 {
     struct message why;
+    struct document document = {0};
+    struct json_value json;
     void *bytes = NULL;
     size_t length = 0;
-    json_t *json = NULL;
     int r = read_bytes(image, text, &bytes, &length);
     if (r < 0) {
         return r;
     }
-    r = json_text_parse(bytes, length, &json, &why);
-    free(bytes);
+    r = json_text_parse(&document, bytes, length, &json, &why);
     if (r < 0) {
         char wanted[128];
-        return image_refuse(image, r, "%s wanted, %s",
-                            view_type_text(image->plan, type, wanted, sizeof wanted), why.text);
+        r = image_refuse(image, r, "%s wanted, %s",
+                         view_type_text(image->plan, type, wanted, sizeof wanted), why.text);
+    } else {
+        r = image_value(image, type, json, ret_value);
     }
-    r = store_json(image, type, json, ret_value);
-    json_decref(json);
+    document_deinit(&document);
+    free(bytes);
     return r;
 }
 
@@ -290,22 +251,4 @@ int argument_variadic(struct image *image, const char *text, struct cordon_value
         return 0;
     }
     return parse_string(image, &string, text, ret_value);
-}
-
-int argument_room(struct image *image, const struct cordon_plan_type *type,
-                  struct cordon_value *ret_value)
-{
-    uint64_t count = 1;
-    if (type->code != CORDON_PLAN_NONE) {
-        int r = length_evaluate(image->scope, type->code, &count);
-        if (r < 0) {
-            return image_refuse(image, -EINVAL, "its length %s", length_error_text(r));
-        }
-    }
-    bool string = type->kind == CORDON_PLAN_STRING;
-    size_t each = string ? 1 : view_element_bytes(image->plan, type);
-    bool single = type->code == CORDON_PLAN_NONE && each < sizeof(struct cordon_handle);
-    void *memory = image_take(image, count, single ? sizeof(struct cordon_handle) : each);
-    *ret_value = cordon_out(memory, (size_t)count);
-    return memory ? 0 : -E2BIG;
 }

@@ -4,12 +4,12 @@
 
 /*
  * One ARG: a number, a string, true/false, null, JSON; for bytes plain text, @FILE, @-, hex:..., or
- * base64:.... `text:` before it takes the rest as it is, `json:` takes it as JSON. image->path names the
+ * base64:.... `text:` before it takes the rest as it is, `json:` takes it as JSON. image->step names the
  * argument in refusals.
  */
 
-#include "cli/image.h"
 #include "cordon/value.h"
+#include "json/image.h"
 
 /* @text as the value of a parameter of @type. Returns 0, -EINVAL, -E2BIG, what reading a file met. */
 int argument_parse(struct image *image, const struct cordon_plan_type *type, const char *text,
@@ -17,9 +17,5 @@ int argument_parse(struct image *image, const struct cordon_plan_type *type, con
 
 /* @text as one of `...`: an integer, a number, null, else a string. */
 int argument_variadic(struct image *image, const char *text, struct cordon_value *ret_value);
-
-/* Room for an output. */
-int argument_room(struct image *image, const struct cordon_plan_type *type,
-                  struct cordon_value *ret_value);
 
 #endif

@@ -3,62 +3,51 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "cli/argument_text.h"
 #include "cli/residents.h"
+#include "json/show.h"
+
+static const struct image_handles no_handles = {
+    .refusal = "null: a handle lives as long as this command",
+};
 
 void arguments_init(struct arguments *arguments, const struct plan_view *plan, size_t bytes_max,
                     struct message *why)
 {
+    struct call_values *values = &arguments->by_position;
     memset(arguments, 0, sizeof *arguments);
     arguments->plan = plan;
     arguments->why = why;
-    arguments->count = view_function(plan)->passed_count;
     arguments->variadic_at = SIZE_MAX;
-    arguments->scope = (struct length_scope){
-        .plan = plan, .args = arguments->values, .arg_count = arguments->count};
-    image_init(&arguments->image, plan, &arguments->scope, bytes_max, why);
-}
-
-/* Memory that a call gave us: outputs of a length that the library chose. */
-static void free_owned(struct arguments *arguments)
-{
-    for (uint32_t i = 0; i < view_function(arguments->plan)->param_count; i++) {
-        const struct cordon_plan_param *param = view_param(arguments->plan, i);
-        if (param->passing != CORDON_PLAN_PASS_DYNAMIC || param->position >= arguments->count) {
-            continue;
-        }
-        const struct cordon_value *value = &arguments->values[param->position];
-        void *owned = NULL;
-        if (value->kind == CORDON_VALUE_MEMORY) {
-            memcpy(&owned, value->memory, sizeof owned);
-            memset(value->memory, 0, sizeof owned);
-        }
-        if (image_room(&arguments->image, owned) == 0) {
-            free(owned);
-        }
-    }
+    values->plan = plan;
+    values->values = arguments->values;
+    values->count = view_function(plan)->passed_count;
+    values->residents = arguments->residents;
+    values->scope =
+        (struct length_scope){.plan = plan, .args = arguments->values, .arg_count = values->count};
+    image_begin(&values->image, plan, &values->scope, bytes_max, &no_handles, why);
 }
 
 void arguments_deinit(struct arguments *arguments)
 {
     if (arguments->plan) {
-        free_owned(arguments);
-        image_deinit(&arguments->image);
+        call_values_free_owned(&arguments->by_position);
+        image_deinit(&arguments->by_position.image);
     }
 }
 
 int arguments_keep(struct arguments *arguments)
 {
-    return image_save(&arguments->image);
+    return image_save(&arguments->by_position.image);
 }
 
 void arguments_renew(struct arguments *arguments)
 {
-    free_owned(arguments);
-    image_restore(&arguments->image);
+    call_values_free_owned(&arguments->by_position);
+    image_restore(&arguments->by_position.image);
 }
 
 /* Whether @param is given on the command line. */
@@ -127,25 +116,36 @@ static int count_texts(struct arguments *arguments, size_t given)
     return 0;
 }
 
+/* What is being converted, for refusals. */
+struct label {
+    struct image_step step;
+    char text[LIMIT_NAME_BYTES + 32];
+};
+
 /* "argument 2 'buf'" as people count them: what is not given on the command line does not count. */
 static void name_argument(struct arguments *arguments, const struct cordon_plan_param *param,
-                          size_t number)
+                          size_t number, struct label *label)
 {
     const char *name = view_name(arguments->plan, param->name);
-    char *path = arguments->image.path;
-    int length = number == 0 ? snprintf(path, IMAGE_PATH_BYTES, "output")
-                             : snprintf(path, IMAGE_PATH_BYTES, "argument %zu", number);
+    int length = number == 0 ? snprintf(label->text, sizeof label->text, "output")
+                             : snprintf(label->text, sizeof label->text, "argument %zu", number);
     if (*name) {
-        (void)snprintf(path + length, IMAGE_PATH_BYTES - (size_t)length, " '%s'", name);
+        (void)snprintf(label->text + length, sizeof label->text - (size_t)length, " '%s'", name);
     }
+    label->step = (struct image_step){.text = label->text};
+    arguments->by_position.image.step = &label->step;
 }
 
 static int parse_variadic(struct arguments *arguments, char *const *texts, size_t number)
 {
+    struct image *image = &arguments->by_position.image;
     for (size_t i = 0; i < arguments->variadic_count; i++) {
-        (void)snprintf(arguments->image.path, IMAGE_PATH_BYTES, "argument %zu (one of '...')",
-                       number + i);
-        int r = argument_variadic(&arguments->image, texts[i], &arguments->variadic[i]);
+        struct label label;
+        (void)snprintf(label.text, sizeof label.text, "argument %zu (one of '...')", number + i);
+        label.step = (struct image_step){.text = label.text};
+        image->step = &label.step;
+        int r = argument_variadic(image, texts[i], &arguments->variadic[i]);
+        image->step = NULL;
         if (r < 0) {
             return r;
         }
@@ -176,11 +176,12 @@ static int parse_one(struct arguments *arguments, const struct cordon_plan_param
 {
     const struct cordon_plan_type *type = view_type(arguments->plan, param->type);
     struct cordon_value *value = &arguments->values[param->position];
-    if (!resident_is(type)) {
-        return argument_parse(&arguments->image, type, text, value);
+    struct image *image = &arguments->by_position.image;
+    if (!show_is_resident(type)) {
+        return argument_parse(image, type, text, value);
     }
-    int r = resident_parse(&arguments->image, type, text, value);
-    arguments->residents[param->position].memory =
+    int r = resident_parse(image, type, text, value);
+    arguments->residents[param->position] =
         r == 0 && value->kind == CORDON_VALUE_MEMORY ? value->memory : NULL;
     return r;
 }
@@ -198,9 +199,11 @@ static int parse_pass(struct arguments *arguments, enum pass pass, char *const *
         if (pass_of(arguments, param) != pass) {
             continue;
         }
-        name_argument(arguments, param, at + 1);
+        struct label label;
+        name_argument(arguments, param, at + 1, &label);
         int r = is_variadic(param) ? parse_variadic(arguments, texts + at, at + 1)
                                    : parse_one(arguments, param, texts[at]);
+        arguments->by_position.image.step = NULL;
         if (r < 0) {
             return r;
         }
@@ -217,8 +220,11 @@ static int make_room(struct arguments *arguments)
         if (param->position == CORDON_PLAN_NO_WORD || !view_only_out(type)) {
             continue;
         }
-        name_argument(arguments, param, 0);
-        int r = argument_room(&arguments->image, type, &arguments->values[param->position]);
+        struct label label;
+        name_argument(arguments, param, 0, &label);
+        int r = image_room_for(&arguments->by_position.image, type,
+                               &arguments->values[param->position]);
+        arguments->by_position.image.step = NULL;
         if (r < 0) {
             return r;
         }
@@ -237,7 +243,7 @@ int arguments_parse(struct arguments *arguments, char *const *texts, size_t coun
 const struct cordon_value *arguments_values(struct arguments *arguments, size_t *ret_count)
 {
     size_t filled = 0;
-    for (size_t i = 0; i < arguments->count; i++) {
+    for (size_t i = 0; i < arguments->by_position.count; i++) {
         if (i != arguments->variadic_at) {
             arguments->flat[filled++] = arguments->values[i];
             continue;

@@ -7,27 +7,21 @@
  * only give an input's length, have no ARG: room for the former is found out by their lengths.
  */
 
-#include "cli/image.h"
 #include "cordon/value.h"
-
-/* What a `resident` parameter names: its members here, the object itself in the worker. */
-struct resident {
-    void *memory; /* in the image; NULL: none */
-    struct cordon_handle handle;
-};
+#include "json/values.h"
 
 struct arguments {
     const struct plan_view *plan;
     struct message *why;
-    struct image image;
-    struct length_scope scope;
-    size_t count;          /* values by position */
+    struct call_values by_position;
     size_t variadic_at;    /* position of `...`; SIZE_MAX: none */
     size_t variadic_count; /* its values stand in @variadic */
     struct cordon_value values[CORDON_PLAN_PARAMS_MAX];
     struct cordon_value variadic[CORDON_PLAN_PARAMS_MAX];
-    struct resident residents[CORDON_PLAN_PARAMS_MAX]; /* by position */
     struct cordon_value flat[2 * CORDON_PLAN_PARAMS_MAX];
+    /* Objects of `resident` parameters, by position: their members in the image, and in the worker. */
+    void *residents[CORDON_PLAN_PARAMS_MAX]; /* NULL: none */
+    struct cordon_handle resident_handles[CORDON_PLAN_PARAMS_MAX];
 };
 
 /*

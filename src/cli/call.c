@@ -33,7 +33,7 @@ struct call {
     size_t plan_bytes; /* the declaration is a plan alone; 0: a text */
 };
 
-static int exit_of_outcome(int outcome)
+int call_exit_of_outcome(int outcome)
 {
     switch (outcome) {
     case CORDON_DONE:
@@ -211,7 +211,7 @@ static int run_prepared(struct call *call)
     if (outcome == CORDON_DONE) {
         cordon_result_release(&call->result);
     }
-    return r == EXIT_DONE ? exit_of_outcome(outcome) : r;
+    return r == EXIT_DONE ? call_exit_of_outcome(outcome) : r;
 }
 
 static int run(struct call *call)

@@ -16,4 +16,7 @@
  */
 int call_run_plan(const struct call_options *options, const void *plan, size_t plan_bytes);
 
+/* How a call ended, as an enum command_exit. */
+int call_exit_of_outcome(int outcome);
+
 #endif

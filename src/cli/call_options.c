@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/number.h"
+#include "cli/duration.h"
 #include "cli/requirements.h"
 
 enum {
@@ -22,6 +22,7 @@ enum {
     OPTION_REQUIRE,
     OPTION_WITHOUT,
     OPTION_REPORTS,
+    OPTION_RECORD,
     OPTION_KEEPER,
     OPTION_WORKER,
     OPTION_HELP,
@@ -43,6 +44,7 @@ const struct option_spec call_option_specs[] = {
     [OPTION_WITHOUT] = {"without", "LIST",
                         "as if the kernel lacked: landlock, seccomp, pidns, ..."},
     [OPTION_REPORTS] = {"reports", "DIR", "where a report of a crash goes; '': none is made"},
+    [OPTION_RECORD] = {"record", NULL, "keep the session for replay: with resident objects, ..."},
     [OPTION_KEEPER] = {"keeper", "PATH", "the keeper program, instead of the built-in one"},
     [OPTION_WORKER] = {"worker", "PATH", "the worker program, instead of the built-in one"},
     [OPTION_HELP] = {"help", NULL, "this text"},
@@ -120,7 +122,7 @@ static int set_option(struct call_options *options, int option, const char *valu
         options->cell.on_violation = (enum cordon_on_violation)number;
         return r;
     case OPTION_TIMEOUT:
-        r = number_parse_duration(value, &options->timeout_ns);
+        r = duration_parse(value, &options->timeout_ns);
         return r < 0 ? message_set(why, r, "--timeout takes 250ms, 3s or 2m, not '%s'", value) : 0;
     case OPTION_REPEAT:
         return parse_repeat(value, &options->repeat, why);
@@ -137,6 +139,9 @@ static int set_option(struct call_options *options, int option, const char *valu
         return 0;
     case OPTION_REPORTS:
         options->cell.reports = value;
+        return 0;
+    case OPTION_RECORD:
+        options->cell.record = true;
         return 0;
     case OPTION_KEEPER:
         options->cell.keeper_path = value;

@@ -8,8 +8,8 @@
 
 #include "cli/command.h"
 #include "cli/output.h"
-#include "cli/show.h"
 #include "cordon/outcome.h"
+#include "json/show.h"
 
 static int compare_times(const void *left, const void *right)
 {
@@ -55,7 +55,7 @@ static void put_done(struct json_out *out, const struct call_report *report)
 {
     const struct plan_view *plan = report->arguments->plan;
     struct show show;
-    show_init(&show, report->arguments, &report->result->value, out);
+    show_init(&show, &report->arguments->by_position, &report->result->value, out);
     json_out_key(out, "return");
     show_return(&show, report->result->owned);
     json_out_key(out, "out");
@@ -195,7 +195,7 @@ static int readable_done(const struct call_report *report)
     struct json_out out = {.readable = true};
     struct show show;
     int r = EXIT_DONE;
-    show_init(&show, report->arguments, &report->result->value, &out);
+    show_init(&show, &report->arguments->by_position, &report->result->value, &out);
     if (view_type(plan, function->result.type)->kind != CORDON_PLAN_VOID) {
         show_return(&show, report->result->owned);
         r = line("return", &out);
@@ -299,7 +299,7 @@ int call_report_raw(const struct call_report *report, uint32_t index)
     struct show show;
     const void *bytes;
     size_t length;
-    show_init(&show, report->arguments, &report->result->value, NULL);
+    show_init(&show, &report->arguments->by_position, &report->result->value, NULL);
     return show_bytes(&show, index, report->result->owned, &bytes, &length)
                ? output_write(bytes, length)
                : EXIT_DONE; /* NULL has no bytes */

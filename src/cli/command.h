@@ -33,6 +33,7 @@ extern const struct command doctor_command;
 extern const struct command help_command;
 extern const struct command replay_command;
 extern const struct command report_command;
+extern const struct command serve_command;
 
 /* All commands, ended by NULL. */
 extern const struct command *const commands[];

@@ -6,14 +6,14 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "cli/bytes.h"
+#include "cli/file.h"
 #include "cli/guess.h"
 
 static int read_text(const char *path, char **ret_text, struct message *why)
 {
     void *bytes = NULL;
     size_t length;
-    int r = bytes_from_file(path, LIMIT_PROTOTYPE_BYTES, &bytes, &length, why);
+    int r = file_read(path, LIMIT_PROTOTYPE_BYTES, &bytes, &length, why);
     if (r < 0) {
         return r;
     }

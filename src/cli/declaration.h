@@ -5,7 +5,7 @@
 /* Declaration: the function that PROTOTYPE means, given as C text or as a name in an interface file. */
 
 #include "base/message.h"
-#include "cli/plan_view.h"
+#include "json/plan_view.h"
 #include "cordon/interface.h"
 
 struct declaration {

@@ -6,11 +6,11 @@
 
 #include "base/limits.h"
 #include "base/message.h"
-#include "cli/bytes.h"
+#include "cli/file.h"
 #include "cli/command.h"
-#include "cli/json_out.h"
+#include "json/json_out.h"
 #include "cli/output.h"
-#include "cli/plan_view.h"
+#include "json/plan_view.h"
 #include "cordon/interface.h"
 
 enum {
@@ -193,7 +193,7 @@ static int load(const char *operand, struct cordon_interface **ret_interface)
     void *bytes = NULL;
     size_t length = strlen(operand);
     bool file = access(operand, F_OK) == 0;
-    if (file && bytes_from_file(operand, LIMIT_PROTOTYPE_BYTES, &bytes, &length, &why) < 0) {
+    if (file && file_read(operand, LIMIT_PROTOTYPE_BYTES, &bytes, &length, &why) < 0) {
         return command_fail(EXIT_COULD_NOT, "%s", why.text);
     }
     int r = cordon_interface_parse(file ? operand : "prototype", file ? bytes : operand, length,

@@ -11,7 +11,7 @@
 
 #include "base/message.h"
 #include "cli/command.h"
-#include "cli/json_out.h"
+#include "json/json_out.h"
 #include "cli/output.h"
 #include "cordon/cell.h"
 #include "cordon/platform.h"

@@ -2,16 +2,17 @@
 #ifndef CLI_JSON_TEXT_H
 #define CLI_JSON_TEXT_H
 
-#include <jansson.h>
-
 #include "base/message.h"
+#include "json/document.h"
 
 /*
- * Parse @text as one JSON value of any kind. Integers that no int64_t holds become strings of their
- * digits, so that none is rounded.
+ * Parse @text, which somebody typed or keeps in a file, as one JSON value of any kind.
  *
- * Returns 0 and a value for json_decref(), -EINVAL with the place in @why, -ENOMEM.
+ * @document  all zero, for document_deinit() in any case; borrows @text.
+ *
+ * Returns 0; -EINVAL with the place: no JSON, a key twice, nested deeper than 512; -ENOMEM.
  */
-int json_text_parse(const char *text, size_t length, json_t **ret_json, struct message *why);
+int json_text_parse(struct document *document, const char *text, size_t length,
+                    struct json_value *ret_json, struct message *why);
 
 #endif

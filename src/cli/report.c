@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cli/command.h"
 #include "cli/output.h"
@@ -80,6 +82,7 @@ static void leave_out_frame(json_t *report)
     (void)json_object_del(replay, "frame");
     (void)json_object_del(replay, "words");
     (void)json_object_del(replay, "plan");
+    (void)json_object_del(json_object_get(replay, "session"), "recording");
 }
 
 static int print_json(const json_t *json, size_t flags)
@@ -123,33 +126,37 @@ static int show_path(const struct wish *wish)
                  : output_format("%s\n", path);
 }
 
-static json_t *outline(const json_t *report)
+/* What a line of the list says, as the report would. */
+static json_t *outline(const struct cordon_report *report)
 {
-    return json_pack("{s:O?, s:O?, s:O?, s:O?, s:s, s:s}", "id", json_object_get(report, "id"),
-                     "when", json_object_get(report, "when"), "what",
-                     json_object_get(report, "what"), "summary", json_object_get(report, "summary"),
-                     "library", report_text(json_object_get(report, "cell"), "library"), "function",
-                     report_text(json_object_get(report, "call"), "function"));
+    char id[32];
+    char when[40] = "";
+    struct tm parts;
+    time_t seconds = (time_t)(report->when_ns / 1000000000u);
+    (void)snprintf(id, sizeof id, report->part ? "%016llx-%u" : "%016llx",
+                   (unsigned long long)report->id, report->part);
+    if (gmtime_r(&seconds, &parts)) {
+        size_t length = strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", &parts);
+        (void)snprintf(when + length, sizeof when - length, ".%03uZ",
+                       (unsigned)(report->when_ns / 1000000u % 1000u));
+    }
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "id", id, "when", when, "what", report->what,
+                     "summary", report->summary, "library", report->library, "function",
+                     report->function);
 }
 
 static int list_one(const struct wish *wish, const struct cordon_report_entry *entry)
 {
-    char *text = NULL;
+    struct cordon_report report;
     /* One that was removed meanwhile is none. */
-    if (cordon_report_read(wish->directory, entry->id, entry->part, &text, NULL) < 0) {
+    if (cordon_report_load(wish->directory, entry->id, entry->part, &report, NULL) < 0) {
         return EXIT_DONE;
     }
-    json_t *report = json_loads(text, 0, NULL);
-    free(text);
-    int r = EXIT_DONE;
-    if (json_is_object(report) && wish->json) {
-        json_t *line = outline(report);
-        r = print_json(line, JSON_COMPACT);
-        json_decref(line);
-    } else if (json_is_object(report)) {
-        r = report_text_line(report);
-    }
-    json_decref(report);
+    json_t *line = outline(&report);
+    int r = !line        ? EXIT_DONE /* a text that is no UTF-8: not of our making */
+            : wish->json ? print_json(line, JSON_COMPACT)
+                         : report_text_line(line);
+    json_decref(line);
     return r;
 }
 

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
-#include "cli/bytes.h"
+#include "cli/file.h"
 #include "cordon/report.h"
 
 #define PATIENCE_NS (3 * CLOCK_SECOND_NS)
@@ -91,7 +91,7 @@ static int load_path(const char *path, json_t **ret_report, struct message *why)
 {
     void *bytes = NULL;
     size_t length;
-    int r = bytes_from_file(path, FILE_BYTES, &bytes, &length, why);
+    int r = file_read(path, FILE_BYTES, &bytes, &length, why);
     r = r < 0 ? r : parse(path, bytes, length, ret_report, why);
     free(bytes);
     return r;

@@ -105,6 +105,13 @@ static int show_call(const json_t *report)
         (void)label("replay");
         return output_format("not possible: %s\n", report_text(replay, "why"));
     }
+    const json_t *session = json_object_get(replay, "session");
+    if (json_object_get(session, "recording")) {
+        (void)label("replay");
+        return output_format("with its session: %lld calls, %lld bytes recorded\n",
+                             (long long)report_number(session, "calls"),
+                             (long long)report_number(session, "bytes"));
+    }
     return EXIT_DONE;
 }
 
@@ -201,7 +208,9 @@ static int show_cell(const json_t *report)
     const json_t *cell = json_object_get(report, "cell");
     const json_t *host = json_object_get(cell, "host");
     const json_t *worker = json_object_get(report, "worker");
-    const char *policy = report_text(cell, "policy");
+    /* "strict: read:/x on_violation:refuse ...", where the report knows it. */
+    const char *in_force = report_text(cell, "policy_text");
+    const char *policy = *in_force ? in_force : report_text(cell, "policy");
     const char *program = report_text(host, "program");
     (void)label("library");
     (void)output_format("%s (level %s%s%s)\n", report_text(cell, "library"),
@@ -337,8 +346,7 @@ int report_text_show(const json_t *report)
 
 int report_text_line(const json_t *report)
 {
-    const json_t *cell = json_object_get(report, "cell");
-    const char *library = report_text(cell, "library");
+    const char *library = report_text(report, "library");
     const char *slash = strrchr(library, '/');
     return output_format("%s  %.19s  %-9s  %-16s %s\n", report_text(report, "id"),
                          report_text(report, "when"), report_text(report, "what"),

@@ -6,30 +6,27 @@
 #include <string.h>
 
 #include "cli/json_text.h"
-
-bool resident_is(const struct cordon_plan_type *type)
-{
-    return type->kind == CORDON_PLAN_HANDLE && type->flags & CORDON_PLAN_RESIDENT &&
-           type->target != CORDON_PLAN_NONE;
-}
+#include "json/show.h"
 
 int resident_parse(struct image *image, const struct cordon_plan_type *type, const char *text,
                    struct cordon_value *ret_value)
 {
     const struct cordon_plan_type *record = view_target(image->plan, type);
     struct message why;
-    json_t *json = NULL;
+    struct document document = {0};
+    struct json_value json;
     *ret_value = cordon_null();
     if (strcmp(text, "null") == 0) {
         return 0;
     }
-    int r = json_text_parse(text, strlen(text), &json, &why);
+    int r = json_text_parse(&document, text, strlen(text), &json, &why);
+    void *memory = r < 0 ? NULL : image_take(image, 1, record->size);
     if (r < 0) {
-        return image_refuse(image, r, "%s", why.text);
+        r = image_refuse(image, r, "%s", why.text);
+    } else {
+        r = memory ? image_store(image, record, json, memory) : -E2BIG;
     }
-    void *memory = image_take(image, 1, record->size);
-    r = memory ? image_store(image, record, json, memory) : -E2BIG;
-    json_decref(json);
+    document_deinit(&document);
     *ret_value = cordon_in(memory, 1);
     return r;
 }
@@ -42,9 +39,9 @@ static int for_each(struct arguments *arguments, struct cordon_session *session,
 {
     for (uint32_t i = 0; i < view_function(arguments->plan)->param_count; i++) {
         const struct cordon_plan_param *param = view_param(arguments->plan, i);
-        if (param->position < arguments->count &&
-            resident_is(view_type(arguments->plan, param->type)) &&
-            arguments->residents[param->position].memory) {
+        if (param->position < arguments->by_position.count &&
+            show_is_resident(view_type(arguments->plan, param->type)) &&
+            arguments->residents[param->position]) {
             int r = visit(arguments, session, i);
             if (r != 0) {
                 return r;
@@ -84,29 +81,29 @@ static int make_one(struct arguments *arguments, struct cordon_session *session,
 {
     const struct cordon_plan_type *record = record_of(arguments, param);
     size_t position = view_param(arguments->plan, param)->position;
-    struct resident *resident = &arguments->residents[position];
+    struct cordon_handle *handle = &arguments->resident_handles[position];
     struct cordon_error error = {""};
-    int r = resident->handle.worker ? cordon_object_free(session, resident->handle, &error) : 0;
-    resident->handle = (struct cordon_handle){0};
-    r = r != 0 ? r : new_object(arguments, session, record, &resident->handle, &error);
+    int r = handle->worker ? cordon_object_free(session, *handle, &error) : 0;
+    *handle = (struct cordon_handle){0};
+    r = r != 0 ? r : new_object(arguments, session, record, handle, &error);
     if (r == 0) {
-        r = cordon_object_write(session, resident->handle, NULL, resident->memory, record->size,
-                                &error);
+        r = cordon_object_write(session, *handle, NULL, arguments->residents[position],
+                                record->size, &error);
     }
     if (r != 0) {
         return refuse(arguments, param, r, &error);
     }
-    arguments->values[position] = cordon_object(resident->handle);
+    arguments->values[position] = cordon_object(*handle);
     return 0;
 }
 
 static int read_one(struct arguments *arguments, struct cordon_session *session, uint32_t param)
 {
     size_t position = view_param(arguments->plan, param)->position;
-    struct resident *resident = &arguments->residents[position];
     struct cordon_error error = {""};
-    int r = cordon_object_read(session, resident->handle, NULL, resident->memory,
-                               record_of(arguments, param)->size, &error);
+    int r = cordon_object_read(session, arguments->resident_handles[position], NULL,
+                               arguments->residents[position], record_of(arguments, param)->size,
+                               &error);
     return r != 0 ? refuse(arguments, param, r, &error) : 0;
 }
 

@@ -11,9 +11,6 @@
 #include "cli/arguments.h"
 #include "cordon/object.h"
 
-/* Whether a parameter of @type is given as JSON and lives in the worker. */
-bool resident_is(const struct cordon_plan_type *type);
-
 /* @text as the object's bytes, kept in @image until the worker is there. Returns as argument_parse(). */
 int resident_parse(struct image *image, const struct cordon_plan_type *type, const char *text,
                    struct cordon_value *ret_value);

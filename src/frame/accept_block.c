@@ -347,7 +347,8 @@ int accept_pointer(struct acceptor *acceptor, const struct cordon_plan_type *typ
         *ret_native = judged.arena;
         return 0;
     }
-    return image_is_plain(acceptor->call->plan, target)
+    bool tidies = !is_worker(acceptor) && image_is_loose(acceptor->call->plan, target);
+    return image_is_plain(acceptor->call->plan, target) && !tidies
                ? accept_plain(acceptor, type, &judged, bytes, bytes, ret_native)
                : accept_images(acceptor, type, target, &judged, count, bytes, ret_native);
 }

@@ -158,6 +158,7 @@ static int answer_dynamic(struct answerer *answerer)
 struct image_answer {
     const struct frame_call *call;
     const struct frame_block *block;
+    uint8_t *reply;
     size_t at;
 };
 
@@ -180,7 +181,43 @@ static int answer_spot(void *context, const struct frame_spot *spot)
                       native - original <= word_at(block->extents + at);
         word = inside ? native - original + 1 : UINT64_MAX;
     }
-    put_word(image->call->reply + block->reply_at + at, word);
+    put_word(image->reply + at, word);
+    return r;
+}
+
+static int answer_images(const struct frame_call *call, const struct frame_block *block,
+                         uint8_t *reply)
+{
+    int r = 0;
+    memcpy(reply, block->native, block->bytes);
+    for (uint64_t i = 0; i < block->count && r == 0; i++) {
+        struct image_answer image = {call, block, reply, (size_t)i * block->target->size};
+        const struct image_walk walk = {
+            .plan = call->plan,
+            .visit = answer_spot,
+            .context = &image,
+            .image = block->native + image.at,
+            .before = block->original + image.at,
+            .clean = reply + image.at,
+        };
+        r = image_walk(&walk, block->target);
+    }
+    return r;
+}
+
+/* A host's reply can be seen while it is written: its pointers become offsets before they are there. */
+static int answer_block(const struct frame_call *call, const struct frame_block *block)
+{
+    uint8_t *reply = call->reply + block->reply_at;
+    if (!block->target || holds_objects(call->hooks)) {
+        return block->target ? answer_images(call, block, reply)
+                             : (memcpy(reply, block->native, block->bytes), 0);
+    }
+    uint8_t *images = scratch_take(call->scratch, block->bytes);
+    int r = images ? answer_images(call, block, images) : -ENOMEM;
+    if (r == 0) {
+        memcpy(reply, images, block->bytes);
+    }
     return r;
 }
 
@@ -189,22 +226,7 @@ static int answer_blocks(const struct frame_call *call)
     int r = 0;
     const struct frame_block *block = call->scratch ? call->scratch->blocks : NULL;
     for (; block && r == 0; block = block->next) {
-        if (block->bytes == 0) {
-            continue;
-        }
-        memcpy(call->reply + block->reply_at, block->native, block->bytes);
-        for (uint64_t i = 0; block->target && i < block->count && r == 0; i++) {
-            struct image_answer image = {call, block, (size_t)i * block->target->size};
-            const struct image_walk walk = {
-                .plan = call->plan,
-                .visit = answer_spot,
-                .context = &image,
-                .image = block->native + image.at,
-                .before = block->original + image.at,
-                .clean = call->reply + block->reply_at + image.at,
-            };
-            r = image_walk(&walk, block->target);
-        }
+        r = block->bytes == 0 ? 0 : answer_block(call, block);
     }
     return r;
 }

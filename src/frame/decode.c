@@ -46,7 +46,12 @@ bool decode_is_within(const struct decoder *decoder, const struct cordon_plan_ty
     assert(type->within < decoder->function->param_count); /* plans are checked */
     const struct cordon_plan_param *base =
         plan_function_param(decoder->plan, decoder->function, type->within);
-    return word - 1 <= decode_argument_bytes(decoder, type->within, argument_of(decoder, base));
+    const struct cordon_value *value = argument_of(decoder, base);
+    if (base->passing != CORDON_PLAN_PASS_BYTES || !value || value->kind != CORDON_VALUE_MEMORY) {
+        return word == 1;
+    }
+    struct sent sent = decode_sent_argument(decoder, type->within, value);
+    return word - 1 <= decode_sent_bytes(decoder, &sent);
 }
 
 /* Whether reply word @word can be what a @type is. A pointer within must lie in its argument. */
@@ -61,12 +66,66 @@ static int judge_word(const struct decoder *decoder, const struct cordon_plan_ty
                : 0;
 }
 
-/* Judge every word, and copy what is DYNAMIC, before anything of the caller's is written. */
+/* What a WORD-passed pointer points to, into the caller's memory. */
+static int write_pointee(const struct decoder *decoder, const struct cordon_plan_type *target,
+                         uint64_t word, void *memory)
+{
+    if (scalar_is(target->kind)) {
+        scalar_store(target->kind, memory, word);
+        return 0;
+    }
+    if (target->kind == CORDON_PLAN_HANDLE && holds_objects(decoder->hooks)) {
+        void *object;
+        int r = word_to_object(decoder->hooks, decoder->plan, target, word, &object, decoder->why);
+        if (r == 0) {
+            memcpy(memory, &object, sizeof object);
+        }
+        return r;
+    }
+    if (target->kind == CORDON_PLAN_HANDLE) {
+        struct cordon_handle handle;
+        int r = word_to_handle(decoder->hooks, target, word, &handle);
+        if (r == 0) {
+            memcpy(memory, &handle, sizeof handle);
+        }
+        return r < 0 ? lies(decoder, "holds no valid handle") : 0;
+    }
+    put_word(memory, target->kind == CORDON_PLAN_WITHIN ? word - 1 : word);
+    return 0;
+}
+
+/* A handle that its hook refuses is refused before anything is written. */
+static int judge_handle(const struct decoder *decoder, const struct cordon_plan_type *target,
+                        uint64_t word)
+{
+    struct cordon_handle unused;
+    return target->kind == CORDON_PLAN_HANDLE ? write_pointee(decoder, target, word, &unused) : 0;
+}
+
+/* Take an integer that lengths may name out of the reply: nobody looks at it there again. */
+static void take_pointee(const struct decoder *decoder, uint32_t index,
+                         const struct cordon_plan_param *param)
+{
+    const struct cordon_plan_type *target = param_pointee(decoder->plan, param);
+    uint64_t place = decoder->request->words[param->in_word];
+    uint8_t bytes[8];
+    if (!target || place & FRAME_IN_ARENA || place_reply(place) == 0) {
+        return;
+    }
+    copy_out(bytes, decoder->reply + place_reply(place), target->size);
+    decoder->came->words[index] = scalar_load(target->kind, bytes);
+    decoder->came->known |= 1ull << index;
+}
+
+/* Judge every word, and copy what is DYNAMIC or a length, before anything of the caller's is written. */
 static int judge_words(struct decoder *decoder, const struct import *import)
 {
     for (uint32_t i = 0; i < decoder->function->param_count; i++) {
         const struct cordon_plan_param *param =
             plan_function_param(decoder->plan, decoder->function, i);
+        if (param->passing == CORDON_PLAN_PASS_BYTES) {
+            take_pointee(decoder, i, param);
+        }
         if (param->out_word == CORDON_PLAN_NO_WORD) {
             continue;
         }
@@ -76,6 +135,7 @@ static int judge_words(struct decoder *decoder, const struct import *import)
         int r = 0;
         if (param->passing == CORDON_PLAN_PASS_WORD) {
             r = judge_word(decoder, target, word);
+            r = r < 0 ? r : judge_handle(decoder, target, word);
         } else { /* DYNAMIC: nothing else has a word that comes back */
             uint64_t count;
             r = import_pointer(import, target, word, &decoder->dynamic[i], &count);
@@ -155,51 +215,73 @@ static int decode_result(struct decoder *decoder, const struct import *import,
     }
 }
 
-/* What a WORD-passed pointer points to, into the caller's memory. */
-static int write_pointee(const struct decoder *decoder, const struct cordon_plan_type *target,
-                         uint64_t word, void *memory)
+/* The memory that the caller gave for parameter @index, or NULL. */
+static const struct cordon_value *memory_of(const struct decoder *decoder,
+                                            const struct cordon_plan_param *param)
 {
-    if (scalar_is(target->kind)) {
-        scalar_store(target->kind, memory, word);
-        return 0;
-    }
-    if (target->kind == CORDON_PLAN_HANDLE && holds_objects(decoder->hooks)) {
-        void *object;
-        int r = word_to_object(decoder->hooks, decoder->plan, target, word, &object, decoder->why);
-        if (r == 0) {
-            memcpy(memory, &object, sizeof object);
-        }
-        return r;
-    }
-    if (target->kind == CORDON_PLAN_HANDLE) {
-        struct cordon_handle handle;
-        int r = word_to_handle(decoder->hooks, target, word, &handle);
-        if (r == 0) {
-            memcpy(memory, &handle, sizeof handle);
-        }
-        return r < 0 ? lies(decoder, "holds no valid handle") : 0;
-    }
-    put_word(memory, target->kind == CORDON_PLAN_WITHIN ? word - 1 : word);
-    return 0;
+    const struct cordon_value *value =
+        param->position == CORDON_PLAN_NO_WORD ? NULL : argument_of(decoder, param);
+    return value && value->kind == CORDON_VALUE_MEMORY && value->memory ? value : NULL;
 }
 
-static int write_outputs(struct decoder *decoder)
+/* Elements without pointers inside: nothing that is read later can lie in them. */
+static const struct cordon_plan_type *plain_target(const struct decoder *decoder,
+                                                   const struct cordon_plan_type *type)
+{
+    const struct cordon_plan_type *target =
+        type->kind == CORDON_PLAN_POINTER ? pointer_target(decoder->plan, type) : NULL;
+    return target && image_is_plain(decoder->plan, target) ? target : NULL;
+}
+
+/* All that can fail or that follows pointers in the caller's memory: to be written later. */
+static int gather_outputs(struct decoder *decoder)
 {
     int r = 0;
     for (uint32_t i = 0; i < decoder->function->param_count && r == 0; i++) {
         const struct cordon_plan_param *param =
             plan_function_param(decoder->plan, decoder->function, i);
-        const struct cordon_value *value =
-            param->position == CORDON_PLAN_NO_WORD ? NULL : argument_of(decoder, param);
-        if (!value || value->kind != CORDON_VALUE_MEMORY || !value->memory) {
+        const struct cordon_value *value = memory_of(decoder, param);
+        const struct cordon_plan_type *type = plan_type(decoder->plan, param->type);
+        if (!value || param->passing != CORDON_PLAN_PASS_BYTES || plain_target(decoder, type)) {
             continue;
         }
+        struct sent sent = decode_sent_argument(decoder, i, value);
+        r = type->kind == CORDON_PLAN_STRUCT
+                ? decode_images(decoder, type, 1, sent.place, sent.memory, false)
+                : decode_sent(decoder, &sent);
+    }
+    return r;
+}
+
+static void write_bytes(const struct decoder *decoder, uint32_t index,
+                        const struct cordon_plan_type *target, const struct cordon_value *value)
+{
+    uint64_t bytes;
+    uint32_t at;
+    if (decoder->came->known >> index & 1) {
+        scalar_store(target->kind, value->memory, decoder->came->words[index]);
+        return;
+    }
+    struct sent sent = decode_sent_argument(decoder, index, value);
+    if (decode_plain(decoder, &sent, target, &bytes, &at)) {
+        decode_copy_plain(decoder, value->memory, decoder->reply + at, bytes, target);
+    }
+}
+
+static int write_outputs(struct decoder *decoder)
+{
+    int r = gather_outputs(decoder);
+    for (uint32_t i = 0; i < decoder->function->param_count && r == 0; i++) {
+        const struct cordon_plan_param *param =
+            plan_function_param(decoder->plan, decoder->function, i);
+        const struct cordon_value *value = memory_of(decoder, param);
         const struct cordon_plan_type *type = plan_type(decoder->plan, param->type);
-        if (param->passing == CORDON_PLAN_PASS_BYTES && type->kind != CORDON_PLAN_STRUCT) {
-            r = decode_argument(decoder, i, value);
-        } else if (param->passing == CORDON_PLAN_PASS_BYTES) {
-            r = decode_images(decoder, type, 1, decoder->request->words[param->in_word],
-                              value->memory, false);
+        const struct cordon_plan_type *plain;
+        if (!value) {
+            continue;
+        }
+        if (param->passing == CORDON_PLAN_PASS_BYTES && (plain = plain_target(decoder, type))) {
+            write_bytes(decoder, i, plain, value);
         } else if (param->out_word == CORDON_PLAN_NO_WORD) {
             continue;
         } else if (param->passing == CORDON_PLAN_PASS_WORD) {
@@ -210,6 +292,7 @@ static int write_outputs(struct decoder *decoder)
             decoder->dynamic[i] = NULL;
         }
     }
+    decode_write_end(decoder, r == 0);
     return r;
 }
 
@@ -242,6 +325,8 @@ static __attribute__((noinline)) int decode_all(
     const struct frame_request *request, const uint64_t *reply_words, const volatile uint8_t *reply,
     struct frame_result *result, struct message *why)
 {
+    struct frame_pointees came;
+    came.known = 0;
     struct decoder decoder = {
         .plan = plan,
         .function = plan_function(plan, function),
@@ -252,8 +337,10 @@ static __attribute__((noinline)) int decode_all(
         .request_memory = request->frame_bytes ? space->request : NULL,
         .reply_words = reply_words,
         .reply = reply,
+        .came = &came,
         .why = why,
     };
+    decoder.writes_end = &decoder.writes;
     decoder.before = (struct frame_scope){
         .plan = plan,
         .function = decoder.function,
@@ -265,8 +352,7 @@ static __attribute__((noinline)) int decode_all(
     decoder.after = decoder.before;
     decoder.after.after = true;
     decoder.after.reply_words = reply_words;
-    decoder.after.reply = reply;
-    decoder.after.reply_fixed = request->reply_fixed;
+    decoder.after.came = &came;
     if (space) {
         decoder.arena = space->arena;
     }

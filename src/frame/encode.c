@@ -40,6 +40,7 @@ static int encode_words(struct encoder *encoder)
                              : &encoder->request->words[param->in_word];
         if (param->passing != CORDON_PLAN_PASS_WORD) {
             *word = 0;
+            encoder->pointees |= param_pointee(encoder->plan, param) ? 1ull << i : 0;
             continue;
         }
         encoder->param = i;
@@ -54,13 +55,17 @@ static int encode_words(struct encoder *encoder)
     return 0;
 }
 
-static int encode_places(struct encoder *encoder)
+/* Those of the parameters in @which, by bit, that are places. */
+static int encode_some_places(struct encoder *encoder, uint64_t which)
 {
     const struct cordon_plan_function *function = encoder->function;
     for (uint32_t i = 0; i < function->param_count; i++) {
         const struct cordon_plan_param *param = plan_function_param(encoder->plan, function, i);
         uint64_t place = 0;
         int r = 0;
+        if (!(which >> i & 1)) {
+            continue;
+        }
         encoder->param = i;
         if (param->passing == CORDON_PLAN_PASS_VARARGS) {
             r = encode_variadic(encoder, &place);
@@ -77,6 +82,13 @@ static int encode_places(struct encoder *encoder)
         }
     }
     return 0;
+}
+
+/* What lengths may name goes first, wherever it stands: the others' are computed from what was sent. */
+static int encode_places(struct encoder *encoder)
+{
+    int r = encoder->pointees == 0 ? 0 : encode_some_places(encoder, encoder->pointees);
+    return r < 0 ? r : encode_some_places(encoder, ~encoder->pointees);
 }
 
 /* Whether the worker alone knows how long the reply gets. */

@@ -24,7 +24,9 @@ struct encoder {
     uint32_t reply_at;
     uint32_t param; /* the one being encoded: errors name it */
     uint32_t depth; /* pointers inside pointers */
-    bool callback;  /* native code decides these arguments: NULL is always fitting */
+    uint64_t
+        pointees;  /* bit per parameter: one integer in memory, which others' lengths may name */
+    bool callback; /* native code decides these arguments: NULL is always fitting */
 };
 
 /* Value that the caller gave for @param; FILLED ones have none. */

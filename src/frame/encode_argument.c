@@ -203,8 +203,8 @@ static int argument_count(const struct encoder *encoder, const struct cordon_pla
     }
     if (type->code != CORDON_PLAN_NONE) {
         int r = scope_evaluate(&encoder->scope, type->code, &needed);
-        if (r == -ENODATA) {
-            needed = given; /* known only after the call: what was given is the capacity */
+        if (r == -ENODATA && !(type->direction & CORDON_PLAN_IN)) {
+            needed = given; /* lies in the arena: what was given is the capacity */
         } else if (r < 0) {
             return encode_refuse_code(encoder, type, NULL, r);
         }

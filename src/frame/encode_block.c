@@ -4,6 +4,9 @@
 #include "base/limits.h"
 
 #include <errno.h>
+#include <stdlib.h>
+
+#define IMAGE_SMALL 256u /* larger structs are copied to the heap on their way */
 
 static int reserve(const struct encoder *encoder, const char *what, uint64_t bytes, uint32_t limit,
                    uint32_t *cursor, uint32_t *ret_at)
@@ -48,13 +51,13 @@ int encode_callback(struct encoder *encoder, const struct cordon_plan_type *type
                                    encoder->why);
 }
 
-/* An image on its way into the request. */
+/* An image on its way into the request: its pointers become places before it can be seen there. */
 struct image_encoder {
     struct encoder *encoder;
-    uint32_t at;
+    uint8_t *image;
 };
 
-static int spot_count(struct encoder *encoder, const struct frame_spot *spot, uint32_t image_at,
+static int spot_count(struct encoder *encoder, const struct frame_spot *spot, const uint8_t *image,
                       const void *memory, uint64_t *ret_count)
 {
     if (spot->type->flags & CORDON_PLAN_NULL_ENDED) {
@@ -67,17 +70,17 @@ static int spot_count(struct encoder *encoder, const struct frame_spot *spot, ui
     }
     struct frame_scope scope = encoder->scope;
     scope.owner = spot->owner;
-    scope.image = encoder->space->request + image_at + spot->owner_at;
+    scope.image = image + spot->owner_at;
     int r = scope_evaluate(&scope, spot->type->code, ret_count);
     return r < 0 ? encode_refuse_code(encoder, spot->type, spot->owner, r) : 0;
 }
 
-static int spot_string(struct encoder *encoder, const struct frame_spot *spot, uint32_t image_at,
+static int spot_string(struct encoder *encoder, const struct frame_spot *spot, const uint8_t *image,
                        const char *memory, uint64_t *ret_place)
 {
     uint64_t capacity = 0;
     if (spot->type->code != CORDON_PLAN_NONE) {
-        int r = spot_count(encoder, spot, image_at, memory, &capacity);
+        int r = spot_count(encoder, spot, image, memory, &capacity);
         if (r < 0) {
             return r;
         }
@@ -101,7 +104,7 @@ static int encode_spot(void *context, const struct frame_spot *spot)
 {
     struct image_encoder *image = context;
     struct encoder *encoder = image->encoder;
-    uint8_t *member = encoder->space->request + image->at + spot->at;
+    uint8_t *member = image->image + spot->at;
     void *memory = pointer_at(member);
     uint64_t word = 0;
     uint64_t count = 0;
@@ -109,13 +112,13 @@ static int encode_spot(void *context, const struct frame_spot *spot)
     switch (spot->type->kind) {
     case CORDON_PLAN_POINTER:
         if (memory) {
-            r = spot_count(encoder, spot, image->at, memory, &count);
+            r = spot_count(encoder, spot, image->image, memory, &count);
             r = r < 0 ? r : encode_block(encoder, spot->type, memory, count, &word);
         }
         break;
     case CORDON_PLAN_STRING:
         if (memory) {
-            r = spot_string(encoder, spot, image->at, memory, &word);
+            r = spot_string(encoder, spot, image->image, memory, &word);
         }
         break;
     case CORDON_PLAN_HANDLE:
@@ -134,18 +137,15 @@ static int encode_spot(void *context, const struct frame_spot *spot)
     return r;
 }
 
-int encode_image(struct encoder *encoder, const struct cordon_plan_type *type, const void *memory,
-                 uint32_t at)
+static int encode_copy(struct encoder *encoder, const struct cordon_plan_type *type, uint8_t *copy)
 {
-    struct image_encoder image = {.encoder = encoder, .at = at};
-    uint8_t *request = encoder->space->request + at;
-    memcpy(request, memory, type->size);
+    struct image_encoder image = {.encoder = encoder, .image = copy};
     const struct image_walk walk = {
         .plan = encoder->plan,
         .visit = encode_spot,
         .context = &image,
-        .image = request,
-        .clean = request,
+        .image = copy,
+        .clean = copy,
         .unknown = -EBADR,
     };
     int r = image_walk(&walk, type);
@@ -154,10 +154,29 @@ int encode_image(struct encoder *encoder, const struct cordon_plan_type *type, c
                : r;
 }
 
+int encode_image(struct encoder *encoder, const struct cordon_plan_type *type, const void *memory,
+                 uint32_t at)
+{
+    uint8_t small[IMAGE_SMALL];
+    uint8_t *copy = type->size <= sizeof small ? small : malloc(type->size);
+    if (!copy) {
+        return encode_refuse(encoder, -ENOMEM, "cannot be copied: no memory");
+    }
+    memcpy(copy, memory, type->size);
+    int r = encode_copy(encoder, type, copy);
+    if (r == 0) {
+        memcpy(encoder->space->request + at, copy, type->size);
+    }
+    if (copy != small) {
+        free(copy);
+    }
+    return r;
+}
+
 static int encode_images(struct encoder *encoder, const struct cordon_plan_type *target,
                          const uint8_t *memory, uint64_t count, uint32_t at)
 {
-    if (encoder->depth >= FRAME_DEPTH_MAX) {
+    if (encoder->depth >= FRAME_DEPTH_MAX && !image_is_plain(encoder->plan, target)) {
         return encode_refuse(encoder, -E2BIG, "nests more than %u pointers (FRAME_DEPTH_MAX)",
                              FRAME_DEPTH_MAX);
     }
@@ -204,7 +223,7 @@ int encode_block(struct encoder *encoder, const struct cordon_plan_type *type, v
     if (ended) {
         put_word(encoder->space->request + in_at + bytes - sizeof(void *), 0);
     }
-    if (!image_is_plain(encoder->plan, target)) {
+    if (!image_is_plain(encoder->plan, target) || image_is_loose(encoder->plan, target)) {
         return encode_images(encoder, target, memory, count, in_at);
     }
     if (bytes > 0) {

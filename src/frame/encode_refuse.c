@@ -193,8 +193,9 @@ int encode_refuse_code(const struct encoder *encoder, const struct cordon_plan_t
     (void)length_text(encoder->plan, encoder->function, owner, type->code, text, sizeof text);
     const char *what = error == -ERANGE      ? "is negative"
                        : error == -EOVERFLOW ? "overflows"
-                       : error == -EDOM      ? "divides by zero"
-                                             : "cannot be computed here";
+                       : error == -EDOM
+                           ? "divides by zero"
+                           : "cannot be computed here: lengths in the arena are not read";
     return encode_refuse(encoder, error == -ENODATA ? -EINVAL : error,
                          "has the length %s, which %s", text, what);
 }

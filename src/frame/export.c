@@ -2,6 +2,7 @@
 #include "frame/export.h"
 
 #include "base/limits.h"
+#include "frame/scratch.h"
 
 #include <errno.h>
 
@@ -23,7 +24,7 @@ static int reserve(struct exporter *exporter, uint64_t bytes, uint32_t *ret_at)
 
 static int export_string(struct exporter *exporter, const char *string, uint64_t *ret_word)
 {
-    uint32_t at;
+    uint32_t at = 0;
     size_t most = arena_room(&exporter->call->arena, string, LIMIT_STRING_BYTES + 1ull);
     size_t length = strnlen(string, most);
     if (length > LIMIT_STRING_BYTES) {
@@ -68,26 +69,13 @@ static int export_spot(void *context, const struct frame_spot *spot)
     return r;
 }
 
-static int export_elements(struct exporter *exporter, const struct cordon_plan_type *target,
-                           const uint8_t *memory, uint64_t count, uint64_t *ret_word)
+/* @count images at @images, copied from @memory, as they are in a reply. */
+static int export_images(struct exporter *exporter, const struct cordon_plan_type *target,
+                         const uint8_t *memory, uint64_t count, uint8_t *images)
 {
-    uint64_t bytes;
-    uint32_t at;
-    if (count > UINT32_MAX || __builtin_mul_overflow(count, element_bytes(target), &bytes)) {
-        return message_set(exporter->why, -ENOSPC, "'%s' returned %llu elements, too many",
-                           plan_name(exporter->call->plan, exporter->function->name),
-                           (unsigned long long)count);
-    }
-    int r = reserve(exporter, bytes, &at);
-    if (r < 0) {
-        return r;
-    }
-    uint8_t *reply = exporter->call->reply + at;
-    *ret_word = at | count << 32;
-    if (bytes > 0) {
-        memcpy(reply, memory, bytes);
-    }
+    int r = 0;
     if (image_is_plain(exporter->call->plan, target)) {
+        image_tidy(exporter->call->plan, target, count, images);
         return 0;
     }
     if (exporter->depth >= FRAME_DEPTH_MAX) {
@@ -98,7 +86,7 @@ static int export_elements(struct exporter *exporter, const struct cordon_plan_t
     exporter->depth++;
     for (uint64_t i = 0; i < count && r == 0; i++) {
         size_t offset = (size_t)i * target->size;
-        struct image_exporter image = {exporter, memory + offset, reply + offset};
+        struct image_exporter image = {exporter, memory + offset, images + offset};
         const struct image_walk walk = {
             .plan = exporter->call->plan,
             .visit = export_spot,
@@ -109,6 +97,41 @@ static int export_elements(struct exporter *exporter, const struct cordon_plan_t
         r = image_walk(&walk, target);
     }
     exporter->depth--;
+    return r;
+}
+
+static int export_elements(struct exporter *exporter, const struct cordon_plan_type *target,
+                           const uint8_t *memory, uint64_t count, uint64_t *ret_word)
+{
+    const struct frame_call *call = exporter->call;
+    uint64_t bytes;
+    uint32_t at = 0;
+    if (count > UINT32_MAX || __builtin_mul_overflow(count, element_bytes(target), &bytes)) {
+        return message_set(exporter->why, -ENOSPC, "'%s' returned %llu elements, too many",
+                           plan_name(call->plan, exporter->function->name),
+                           (unsigned long long)count);
+    }
+    int r = reserve(exporter, bytes, &at);
+    if (r < 0) {
+        return r;
+    }
+    *ret_word = at | count << 32;
+    uint8_t *reply = call->reply + at;
+    bool plain = image_is_plain(call->plan, target);
+    if (bytes == 0) {
+        return 0;
+    }
+    /* A host's reply can be seen while it is written: what must not be seen is taken out before. */
+    bool apart = !holds_objects(call->hooks) && (!plain || image_is_loose(call->plan, target));
+    uint8_t *images = apart ? scratch_take(call->scratch, bytes) : reply;
+    if (!images) {
+        return -ENOMEM;
+    }
+    memcpy(images, memory, bytes);
+    r = apart || !plain ? export_images(exporter, target, memory, count, images) : 0;
+    if (r == 0 && apart) {
+        memcpy(reply, images, bytes);
+    }
     return r;
 }
 

@@ -7,6 +7,15 @@ static int walk_object(const struct image_walk *walk, const struct frame_spot *s
 
 static int walk_fields(const struct image_walk *walk, const struct frame_spot *spot)
 {
+    size_t used = 0;
+    for (uint32_t i = 0; i <= spot->type->count && walk->clean; i++) {
+        bool last = i == spot->type->count;
+        const struct cordon_plan_field *field =
+            last ? NULL : plan_field(walk->plan, spot->type->first + i);
+        size_t at = last ? spot->type->size : field->offset;
+        memset(walk->clean + spot->at + used, 0, at - used);
+        used = last ? at : at + plan_type(walk->plan, field->type)->size;
+    }
     for (uint32_t i = 0; i < spot->type->count; i++) {
         const struct cordon_plan_field *field = plan_field(walk->plan, spot->type->first + i);
         int r = walk_object(walk, &(struct frame_spot){
@@ -70,7 +79,8 @@ static int walk_union(const struct image_walk *walk, const struct frame_spot *sp
 static int walk_elements(const struct image_walk *walk, const struct frame_spot *spot)
 {
     const struct cordon_plan_type *target = plan_type(walk->plan, spot->type->target);
-    if (image_is_plain(walk->plan, target)) {
+    if (image_is_plain(walk->plan, target) &&
+        !(walk->clean && image_is_loose(walk->plan, target))) {
         return 0;
     }
     for (uint32_t i = 0; i < spot->type->count; i++) {
@@ -89,6 +99,11 @@ static int walk_elements(const struct image_walk *walk, const struct frame_spot 
 static int walk_object(const struct image_walk *walk, const struct frame_spot *spot)
 {
     switch (spot->type->kind) {
+    case CORDON_PLAN_BOOL:
+        if (walk->clean) {
+            walk->clean[spot->at] = walk->clean[spot->at] != 0;
+        }
+        return 0;
     case CORDON_PLAN_STRUCT:
         return walk_fields(walk, spot);
     case CORDON_PLAN_UNION:
@@ -131,6 +146,45 @@ bool image_is_plain(const struct plan *plan, const struct cordon_plan_type *type
         return true;
     default:
         return scalar_is(type->kind);
+    }
+}
+
+bool image_is_loose(const struct plan *plan, const struct cordon_plan_type *type)
+{
+    size_t used = 0;
+    switch (type->kind) {
+    case CORDON_PLAN_BOOL:
+        return true;
+    case CORDON_PLAN_ARRAY:
+        return type->target != CORDON_PLAN_NONE &&
+               image_is_loose(plan, plan_type(plan, type->target));
+    case CORDON_PLAN_STRUCT:
+        for (uint32_t i = 0; i < type->count; i++) {
+            const struct cordon_plan_field *field = plan_field(plan, type->first + i);
+            const struct cordon_plan_type *member = plan_type(plan, field->type);
+            if (field->offset != used || image_is_loose(plan, member)) {
+                return true;
+            }
+            used += member->size;
+        }
+        return used != type->size;
+    default:
+        return false;
+    }
+}
+
+void image_tidy(const struct plan *plan, const struct cordon_plan_type *type, uint64_t count,
+                uint8_t *memory)
+{
+    for (uint64_t i = 0; i < count && type->kind == CORDON_PLAN_BOOL; i++) {
+        memory[i] = memory[i] != 0;
+    }
+    if (type->kind == CORDON_PLAN_BOOL || !image_is_loose(plan, type)) {
+        return;
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        uint8_t *image = memory + i * type->size;
+        (void)image_walk(&(struct image_walk){.plan = plan, .image = image, .clean = image}, type);
     }
 }
 

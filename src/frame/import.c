@@ -50,7 +50,10 @@ static int add_fixup(struct copy *copy, size_t at)
     return 0;
 }
 
-/* @bytes of the reply at @word's offset, a NUL behind them; @ret_at is where in the copy. */
+/* A text ends by a NUL, and a list of pointers by NULL: this many zeros stand behind all that is copied. */
+#define ENDING sizeof(void *)
+
+/* @bytes of the reply at @word's offset, and their ending; @ret_at is where in the copy. */
 static int take_bytes(struct copy *copy, uint64_t word, uint64_t bytes, size_t *ret_at)
 {
     const struct import *import = copy->import;
@@ -66,14 +69,14 @@ static int take_bytes(struct copy *copy, uint64_t word, uint64_t bytes, size_t *
     }
     copy->budget -= cost;
     size_t start = (copy->used + FRAME_ALIGN - 1) & ~(size_t)(FRAME_ALIGN - 1);
-    int r = copy_grow(copy, start - copy->used + bytes + 1);
+    int r = copy_grow(copy, start - copy->used + bytes + ENDING);
     if (r < 0) {
         return r;
     }
     copy_out(copy->bytes + start, import->reply + at, bytes);
-    /* It grew by 1 at least. NOLINTNEXTLINE(clang-analyzer-*) */
-    copy->bytes[start + bytes] = '\0';
-    copy->used = start + bytes + 1;
+    /* It grew by that at least. NOLINTNEXTLINE(clang-analyzer-*) */
+    memset(copy->bytes + start + bytes, 0, ENDING);
+    copy->used = start + bytes + ENDING;
     *ret_at = start;
     return 0;
 }
@@ -117,7 +120,11 @@ static int take_elements(struct copy *copy, const struct cordon_plan_type *targe
 {
     uint64_t count = word >> 32;
     int r = take_bytes(copy, word, count * element_bytes(target), ret_at);
-    if (r < 0 || image_is_plain(copy->import->plan, target)) {
+    if (r == 0 && image_is_plain(copy->import->plan, target)) {
+        image_tidy(copy->import->plan, target, count, copy->bytes + *ret_at);
+        return 0;
+    }
+    if (r < 0) {
         return r;
     }
     if (copy->depth >= FRAME_DEPTH_MAX) {

@@ -20,8 +20,8 @@ struct import {
 
 /*
  * What DYNAMIC @word of @type (STRING, POINTER) says; @ret_memory is NULL for NULL, else the caller
- * frees it with free(): pointers inside point into it. A string is NUL-terminated, other memory has
- * a NUL after its last byte as well.
+ * frees it with free(): pointers inside point into it. A string is NUL-terminated, and a pointer's
+ * size of zeros stands behind other memory as well: lists of pointers end with NULL.
  *
  * Returns 0, -EBADMSG (the reply lies), -ENOMEM.
  */

@@ -53,32 +53,50 @@ static int on_param(void *context, uint32_t index, int64_t *ret_value)
     return length_value(kind, scope->words[param->in_word], ret_value);
 }
 
-/*
- * What a pointer that travels as BYTES points to: in the reply once there is one, or in the
- * request.
- */
-static int deref_place(const struct frame_scope *scope, const struct cordon_plan_type *target,
-                       uint64_t place, int64_t *ret_value)
+/* The bytes of a pointee that travels as BYTES: in the reply once there is one, or in the request. */
+static bool pointee_bytes(const struct frame_scope *scope, size_t size, uint64_t place,
+                          uint8_t *ret_bytes)
+{
+    uint64_t in_at = place_request(place);
+    uint64_t out_at = place_reply(place);
+    if (scope->after && scope->reply && out_at != 0 && out_at + size <= scope->reply_fixed) {
+        memcpy(ret_bytes, scope->reply + out_at, size);
+        return true;
+    }
+    if (scope->request && in_at != 0 && in_at + size <= scope->request_bytes) {
+        memcpy(ret_bytes, scope->request + in_at, size);
+        return true;
+    }
+    return false;
+}
+
+static int deref_place(const struct frame_scope *scope, uint32_t index,
+                       const struct cordon_plan_type *target, uint64_t place, int64_t *ret_value)
 {
     uint8_t bytes[8];
+    if (scope->came && scope->came->known >> index & 1) {
+        return length_value(target->kind, scope->came->words[index], ret_value);
+    }
     if (place == 0) {
         *ret_value = 0;
         return 0;
     }
-    if (place & FRAME_IN_ARENA) {
-        return -ENODATA;
+    return place & FRAME_IN_ARENA || !pointee_bytes(scope, target->size, place, bytes)
+               ? -ENODATA
+               : length_value(target->kind, scalar_load(target->kind, bytes), ret_value);
+}
+
+const struct cordon_plan_type *param_pointee(const struct plan *plan,
+                                             const struct cordon_plan_param *param)
+{
+    const struct cordon_plan_type *type = plan_type(plan, param->type);
+    if (param->passing != CORDON_PLAN_PASS_BYTES || type->kind != CORDON_PLAN_POINTER ||
+        type->code != CORDON_PLAN_NONE || type->target == CORDON_PLAN_NONE ||
+        type->flags & CORDON_PLAN_NULL_ENDED) {
+        return NULL;
     }
-    uint64_t in_at = place_request(place);
-    uint64_t out_at = place_reply(place);
-    if (scope->after && scope->reply && out_at != 0 &&
-        out_at + target->size <= scope->reply_fixed) {
-        copy_out(bytes, scope->reply + out_at, target->size);
-    } else if (scope->request && in_at != 0 && in_at + target->size <= scope->request_bytes) {
-        memcpy(bytes, scope->request + in_at, target->size);
-    } else {
-        return -ENODATA;
-    }
-    return length_value(target->kind, scalar_load(target->kind, bytes), ret_value);
+    const struct cordon_plan_type *target = plan_type(plan, type->target);
+    return scalar_is_integer(target->kind) ? target : NULL;
 }
 
 static int on_deref(void *context, uint32_t index, int64_t *ret_value)
@@ -108,7 +126,7 @@ static int on_deref(void *context, uint32_t index, int64_t *ret_value)
     }
     return param->in_word == CORDON_PLAN_NO_WORD
                ? -ENODATA
-               : deref_place(scope, target, scope->words[param->in_word], ret_value);
+               : deref_place(scope, index, target, scope->words[param->in_word], ret_value);
 }
 
 static int on_field(void *context, uint32_t index, int64_t *ret_value)

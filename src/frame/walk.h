@@ -19,6 +19,15 @@
 
 #define FRAME_OFFSET_MASK 0x7fffffffull
 
+/*
+ * Integers that pointers of BYTES point to, as a reply says them: its decoder reads each out of it once,
+ * before any length is computed from it, and never looks there again. By parameter.
+ */
+struct frame_pointees {
+    uint64_t known; /* bit per parameter; the others' words are not set */
+    uint64_t words[CORDON_PLAN_PARAMS_MAX];
+};
+
 /* Where a length's code finds its values. All zero but plan and function is a fine start. */
 struct frame_scope {
     const struct plan *plan;
@@ -30,9 +39,10 @@ struct frame_scope {
     const uint8_t *request;
     uint32_t request_bytes;
 
-    bool after;                  /* lengths of outputs: the three below tell */
-    const uint64_t *reply_words; /* NULL: not yet */
-    const volatile uint8_t *reply;
+    bool after;                        /* lengths of outputs: what stands below tells */
+    const uint64_t *reply_words;       /* NULL: not yet */
+    const struct frame_pointees *came; /* sender: what it has read out of the reply */
+    const uint8_t *reply;              /* receiver: what it has written there itself */
     uint32_t reply_fixed;
 
     const uint64_t *storage; /* receiver: native arguments, for calls out of a length */
@@ -71,7 +81,7 @@ struct image_walk {
     void *context;
     const uint8_t *image;  /* the object: its selectors tell which members of unions are in use */
     const uint8_t *before; /* what it was made from, or NULL: see frame_spot.other */
-    uint8_t *clean;        /* where unions lose the bytes that are not in use, or NULL */
+    uint8_t *clean;        /* what is made as tidy as image_tidy() says, unions too; or NULL */
     int unknown;           /* result for a selector that no case names */
 };
 
@@ -81,10 +91,27 @@ int image_walk(const struct image_walk *walk, const struct cordon_plan_type *typ
 /* Whether an object of @type can be copied as it is: no spots and no unions inside. */
 bool image_is_plain(const struct plan *plan, const struct cordon_plan_type *type);
 
+/* Whether image_tidy() finds something to do. */
+bool image_is_loose(const struct plan *plan, const struct cordon_plan_type *type);
+
+/*
+ * Plain objects as C may hold them: a bool is 0 or 1, whoever wrote it, and what lies between members is 0,
+ * so that nothing of the writer's stack goes along.
+ */
+void image_tidy(const struct plan *plan, const struct cordon_plan_type *type, uint64_t count,
+                uint8_t *memory);
+
 /* What a pointer points to, and how large one is; void counts as bytes. */
 const struct cordon_plan_type *pointer_target(const struct plan *plan,
                                               const struct cordon_plan_type *type);
 size_t element_bytes(const struct cordon_plan_type *target);
+
+/*
+ * The integer that a parameter of BYTES points to: the only memory of the call that a length may name
+ * (`*n`, plans are checked). NULL: it does not point to one integer.
+ */
+const struct cordon_plan_type *param_pointee(const struct plan *plan,
+                                             const struct cordon_plan_param *param);
 
 /* Elements before the NULL that ends the pointers at @memory; at most what @bytes hold. */
 size_t null_ended_count(const void *memory, size_t bytes);

@@ -86,6 +86,7 @@ void engine_free(struct engine *engine)
     closures_free(engine->closures);
     handles_free(engine->handles);
     bindings_deinit(&engine->bindings);
+    seal_deinit(&engine->seal);
     free(engine);
 }
 
@@ -169,6 +170,7 @@ static int run(struct engine *engine, struct activation *activation, struct fram
             return message_set(why, -ENOMEM, "no memory for the result of '%s'", binding->name);
         }
     }
+    activation->result = large;
     void *result = large ? large : small;
     int r = call_native(binding, call, result, &ret_reply->error_number, why);
     if (r == 0) {
@@ -312,6 +314,22 @@ static inline void answer_directly(struct engine *engine, const struct binding *
         ret_answer->status = engine->callback_status;
         ret_answer->word_count = 0;
         engine->callback_status = 0;
+    }
+}
+
+const void *engine_mark(const struct engine *engine)
+{
+    return engine->activation;
+}
+
+void engine_drop_calls(struct engine *engine, const void *mark)
+{
+    while (engine->activation != mark) {
+        struct activation *activation = engine->activation;
+        engine->activation = activation->outer;
+        kept_drop(&engine->kept, &activation->fresh);
+        frame_finish(activation->call);
+        free(activation->result);
     }
 }
 

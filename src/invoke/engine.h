@@ -96,6 +96,9 @@ enum engine_verb {
     ENGINE_DISPATCH,        /* word 0 until when to wait for a callback of a library's own thread
                                    -> word 0: one was answered. A sentence, if its host's side failed */
     ENGINE_HOLDINGS, /* -> word 0: live handles (objects included) and pieces of kept memory */
+    ENGINE_TYPE,     /* bytes: plan of a type of which a sealed engine makes objects */
+    ENGINE_SEAL, /* from now on BIND answers 0 for what is bound, else -EPERM; RESIDENT_NEW -EPERM for
+                        what was not declared by TYPE (invoke/seal.h) */
     ENGINE_VERBS_END,
 };
 #define ENGINE_PROTOCOL 1u
@@ -139,6 +142,14 @@ void engine_free(struct engine *engine);
  */
 void engine_execute(struct engine *engine, const struct engine_request *request,
                     struct engine_reply *ret_reply);
+
+/*
+ * Before native code is left by a jump: the calls that began since engine_mark() said @mark never come
+ * back, and what was made for them is freed. On the thread that executes, at a point where the engine has
+ * called its transport. The engine can be freed afterwards, when the calls before are over.
+ */
+const void *engine_mark(const struct engine *engine);
+void engine_drop_calls(struct engine *engine, const void *mark);
 
 /*
  * As engine_execute() of a request that is only words, where the function takes nothing but scalars:

@@ -293,7 +293,7 @@ int resident_follow(const struct resident *resident, uint64_t offset,
                     struct resident_target *ret_target, struct message *why)
 {
     const struct plan *plan = resident->plan;
-    struct member member;
+    struct member member = {0};
     int r = find_member(resident, offset, &member, why);
     if (r < 0) {
         return r;

@@ -19,11 +19,13 @@
 #include "invoke/kept.h"
 #include "invoke/queue.h"
 #include "invoke/resident.h"
+#include "invoke/seal.h"
 
 struct activation {
     struct activation *outer;
     struct binding *binding;
-    const struct frame_call *call;
+    struct frame_call *call;
+    void *result; /* of its own memory; NULL: none */
     struct kept_item *fresh; /* memory and trampolines made for it */
     size_t refused_bytes;    /* what LIMIT_KEPT_BYTES had no room for; 0: nothing */
 };
@@ -38,6 +40,7 @@ struct engine {
     struct symbols symbols;
     struct frame_hooks hooks;
     struct bindings bindings;
+    struct seal seal;
     struct handles *handles;
     struct closures *closures;
     struct queue *queue; /* callbacks on threads of the library */

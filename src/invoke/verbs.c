@@ -42,15 +42,19 @@ static int bind(struct engine *engine, const struct engine_request *request,
     if (request->words[0] > UINT32_MAX) {
         return message_set(why, -EINVAL, "function ids have 32 bits");
     }
-    return bindings_add(&engine->bindings, (uint32_t)request->words[0], request->bytes,
-                        request->byte_count, &engine->symbols, why);
+    int r =
+        seal_allows_binding(engine, request->words[0], request->bytes, request->byte_count, why);
+    return r < 0 ? r
+                 : bindings_add(&engine->bindings, (uint32_t)request->words[0], request->bytes,
+                                request->byte_count, &engine->symbols, why);
 }
 
 static int new_resident(struct engine *engine, const struct engine_request *request,
                         struct engine_reply *ret_reply, struct message *why)
 {
     struct resident *resident = NULL;
-    int r = resident_new(request->bytes, request->byte_count, &resident, why);
+    int r = seal_allows_type(&engine->seal, request->bytes, request->byte_count, why);
+    r = r < 0 ? r : resident_new(request->bytes, request->byte_count, &resident, why);
     if (r < 0) {
         return r;
     }
@@ -318,6 +322,23 @@ static int count_holdings(struct engine *engine, const struct engine_request *re
     return 0;
 }
 
+static int declare_type(struct engine *engine, const struct engine_request *request,
+                        struct engine_reply *ret_reply, struct message *why)
+{
+    (void)ret_reply;
+    return seal_declare(&engine->seal, request->bytes, request->byte_count, why);
+}
+
+static int seal(struct engine *engine, const struct engine_request *request,
+                struct engine_reply *ret_reply, struct message *why)
+{
+    (void)request;
+    (void)ret_reply;
+    (void)why;
+    engine->seal.closed = true;
+    return 0;
+}
+
 struct verb {
     verb_function *execute;
     uint32_t words;
@@ -336,6 +357,8 @@ static const struct verb verbs[ENGINE_VERBS_END - ENGINE_VERBS] = {
     [ENGINE_RESIDENT_FOLLOW - ENGINE_VERBS] = {follow_resident, 3, false},
     [ENGINE_DISPATCH - ENGINE_VERBS] = {dispatch, 1, false},
     [ENGINE_HOLDINGS - ENGINE_VERBS] = {count_holdings, 0, false},
+    [ENGINE_TYPE - ENGINE_VERBS] = {declare_type, 0, true},
+    [ENGINE_SEAL - ENGINE_VERBS] = {seal, 0, false},
 };
 
 int verbs_execute(struct engine *engine, const struct engine_request *request,

@@ -17,7 +17,7 @@
 /* Each of these brings one descriptor, in this order. */
 #define ERRAND_FDS                                                                                 \
     (uint32_t)(ERRAND_HAS_EVENT | ERRAND_HAS_ARENA | ERRAND_HAS_CARD | ERRAND_HAS_REPORTS |        \
-               ERRAND_HAS_BELL)
+               ERRAND_HAS_BELL | ERRAND_HAS_RECORDING | ERRAND_HAS_PROVISION | ERRAND_HAS_LEDGER)
 
 static uint32_t fds_wanted(const struct errand *errand)
 {
@@ -35,11 +35,20 @@ static bool arena_fits(const struct errand *errand)
            errand->arena_base <= UINT64_MAX - errand->arena_bytes;
 }
 
+/* A lender has a bell in any case; another host one for events. */
+static bool bell_fits(const struct errand *errand)
+{
+    bool lent = (errand->flags & ERRAND_HAS_LEDGER) != 0;
+    bool wanted = lent || (errand->flags & ERRAND_HAS_EVENT) != 0;
+    return wanted == ((errand->flags & ERRAND_HAS_BELL) != 0) &&
+           lent == (errand->deadline_max_ns != 0) && errand->deadline_max_ns <= UINT64_MAX / 2;
+}
+
 static bool start_fits(const struct errand_letter *letter)
 {
     const struct errand *errand = &letter->errand;
-    return (errand->flags & ~ERRAND_FDS) == 0 &&
-           !(errand->flags & ERRAND_HAS_EVENT) == !(errand->flags & ERRAND_HAS_BELL) &&
+    return (errand->flags & ~ERRAND_FDS) == 0 && bell_fits(errand) &&
+           (!(errand->flags & ERRAND_HAS_RECORDING) || (errand->flags & ERRAND_HAS_REPORTS)) &&
            (errand->report_id != 0) == ((errand->flags & ERRAND_HAS_REPORTS) != 0) &&
            policy_fits(&errand->policy) && arena_fits(errand) &&
            letter->fd_count == fds_wanted(errand);
@@ -131,13 +140,19 @@ struct ward_fds errand_letter_fds(struct errand_letter *letter)
     int *card = next_fd(letter, ERRAND_HAS_CARD, &next);
     int *reports = next_fd(letter, ERRAND_HAS_REPORTS, &next);
     int *bell = next_fd(letter, ERRAND_HAS_BELL, &next);
+    int *recording = next_fd(letter, ERRAND_HAS_RECORDING, &next);
+    int *provision = next_fd(letter, ERRAND_HAS_PROVISION, &next);
+    int *ledger = next_fd(letter, ERRAND_HAS_LEDGER, &next);
     return (struct ward_fds){.h = letter->fds[0],
                              .w = letter->fds[1],
                              .event = event ? *event : -1,
                              .arena = arena ? *arena : -1,
                              .card = card ? *card : -1,
                              .reports = reports ? *reports : -1,
-                             .bell = bell ? *bell : -1};
+                             .bell = bell ? *bell : -1,
+                             .recording = recording ? *recording : -1,
+                             .provision = provision ? *provision : -1,
+                             .ledger = ledger ? *ledger : -1};
 }
 
 static void give_back(int *place, int fd)
@@ -156,4 +171,7 @@ void errand_letter_return_fds(struct errand_letter *letter, const struct ward_fd
     give_back(next_fd(letter, ERRAND_HAS_CARD, &next), fds->card);
     give_back(next_fd(letter, ERRAND_HAS_REPORTS, &next), fds->reports);
     give_back(next_fd(letter, ERRAND_HAS_BELL, &next), fds->bell);
+    give_back(next_fd(letter, ERRAND_HAS_RECORDING, &next), fds->recording);
+    give_back(next_fd(letter, ERRAND_HAS_PROVISION, &next), fds->provision);
+    give_back(next_fd(letter, ERRAND_HAS_LEDGER, &next), fds->ledger);
 }

@@ -13,7 +13,7 @@
 #include "keeper/ward.h"
 #include "lane/errand.h"
 
-#define ERRAND_FDS_MAX 7u /* H, W, event, arena, card, reports, bell */
+#define ERRAND_FDS_MAX 10u /* all that errand.h knows */
 
 struct errand_letter {
     struct errand errand;

@@ -17,8 +17,8 @@
 
 #include "base/fd.h"
 #include "base/message.h"
+#include "base/reach.h"
 #include "keeper/named.h"
-#include "keeper/reach.h"
 #include "lane/start.h"
 #include "policy/remedy.h"
 
@@ -43,11 +43,20 @@ static void say_call(const struct notice *notice, char *text, size_t bytes)
     }
 }
 
-/* Bytes of the worker's, as a person may see them. What is too long loses its middle. */
+/* Bytes of the worker's, as a person may see them: a name with a line break in it is no second line. */
+static void clean_line(const char *foreign, struct message *ret_clean)
+{
+    message_set_foreign(ret_clean, foreign, strlen(foreign));
+    for (char *at = strchr(ret_clean->text, '\n'); at; at = strchr(at, '\n')) {
+        *at = '?';
+    }
+}
+
+/* What is too long loses its middle. */
 static void add_foreign(char *text, size_t bytes, const char *foreign)
 {
     struct message clean;
-    message_set_foreign(&clean, foreign, strlen(foreign));
+    clean_line(foreign, &clean);
     size_t used = strlen(text);
     size_t room = bytes - used - 1;
     size_t length = strlen(clean.text);
@@ -64,7 +73,7 @@ static void add_foreign(char *text, size_t bytes, const char *foreign)
 static void set_grant(char *grant, const char *text)
 {
     struct message clean;
-    message_set_foreign(&clean, text, strlen(text));
+    clean_line(text, &clean);
     bool whole = strcmp(clean.text, text) == 0 && strlen(text) < LANE_GRANT_BYTES;
     (void)snprintf(grant, LANE_GRANT_BYTES, "%s", whole ? text : "");
 }
@@ -128,12 +137,35 @@ static void name_path(const struct named *named, struct finding *finding)
     }
 }
 
+/*
+ * There is no Landlock. While the library is loaded, all may be read, as by the loader; behind that, nothing: a
+ * path that is not there when it is looked at may be there when the call goes on, so the keeper answers.
+ */
+static void judge_unguarded_open(const struct finding_scene *scene, const struct notice *notice,
+                                 const struct named *named, struct finding *finding)
+{
+    bool there = named->state != NAMED_MISSING && (named->state != NAMED_NEW || named->creates);
+    if (scene->loading && !named->writing && !named->creates) {
+        finding->kind = FINDING_HARMLESS;
+    } else if (there || scene->loading) {
+        forbid(notice, EACCES, finding);
+        name_path(named, finding);
+    } else {
+        finding->kind = FINDING_DONE;
+        finding->act.error = ENOENT;
+    }
+}
+
 /* Opening is forbidden outside the grants; other calls with a name came here because they are at all. */
 static void judge_named(const struct finding_scene *scene, const struct notice *notice,
                         struct finding *finding)
 {
     static struct named named; /* too large for a stack; the keeper has one thread */
     named_find(scene->process, notice, &named);
+    if (named.opens && !scene->files_guarded) {
+        judge_unguarded_open(scene, notice, &named, finding);
+        return;
+    }
     if (named.opens && (named.state == NAMED_UNKNOWN || named.state == NAMED_MISSING ||
                         (named.state == NAMED_NEW && !named.creates) || may_open(scene, &named))) {
         finding->kind = FINDING_HARMLESS;

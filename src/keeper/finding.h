@@ -5,7 +5,8 @@
 /*
  * Finding: what a notice means under the worker's policy, and how it reads in a list of violations.
  * Nothing is enforced by it: what is found harmless is let go on and meets Landlock; what the filter
- * forbids is never executed.
+ * forbids is never executed. Where there is no Landlock, nothing that opens a file is let go on once the
+ * library is loaded.
  *
  * Threads: the keeper's only one.
  */
@@ -31,9 +32,11 @@ struct finding_scene {
     const struct policy *policy;
     const char *library; /* as START named it */
     bool loading;        /* folders of libraries may be read */
-    pid_t pid;           /* of the worker */
-    int process;         /* its folder in /proc; -1: not known */
-    int pidfd;           /* of the worker; -1: none */
+    bool
+        files_guarded; /* Landlock is in force; else opens come here only under a policy without files */
+    pid_t pid;         /* of the worker */
+    int process;       /* its folder in /proc; -1: not known */
+    int pidfd;         /* of the worker; -1: none */
 };
 
 struct finding {

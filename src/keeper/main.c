@@ -292,6 +292,7 @@ static void set_up_wards(struct keeper *keeper, uint32_t *mechanisms)
     }
     reports_init(&keeper->reports, writes ? KEEPER_FD_SYMBOLIZER : -1);
     wards_init(&keeper->wards, KEEPER_FD_PROGRAM, *mechanisms);
+    keeper->wards.house.events = keeper->epoll;
     keeper->wards.house.epoll = listens ? keeper->epoll : -1;
     keeper->wards.house.reports = &keeper->reports;
     keeper->wards.house.takings = keeper->takings;

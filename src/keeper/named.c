@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "keeper/reach.h"
+#include "base/reach.h"
 
 /* ---- Which system calls ------------------------------------------------------------------------ */
 
@@ -36,49 +36,41 @@ static const struct path_call {
     int8_t flags;  /* argument of HOW_FLAGS, HOW_STRUCT */
     uint8_t how;
 } path_calls[] = {
-    {SYS_openat, 0, 1, 2, HOW_FLAGS},
-    {SYS_openat2, 0, 1, 2, HOW_STRUCT},
-    {SYS_execve, NO_FOLDER, 0, 0, HOW_READS},
-    {SYS_execveat, 0, 1, 0, HOW_READS},
-    {SYS_truncate, NO_FOLDER, 0, 0, HOW_CHANGES},
-    {SYS_fchmodat, 0, 1, 0, HOW_CHANGES},
-    {SYS_fchownat, 0, 1, 0, HOW_CHANGES},
-    {SYS_utimensat, 0, 1, 0, HOW_CHANGES},
-    {SYS_setxattr, NO_FOLDER, 0, 0, HOW_CHANGES},
-    {SYS_lsetxattr, NO_FOLDER, 0, 0, HOW_CHANGES},
-    {SYS_removexattr, NO_FOLDER, 0, 0, HOW_CHANGES},
-    {SYS_lremovexattr, NO_FOLDER, 0, 0, HOW_CHANGES},
-    {SYS_mknodat, 0, 1, 0, HOW_CREATES},
-    {SYS_mkdirat, 0, 1, 0, HOW_CREATES},
-    {SYS_unlinkat, 0, 1, 0, HOW_CHANGES},
-    {SYS_renameat2, 2, 3, 0, HOW_CREATES},
-    {SYS_linkat, 2, 3, 0, HOW_CREATES},
-    {SYS_symlinkat, 1, 2, 0, HOW_CREATES},
-    {SYS_chroot, NO_FOLDER, 0, 0, HOW_READS},
+    {SYS_openat, 0, 1, 2, HOW_FLAGS},          {SYS_openat2, 0, 1, 2, HOW_STRUCT},
+    {SYS_execve, NO_FOLDER, 0, 0, HOW_READS},  {SYS_execveat, 0, 1, 0, HOW_READS},
+    {SYS_fchmodat, 0, 1, 0, HOW_CHANGES},      {SYS_fchownat, 0, 1, 0, HOW_CHANGES},
+    {SYS_utimensat, 0, 1, 0, HOW_CHANGES},     {SYS_mknodat, 0, 1, 0, HOW_CREATES},
+    {SYS_mkdirat, 0, 1, 0, HOW_CREATES},       {SYS_unlinkat, 0, 1, 0, HOW_CHANGES},
+    {SYS_renameat2, 2, 3, 0, HOW_CREATES},     {SYS_linkat, 2, 3, 0, HOW_CREATES},
+    {SYS_symlinkat, 1, 2, 0, HOW_CREATES},     {SYS_chroot, NO_FOLDER, 0, 0, HOW_READS},
 #ifdef SYS_renameat
     {SYS_renameat, 2, 3, 0, HOW_CREATES},
 #endif
 #ifdef SYS_open
-    {SYS_open, NO_FOLDER, 0, 1, HOW_FLAGS},
-    {SYS_creat, NO_FOLDER, 0, 0, HOW_OPENS},
-    {SYS_chmod, NO_FOLDER, 0, 0, HOW_CHANGES},
-    {SYS_chown, NO_FOLDER, 0, 0, HOW_CHANGES},
-    {SYS_lchown, NO_FOLDER, 0, 0, HOW_CHANGES},
-    {SYS_utime, NO_FOLDER, 0, 0, HOW_CHANGES},
-    {SYS_utimes, NO_FOLDER, 0, 0, HOW_CHANGES},
-    {SYS_futimesat, 0, 1, 0, HOW_CHANGES},
-    {SYS_mknod, NO_FOLDER, 0, 0, HOW_CREATES},
-    {SYS_mkdir, NO_FOLDER, 0, 0, HOW_CREATES},
-    {SYS_rmdir, NO_FOLDER, 0, 0, HOW_CHANGES},
-    {SYS_unlink, NO_FOLDER, 0, 0, HOW_CHANGES},
-    {SYS_rename, NO_FOLDER, 1, 0, HOW_CREATES},
-    {SYS_link, NO_FOLDER, 1, 0, HOW_CREATES},
-    {SYS_symlink, NO_FOLDER, 1, 0, HOW_CREATES},
+    {SYS_open, NO_FOLDER, 0, 1, HOW_FLAGS},    {SYS_creat, NO_FOLDER, 0, 0, HOW_OPENS},
+    {SYS_futimesat, 0, 1, 0, HOW_CHANGES},     {SYS_mknod, NO_FOLDER, 0, 0, HOW_CREATES},
+    {SYS_mkdir, NO_FOLDER, 0, 0, HOW_CREATES}, {SYS_rename, NO_FOLDER, 1, 0, HOW_CREATES},
+    {SYS_link, NO_FOLDER, 1, 0, HOW_CREATES},  {SYS_symlink, NO_FOLDER, 1, 0, HOW_CREATES},
+#endif
+};
+
+/* Those that change what their first argument names, from the working directory on. */
+static const long changing_calls[] = {
+    SYS_truncate, SYS_setxattr, SYS_lsetxattr, SYS_removexattr, SYS_lremovexattr,
+#ifdef SYS_open
+    SYS_chmod,    SYS_chown,    SYS_lchown,    SYS_utime,       SYS_utimes,
+    SYS_rmdir,    SYS_unlink,
 #endif
 };
 
 static const struct path_call *find_call(uint32_t system_call)
 {
+    static const struct path_call changing = {.folder = NO_FOLDER, .path = 0, .how = HOW_CHANGES};
+    for (size_t i = 0; i < sizeof changing_calls / sizeof changing_calls[0]; i++) {
+        if (changing_calls[i] == (long)system_call) {
+            return &changing;
+        }
+    }
     for (size_t i = 0; i < sizeof path_calls / sizeof path_calls[0]; i++) {
         if (path_calls[i].number == (long)system_call) {
             return &path_calls[i];

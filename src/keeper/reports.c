@@ -83,17 +83,19 @@ static void release(struct reports_fds *fds)
     fd_release(&fds->directory);
     fd_release(&fds->card);
     fd_release(&fds->h);
+    fd_release(&fds->recording);
 }
 
 static void run(struct reports *reports, struct reports_fds *fds)
 {
     struct spawn_child child;
-    int numbers[SPAWN_FDS] = {-1, -1, -1, -1, -1, -1, -1, -1};
+    int numbers[SPAWN_FDS] = {-1, -1, -1, -1, -1, -1, -1, -1, -1};
     _Static_assert(SYMBOLIZE_FD_END <= SPAWN_FDS, "they have a place");
     numbers[SYMBOLIZE_FD_CAPTURE] = fds->capture;
     numbers[SYMBOLIZE_FD_DIRECTORY] = fds->directory;
     numbers[SYMBOLIZE_FD_CARD] = fds->card;
     numbers[SYMBOLIZE_FD_H] = fds->h;
+    numbers[SYMBOLIZE_FD_RECORDING] = fds->recording;
     if (spawn_program(reports->program, "cordon-symbolize", numbers, &child) == 0) {
         reports->child = child.pid;
         reports->child_pidfd = child.pidfd;
@@ -121,7 +123,7 @@ void reports_make(struct reports *reports, struct reports_fds *fds)
         return;
     }
     reports->queue[reports->waiting++] = *fds;
-    *fds = (struct reports_fds){-1, -1, -1, -1};
+    *fds = (struct reports_fds){-1, -1, -1, -1, -1};
     run_next(reports);
 }
 

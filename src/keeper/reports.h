@@ -27,6 +27,7 @@ struct reports_fds {
     int directory;
     int card;
     int h;
+    int recording;
 };
 
 /* What happens to workers that are well: one of each kind per cell and REPORTS_MINOR_NS. */

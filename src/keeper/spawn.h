@@ -17,8 +17,9 @@ struct spawn_fds {
     int program; /* to be executed */
     int h;
     int w;
-    int event; /* -1: none */
-    int arena; /* -1: none */
+    int event;     /* -1: none */
+    int arena;     /* -1: none */
+    int provision; /* -1: none */
 };
 
 struct spawn_child {

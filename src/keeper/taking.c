@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/reach.h"
 #include "keeper/process.h"
-#include "keeper/reach.h"
 #include "lane/layout.h"
 #include "report/registers.h"
 
@@ -171,44 +171,22 @@ static void add_thread(struct taking *taking, struct taking_thread *of,
 
 /* ---- A crash, told by the thread that had it --------------------------------------------------- */
 
-static void read_kind(const ucontext_t *context, struct taking_alarm *alarm)
-{
-#if defined(__x86_64__)
-    uint64_t error = (uint64_t)context->uc_mcontext.gregs[REG_ERR];
-    bool page_fault = context->uc_mcontext.gregs[REG_TRAPNO] == 14;
-    alarm->writing = page_fault && (error & 2) != 0;
-    alarm->executing = page_fault && (error & 16) != 0;
-#else
-    alarm->executing = alarm->has_context && context->uc_mcontext.pc == alarm->address;
-    (void)context;
-#endif
-}
-
 void taking_read_alarm(const struct notice *notice, struct taking_alarm *ret_alarm)
 {
     struct taking_alarm alarm = {0};
     siginfo_t info;
-    ucontext_t context;
     _Static_assert(sizeof alarm.siginfo == sizeof info, "it fits");
-    _Static_assert(sizeof alarm.context >=
-                       offsetof(ucontext_t, uc_mcontext) + sizeof context.uc_mcontext,
-                   "it fits");
-    size_t context_bytes = offsetof(ucontext_t, uc_mcontext) + sizeof context.uc_mcontext;
+    _Static_assert(sizeof alarm.context >= CAPTURE_CONTEXT_BYTES, "it fits");
     uint64_t signal = notice->arguments[0];
     alarm.signal = signal >= 1 && signal <= 64 ? (int)signal : 0;
     alarm.has_siginfo = reach_bytes(notice->thread, notice->arguments[1], alarm.siginfo,
                                     sizeof alarm.siginfo) == sizeof alarm.siginfo;
     alarm.has_context = reach_bytes(notice->thread, notice->arguments[2], alarm.context,
-                                    context_bytes) == context_bytes;
+                                    CAPTURE_CONTEXT_BYTES) == CAPTURE_CONTEXT_BYTES;
     if (alarm.has_siginfo) {
         memcpy(&info, alarm.siginfo, sizeof info);
         alarm.code = info.si_code;
         alarm.address = (uint64_t)(uintptr_t)info.si_addr;
-    }
-    if (alarm.has_context) {
-        memset(&context, 0, sizeof context);
-        memcpy(&context, alarm.context, context_bytes);
-        read_kind(&context, &alarm);
     }
     *ret_alarm = alarm;
 }
@@ -225,8 +203,7 @@ void taking_add_alarm(struct taking *taking, pid_t thread, const struct taking_a
     }
     ucontext_t context = {0};
     struct capture_thread registers;
-    memcpy(&context, alarm->context,
-           offsetof(ucontext_t, uc_mcontext) + sizeof context.uc_mcontext);
+    memcpy(&context, alarm->context, CAPTURE_CONTEXT_BYTES);
     capture_thread_from_context(&registers, &context);
     add_thread(taking, enter_thread(taking, thread), &registers, true);
     add_memory(taking, thread, registers.registers[CAPTURE_REGISTER_PC]);

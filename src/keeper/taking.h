@@ -58,8 +58,6 @@ struct taking_alarm {
     int signal; /* 1-64, or 0: it lied */
     bool has_siginfo;
     bool has_context;
-    bool writing;   /* the fault was a write, as far as the machine tells */
-    bool executing; /* or an instruction fetch */
     int code;
     uint64_t address; /* fault; meaningful for SIGSEGV, SIGBUS */
     _Alignas(16) uint8_t siginfo[128];

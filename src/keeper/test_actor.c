@@ -20,7 +20,7 @@
 
 #include "base/clock.h"
 #include "lane/layout.h"
-#include "lane/start.h"
+#include "lane/alarm.h"
 
 #define FORBIDDEN SYS_keyctl
 
@@ -79,7 +79,7 @@ static void send_byte(char byte, int fd)
 
 static void on_crash(int signal, siginfo_t *info, void *context)
 {
-    (void)syscall(START_ALARM_CALL, signal, info, context);
+    alarm_tell(signal, info, context);
     struct sigaction action = {.sa_handler = SIG_DFL};
     (void)sigaction(signal, &action, NULL);
 }
@@ -212,7 +212,7 @@ static int act_crash(const char *text)
 static int act_lie(const char *text)
 {
     unsigned long signal = strtoul(text, NULL, 10);
-    return result_of(syscall(START_ALARM_CALL, signal, ~0ul << 12, 8));
+    return result_of(syscall(START_ALARM_CALL, signal, ~0ul << 12, 8, 0, 0));
 }
 
 static int act_exit(const char *text)

@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/reach.h"
 #include "keeper/process.h"
-#include "keeper/reach.h"
 
 static void expect_tidy(const char *name, const char *base, const char *expected)
 {

@@ -33,6 +33,7 @@ static void scene_open(struct scene *scene)
                                    .w = lane_peek_w_fd(scene->lane),
                                    .event = -1,
                                    .bell = -1,
+                                   .recording = -1,
                                    .arena = -1,
                                    .card = -1,
                                    .reports = -1};
@@ -92,8 +93,14 @@ static void test_memory_that_is_no_lane_is_refused(void **state)
 {
     (void)state;
     OWN_FD file = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
-    struct ward_fds fds = {
-        .h = file, .w = file, .event = -1, .bell = -1, .arena = -1, .card = -1, .reports = -1};
+    struct ward_fds fds = {.h = file,
+                           .w = file,
+                           .event = -1,
+                           .bell = -1,
+                           .arena = -1,
+                           .card = -1,
+                           .reports = -1,
+                           .recording = -1};
     assert_int_equal(ward_refuse(&fds, "nobody hears this"), -EBADMSG);
     struct errand errand = {.kind = ERRAND_START, .worker = 1};
     wards_init(&wards, -1, 0);

@@ -106,6 +106,7 @@ static void hand_over(struct ward *ward, struct taking *taking)
     struct reports_fds fds = {.capture = capture,
                               .directory = take_fd(&ward->reports_fd),
                               .card = take_fd(&ward->card_fd),
+                              .recording = take_fd(&ward->recording_fd),
                               .h = take_fd(&ward->h_fd)};
     reports_make(ward->house->reports, &fds);
 }
@@ -176,6 +177,7 @@ static void hand_over_part(struct ward *ward, struct taking *taking)
     struct reports_fds fds = {.capture = capture,
                               .directory = fcntl(ward->reports_fd, F_DUPFD_CLOEXEC, 0),
                               .card = fcntl(ward->card_fd, F_DUPFD_CLOEXEC, 0),
+                              .recording = fcntl(ward->recording_fd, F_DUPFD_CLOEXEC, 0),
                               .h = fcntl(ward->h_fd, F_DUPFD_CLOEXEC, 0)};
     reports_make(ward->house->reports, &fds);
 }

@@ -11,6 +11,9 @@
 #include "keeper/process.h"
 #include "keeper/taking.h"
 #include "keeper/ward_steps.h"
+#include "lane/alarm.h"
+#include "lane/start.h"
+#include "lane/verdict.h"
 #include "lane/violation.h"
 
 /* ---- Listening --------------------------------------------------------------------------------- */
@@ -70,6 +73,23 @@ void ward_resume_listening(struct ward *ward)
     }
 }
 
+/* ---- Judging ---------------------------------------------------------------------------------- */
+
+static void judge(struct ward *ward, const struct notice *notice, struct finding *finding)
+{
+    /* Of a crash nothing has to be found: its caller waits. */
+    bool looks = ward->number > 0 && notice->system_call != START_ALARM_CALL;
+    OWN_FD process = looks ? process_open_number(ward->number) : -1;
+    struct finding_scene scene = {.policy = &ward->policy,
+                                  .library = ward->library,
+                                  .loading = ward->state == WARD_STARTING,
+                                  .files_guarded = (ward->mechanisms & ERRAND_LANDLOCK) != 0,
+                                  .pid = ward->pid,
+                                  .process = process,
+                                  .pidfd = ward->pidfd};
+    finding_make(&scene, notice, finding);
+}
+
 /* ---- Crash ------------------------------------------------------------------------------------- */
 
 static bool is_about_memory(int signal)
@@ -77,52 +97,65 @@ static bool is_about_memory(int signal)
     return signal == SIGSEGV || signal == SIGBUS;
 }
 
-static void say_crash(const struct taking_alarm *alarm, struct lane_death *death)
+/*
+ * The verdict first: who waits for an answer waits for nothing else. The thread stands in the kernel, so what
+ * it left can be read later.
+ */
+static void end_by_crash(struct ward *ward, const struct notice *notice)
 {
-    if (alarm->signal == 0) {
-        ward_say(death, "it reported a crash without a signal");
-    } else if (is_about_memory(alarm->signal) && alarm->has_siginfo && alarm->code > 0 &&
-               alarm->code != SI_KERNEL) {
-        (void)snprintf(death->text, sizeof death->text, "%s %s address 0x%llx",
-                       alarm->signal == SIGSEGV ? "segmentation fault" : "bus error",
-                       alarm->executing ? "executing"
-                       : alarm->writing ? "writing"
-                                        : "reading",
-                       (unsigned long long)alarm->address);
-    } else {
-        (void)snprintf(death->text, sizeof death->text, "signal %d (%s)", alarm->signal,
-                       strsignal(alarm->signal));
+    bool starting = ward->state == WARD_STARTING;
+    uint32_t seq = starting ? 0 : lane_ward_unanswered(&ward->lane);
+    alarm_describe(notice->arguments[0], notice->arguments[3], notice->arguments[4], &ward->death);
+    if (starting) {
+        ward_say_how_loading_ended(&ward->death);
+    }
+    ward->alarm = *notice;
+    (void)lane_ward_condemn(&ward->lane, starting ? LANE_START_FAILED : LANE_DIED, seq,
+                            &ward->death);
+    ward_mourn(ward);
+}
+
+void ward_mourn(struct ward *ward)
+{
+    ward->state = WARD_MOURNED;
+    ward->bury_ns = clock_after_ns(WARD_MOURNING_NS);
+}
+
+/* The host was told first. Other threads stand in the kernel until the end. */
+void ward_on_notice_mourned(struct ward *ward)
+{
+    struct notice notice;
+    static struct finding finding;
+    if (ward->alarm.thread != 0 || listener_receive(ward->listener, &notice) < 0) {
+        ward_stop_listening(ward);
+        return;
+    }
+    judge(ward, &notice, &finding);
+    if (finding.kind == FINDING_CRASH) {
+        ward->alarm = notice;
     }
 }
 
-/* The verdict first: who waits for an answer waits for nothing else. */
-static void end_by_crash(struct ward *ward, const struct notice *notice)
+void ward_bury(struct ward *ward)
 {
     static struct taking_alarm alarm; /* large; the keeper has one thread */
-    taking_read_alarm(notice, &alarm);
-    if (!listener_waits(ward->listener, notice)) {
-        return;
+    bool told = ward->alarm.thread != 0;
+    if (told) {
+        taking_read_alarm(&ward->alarm, &alarm);
+        told = listener_waits(ward->listener, &ward->alarm);
     }
-    bool starting = ward->state == WARD_STARTING;
-    uint32_t seq = starting ? 0 : lane_ward_unanswered(&ward->lane);
-    ward->death.code = CLD_KILLED;
-    ward->death.status = alarm.signal;
-    if (starting) {
-        ward_say_how_loading_ended(&ward->death);
-    } else {
-        say_crash(&alarm, &ward->death);
+    if (!told) { /* only the host was; or what was read may be of another by now */
+        alarm = (struct taking_alarm){.signal = lane_ward_death(&ward->lane).status};
     }
-    (void)lane_ward_condemn(&ward->lane, starting ? LANE_START_FAILED : LANE_DIED, seq,
-                            &ward->death);
     struct ward_reason reason = {.why = CAPTURE_WHY_CRASH,
-                                 .thread = notice->thread,
-                                 .seq = seq,
+                                 .thread = ward->alarm.thread,
+                                 .seq = lane_ward_blamed(&ward->lane),
                                  .signal = alarm.signal,
                                  .code = alarm.code,
                                  .has_fault = alarm.has_siginfo && is_about_memory(alarm.signal),
                                  .fault_address = alarm.address,
                                  .text = ward->death.text,
-                                 .alarm = &alarm};
+                                 .alarm = told ? &alarm : NULL};
     ward_capture_and_kill(ward, &reason);
 }
 
@@ -134,15 +167,16 @@ static void end_by_crash(struct ward *ward, const struct notice *notice)
  */
 static void end_by_exit(struct ward *ward, const struct notice *notice)
 {
-    if (ward->state == WARD_STARTING || lane_ward_verdict(&ward->lane) != LANE_ALIVE) {
+    if (ward->state == WARD_STARTING || lane_ward_is_over(&ward->lane)) {
         listener_let(ward->listener, notice);
         return;
     }
     uint32_t seq = lane_ward_unanswered(&ward->lane);
     ward->death.code = CLD_EXITED;
     ward->death.status = (int)(notice->arguments[0] & 0xff);
-    if (!lane_ward_condemn(&ward->lane, LANE_DIED, seq, &ward->death)) {
-        listener_let(ward->listener, notice);
+    bool won = lane_ward_condemn(&ward->lane, LANE_DIED, seq, &ward->death);
+    if (!won || lane_leaving(ward->lane.w) == LANE_LEAVING_ABANDONED) {
+        listener_let(ward->listener, notice); /* a callback's failure is the host's: no report */
         return;
     }
     struct ward_reason reason = {.why = CAPTURE_WHY_EXIT,
@@ -192,18 +226,6 @@ static void forbid(struct ward *ward, const struct notice *notice, struct lane_a
 
 /* ---- Notices ----------------------------------------------------------------------------------- */
 
-static void judge(struct ward *ward, const struct notice *notice, struct finding *finding)
-{
-    OWN_FD process = ward->number > 0 ? process_open_number(ward->number) : -1;
-    struct finding_scene scene = {.policy = &ward->policy,
-                                  .library = ward->library,
-                                  .loading = ward->state == WARD_STARTING,
-                                  .pid = ward->pid,
-                                  .process = process,
-                                  .pidfd = ward->pidfd};
-    finding_make(&scene, notice, finding);
-}
-
 void ward_on_notice(struct ward *ward)
 {
     struct notice notice;
@@ -216,7 +238,7 @@ void ward_on_notice(struct ward *ward)
         return;
     }
     judge(ward, &notice, &finding);
-    if (finding.kind != FINDING_CRASH && !listener_waits(ward->listener, &notice)) {
+    if (!listener_waits(ward->listener, &notice)) {
         return; /* it ended meanwhile: what was read may be of another */
     }
     switch (finding.kind) {

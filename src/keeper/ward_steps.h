@@ -12,10 +12,27 @@
 /* ---- ward.c: ends ------------------------------------------------------------------------------ */
 
 void ward_say(struct lane_death *death, const char *text);
-void ward_say_how_loading_ended(struct lane_death *death);
+
+/* The worker has answered, or nobody wants to hear it. */
+void ward_close_start(struct ward *ward);
 
 /* SIGKILL; ENDING. */
 void ward_kill(struct ward *ward);
+
+/* The process is dead: learn how. Then give @verdict unless one stands; SWEEPING, or NOTHING. */
+void ward_reap(struct ward *ward);
+void ward_dead(struct ward *ward, enum lane_verdict verdict);
+
+void ward_on_time_serving(struct ward *ward);
+
+/* ---- ward_start.c: STARTING -------------------------------------------------------------------- */
+
+void ward_say_how_loading_ended(struct lane_death *death);
+
+void ward_on_answer(struct ward *ward);
+void ward_on_notice_starting(struct ward *ward);
+void ward_on_exit_starting(struct ward *ward);
+void ward_on_time_starting(struct ward *ward);
 
 /* ---- ward_capture.c: behind a verdict, before the kill ----------------------------------------- */
 
@@ -65,6 +82,9 @@ void ward_take_listener(struct ward *ward, int *fd);
 void ward_stop_listening(struct ward *ward);
 
 void ward_on_notice(struct ward *ward);
+void ward_on_notice_mourned(struct ward *ward);
+void ward_mourn(struct ward *ward); /* the verdict DIED stands: MOURNED */
+void ward_bury(struct ward *ward);  /* MOURNED: what the crash left is taken, the worker killed */
 void ward_resume_listening(struct ward *ward); /* time has come, or not */
 
 #endif

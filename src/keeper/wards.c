@@ -11,7 +11,8 @@
 
 void wards_init(struct wards *wards, int program, uint32_t mechanisms)
 {
-    wards->house = (struct ward_house){.program = program, .mechanisms = mechanisms, .epoll = -1};
+    wards->house = (struct ward_house){
+        .program = program, .mechanisms = mechanisms, .events = -1, .epoll = -1};
     wards->top = 0;
 }
 
@@ -84,8 +85,8 @@ void wards_answer(struct wards *wards, uint32_t index)
 {
     struct ward *ward = &wards->ward[index];
     if (index < wards->top && ward->start_socket >= 0 &&
-        (ward->state == WARD_STARTING || ward->state == WARD_CAPTURING ||
-         ward->state == WARD_ENDING)) {
+        (ward->state == WARD_STARTING || ward->state == WARD_MOURNED ||
+         ward->state == WARD_CAPTURING || ward->state == WARD_ENDING)) {
         ward_step(ward, WARD_ANSWER);
     }
 }

@@ -9,7 +9,8 @@
  *
  * message   fds                                 the keeper
  * START     H, W[, event][, arena][, card]      maps, seals, starts a worker; failures: verdict START_FAILED
- *           [, reports][, bell]
+ *           [, reports][, bell][, recording]
+ *           [, provision][, ledger]
  * END       -                                   kills the worker, reaps, writes `gone`
  * WATCH     -                                   looks at the lane's deadlines from now on
  * MEASURE   -                                   writes H.resident_bytes
@@ -22,7 +23,7 @@
 #include "policy/policy.h"
 
 #define ERRAND_MAGIC         0x44525245u
-#define ERRAND_VERSION       2u
+#define ERRAND_VERSION       3u
 #define ERRAND_LIBRARY_BYTES 4096u
 
 enum errand_kind {
@@ -39,6 +40,15 @@ enum errand_flags {
     ERRAND_HAS_REPORTS = 1u << 3, /* fd: the directory for reports; report_id counts */
     ERRAND_HAS_BELL =
         1u << 4, /* fd: the eventfd that the keeper rings; with ERRAND_HAS_EVENT, and only so */
+    ERRAND_HAS_RECORDING = 1u << 5, /* fd: a memory (report/recording.h); with ERRAND_HAS_REPORTS */
+    ERRAND_HAS_PROVISION =
+        1u << 6, /* fd: what the worker does before it serves (lane/provision.h) */
+    /*
+     * fd: a ledger (lane/lease.h). The lane is a client's, and H is believed no more than W: verdicts count as
+     * they stand in the ledger, deadlines as far as deadline_max_ns. With ERRAND_HAS_BELL, which is the
+     * lender's own then; the event stays the client's affair.
+     */
+    ERRAND_HAS_LEDGER = 1u << 7,
 };
 
 /* Mechanisms, as bits: what a start must not use (switched off), and what isolation reports. */
@@ -57,12 +67,13 @@ enum errand_mechanism {
     ERRAND_LANDLOCK_PORTS = 1u << 11, /* Landlock looks at TCP ports */
 };
 
-/* Why a host ends a worker; each but 0 makes a small report. */
+/* Why a host ends a worker; the recycled make a small report. */
 enum errand_reason {
     ERRAND_UNSAID = 0,
     ERRAND_RECYCLED_CALLS = 1, /* it has served as many as it may */
     ERRAND_RECYCLED_TIME = 2,
     ERRAND_RECYCLED_MEMORY = 3,
+    ERRAND_RECALLED = 4, /* lent, and taken back: verdict RECALLED, no report */
     ERRAND_REASON_COUNT,
 };
 
@@ -78,6 +89,7 @@ struct errand {
     uint64_t arena_bytes;
     uint64_t start_timeout_ns;
     uint64_t report_id; /* names the report of this worker's end; 0 without ERRAND_HAS_REPORTS */
+    uint64_t deadline_max_ns; /* with ERRAND_HAS_LEDGER, and only so: how long a call may take */
     /* What follows is sent with START alone: */
     struct policy policy;
     char library[ERRAND_LIBRARY_BYTES]; /* soname or path, NUL-terminated; empty: libc only */

@@ -231,6 +231,9 @@ void lane_collect(struct lane *lane, uint32_t seq)
            lane->slots[lane_slot_of(lane->collected + 1)].state == LANE_SLOT_FREE) {
         lane->collected++;
     }
+    if (ended(lane)) {
+        return; /* the keeper of a lent worker sees by itself whether a call was late */
+    }
     /* Pairs with the acquire in keeper.c: collected slots are not looked at. */
     atomic_store_explicit(&lane->h->collected, lane->collected, memory_order_release);
 }
@@ -238,6 +241,18 @@ void lane_collect(struct lane *lane, uint32_t seq)
 bool lane_condemn(struct lane *lane, enum lane_verdict verdict, uint32_t seq)
 {
     return lane_verdict_give(lane->h, lane->w, lane->bell_fd, verdict, seq, NULL);
+}
+
+bool lane_condemn_crashed(struct lane *lane, uint32_t seq, const struct lane_death *death)
+{
+    return lane_verdict_give(lane->h, lane->w, lane->bell_fd, LANE_DIED, seq, death);
+}
+
+void lane_nudge(struct lane *lane)
+{
+    hint_cpu(lane);
+    ring(lane, lane_slot_of(lane->submitted + 1));
+    lane->nudged = lane->h->one_cpu == 0;
 }
 
 bool lane_needs_watch(const struct lane *lane, uint64_t deadline_ns)

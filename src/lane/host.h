@@ -42,6 +42,17 @@ int lane_peek_w_fd(const struct lane *lane);
 int lane_peek_event_fd(const struct lane *lane);
 /* The same for what the host and its keeper ring: a verdict, queued callbacks. No worker may have it. */
 int lane_peek_bell_fd(const struct lane *lane);
+/*
+ * EVENTFD wake only: a descriptor that is readable when a lane_await() shall look again, and call its check, which
+ * makes it not so; -1: none. Borrowed.
+ */
+void lane_set_alarm_fd(struct lane *lane, int fd);
+/*
+ * EVENTFD wake only: whether answers ring; at first they do. A host that is awake and looks by itself
+ * wants none: each costs the worker a system call, and the host one. Before it sleeps it turns them on.
+ * Returns true if, with @on, the oldest call has an answer that may not have rung.
+ */
+bool lane_set_ringing(struct lane *lane, bool on);
 /* Drain both eventfds without ever blocking, whatever the worker did to the flags of its own. */
 void lane_drain_event(struct lane *lane);
 
@@ -143,6 +154,15 @@ void lane_collect(struct lane *lane, uint32_t seq);
  * Returns true if this verdict won.
  */
 bool lane_condemn(struct lane *lane, enum lane_verdict verdict, uint32_t seq);
+
+/* The same with LANE_DIED and @death, on the worker's own word: an event with LANE_ALARM. */
+bool lane_condemn_crashed(struct lane *lane, uint32_t seq, const struct lane_death *death);
+
+/*
+ * Wake a parked worker that is about to be sent a call, so that it looks for it a while: sending wakes it from
+ * a deeper sleep, while the caller waits.
+ */
+void lane_nudge(struct lane *lane);
 
 /* The verdict (LANE_ALIVE: none), the blamed call and how the worker died (copied). */
 enum lane_verdict lane_verdict(const struct lane *lane, uint32_t *ret_seq,

@@ -90,6 +90,8 @@ static bool event_is_sound(const struct lane *lane, const struct lane_slot *slot
         return event->reply_bytes <= slot->reply_max;
     case LANE_CALLBACK:
         return callback_is_sound(lane, slot, event);
+    case LANE_ALARM:
+        return true; /* what it says is judged by who reads it */
     default:
         return false;
     }
@@ -105,7 +107,8 @@ static int accept(struct lane *lane, uint32_t seq, uint32_t turn, const struct l
         lane->outer_reply_max[index][slot->depth++] = slot->reply_max;
         slot->state = LANE_SLOT_HELD;
     } else {
-        slot->state = slot->depth == 0 ? LANE_SLOT_ANSWERED : LANE_SLOT_HELD;
+        bool over = event->verb == LANE_RETURN && slot->depth == 0;
+        slot->state = over ? LANE_SLOT_ANSWERED : LANE_SLOT_HELD;
     }
     PROBE1(reply, seq);
     return LANE_CAME;
@@ -203,13 +206,35 @@ static void park_on_futex(struct lane *lane, uint32_t index, bool first, uint64_
     atomic_store_explicit(&h->host_parked, 0, memory_order_relaxed);
 }
 
+bool lane_set_ringing(struct lane *lane, bool on)
+{
+    if (lane->wake != LANE_WAKE_EVENTFD) {
+        return false;
+    }
+    uint32_t oldest = lane->collected + 1;
+    lane->is_quiet = !on;
+    atomic_store_explicit(&lane->h->host_parked, on ? LANE_PARKED_ANY : 0, memory_order_relaxed);
+    if (!on || !lane_in_flight(lane, oldest)) {
+        return false;
+    }
+    /* Dekker, with the worker's ring(), as in park_on_futex(). */
+    cpu_fence();
+    uint32_t index = lane_slot_of(oldest);
+    return lane->slots[index].state != LANE_SLOT_SENT ||
+           load_turn(lane, index) != lane->slots[index].turn;
+}
+
 static void park_on_event(struct lane *lane, uint64_t now_ns, uint64_t until_ns)
 {
     struct timespec slice = clock_timespec(until_ns - now_ns);
     struct pollfd readable[] = {{.fd = lane->event_fd, .events = POLLIN},
-                                {.fd = lane->bell_fd, .events = POLLIN}};
+                                {.fd = lane->bell_fd, .events = POLLIN},
+                                {.fd = lane->alarm_fd, .events = POLLIN}};
+    if (lane->is_quiet && lane_set_ringing(lane, true)) {
+        return;
+    }
     lane->counts.parks++;
-    if (ppoll(readable, 2, &slice, NULL) > 0) {
+    if (ppoll(readable, 3, &slice, NULL) > 0) {
         lane_drain_event(lane);
     }
 }
@@ -286,8 +311,10 @@ int lane_await(struct lane *lane, uint32_t seq, uint64_t until_ns, int (*check)(
     if (until_ns == 0) {
         return LANE_EXPIRED;
     }
-    if (may_spin(lane)) {
-        lane_spin(&lane->w->mail[index].turn, slot->turn, &lane->h->verdict, LANE_SPIN_HOST_NS,
+    if (lane->nudged || may_spin(lane)) {
+        uint32_t spin_max_ns = lane->nudged ? LANE_SPIN_WORKER_NS : LANE_SPIN_HOST_NS;
+        lane->nudged = false;
+        lane_spin(&lane->w->mail[index].turn, slot->turn, &lane->h->verdict, spin_max_ns,
                   &lane->purse, &lane->counts);
         r = lane_look(lane, seq, ret_event);
         if (r != LOOK_NOTHING) {
@@ -335,7 +362,8 @@ bool lane_unbegun(const struct lane *lane, uint32_t seq)
     const struct lane_slot *slot = &lane->slots[index];
     /* Relaxed: H is our own; W is looked at again behind the acquire of `gone`: nobody writes it then. */
     uint32_t step = atomic_load_explicit(&lane->h->record[index].step, memory_order_relaxed);
-    return load_verdict(lane) == LANE_DIED && slot->depth == 0 &&
+    enum lane_verdict verdict = load_verdict(lane);
+    return (verdict == LANE_DIED || verdict == LANE_RECALLED) && slot->depth == 0 &&
            lane_turn_step(slot->turn) == step && load_turn(lane, index) == slot->turn &&
            atomic_load_explicit(state, memory_order_relaxed) == LANE_WORKER_PARKED &&
            is_gone(lane) && load_turn(lane, index) == slot->turn &&

@@ -99,7 +99,7 @@ static void fill_page(struct lane *lane)
 
 static int open_in(struct lane *lane, const struct lane_options *options)
 {
-    lane->h_fd = lane->w_fd = lane->event_fd = lane->bell_fd = -1;
+    lane->h_fd = lane->w_fd = lane->event_fd = lane->bell_fd = lane->alarm_fd = -1;
     lane->h_bytes = options->h_bytes != 0 ? options->h_bytes : LANE_H_BYTES_DEFAULT;
     lane->w_bytes = options->w_bytes != 0 ? options->w_bytes : LANE_W_BYTES_DEFAULT;
     lane->wake = options->wake;
@@ -175,6 +175,11 @@ int lane_peek_event_fd(const struct lane *lane)
 int lane_peek_bell_fd(const struct lane *lane)
 {
     return lane->bell_fd;
+}
+
+void lane_set_alarm_fd(struct lane *lane, int fd)
+{
+    lane->alarm_fd = fd;
 }
 
 void *lane_peek_h(const struct lane *lane)

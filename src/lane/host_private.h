@@ -34,6 +34,8 @@ struct lane {
     uint32_t cpu;       /* as H.host_cpu says */
     uint32_t purse;     /* lane/wait.h */
     enum lane_wake wake;
+    bool nudged;   /* its worker is on its way to a CPU: worth a longer look */
+    bool is_quiet; /* EVENTFD: answers do not ring */
     struct lane_counts counts;
     struct lane_slot slots[LANE_SLOTS];
 
@@ -43,6 +45,7 @@ struct lane {
     int w_fd;
     int event_fd; /* the worker has it, too */
     int bell_fd;  /* it has not */
+    int alarm_fd; /* a third one, of the caller's; -1 */
     struct lane_space h_space;
     struct lane_space w_space;
     /* reply_max of the calls around the innermost one. */

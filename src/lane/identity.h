@@ -15,6 +15,8 @@
 #include "cordon/plan.h"
 #include "lane/errand.h"
 #include "lane/layout.h"
+#include "lane/lease.h"
+#include "lane/provision.h"
 #include "lane/start.h"
 
 #ifndef LANE_IDENTITY_SALT
@@ -45,6 +47,10 @@ static inline uint32_t lane_identity(void)
         ERRAND_VERSION,
         sizeof(struct errand),
         offsetof(struct errand, library),
+        ERRAND_HAS_RECORDING,
+        ERRAND_HAS_LEDGER,
+        LEASE_VERSION,
+        PROVISION_VERSION,
         sizeof(struct errand_hello),
         START_VERSION,
         sizeof(struct start_order),

@@ -24,7 +24,7 @@
  * H.watch_until    keeper          host           release / acquire      host pokes once too often
  * H.record[]       host            keeper         before submitted       record of an unsent call
  * H.gone           keeper          host           release / acquire      host waits, bounded, then abandons
- * H.death          keeper          host           before gone, verdict   empty text
+ * H.death          winner, keeper  host           before gone, verdict   empty text
  * H.violations     keeper          host           release / acquire      the last act is not listed
  * H.violation[]    keeper          host           number 0, act, number  the host skips that record
  * H.resident       keeper          host           relaxed hint           an older number
@@ -33,6 +33,7 @@
  * W.worker_state   worker          host           fence (Dekker)         host parks or wakes in vain
  * W.worker_cpu     worker          host           relaxed hint           "
  * W.queued         worker          host           before the event rings one useless look, or a late one
+ * W.leaving        worker          host, keeper   before its exit        its exit status speaks for itself
  *
  * A mail line is a conversation: host and worker write it in strict turns. `turn` is step << 4 | verb,
  * and each message of a slot has the step after the last one, whichever side wrote that. Callbacks and
@@ -64,6 +65,8 @@ enum lane_verb {
                                  place in H */
     LANE_CALL_SHORT = 6,      /* host: tag function id; word 0 place in H of arrays without a frame;
                                  1.. words; answered by words alone */
+    LANE_ALARM = 7,           /* worker, from a crash inside of the call: word 0 signal << 32 | enum
+                                 start_alarm, 1 address; nothing comes behind it */
 };
 
 /* A place is offset (bits 0-31) and bytes (bits 32-63) in the memory of the one who writes it. */
@@ -126,6 +129,7 @@ enum lane_verdict {
     LANE_KEEPER_LOST = 6,
     LANE_START_FAILED = 7,  /* death.text: why */
     LANE_WORKER_DENIED = 8, /* ended by policy */
+    LANE_RECALLED = 9,      /* by who lent it: idle, or replaced */
 };
 
 struct lane_death {
@@ -192,10 +196,18 @@ enum lane_worker_state {
     LANE_WORKER_PARKED = 2,  /* wake it */
 };
 
+/* Why a worker ends itself. Any exit status may be the library's; only this tells whose it was. */
+enum lane_leaving {
+    LANE_LEAVING_NOT = 0,
+    LANE_LEAVING_BROKEN = 1,    /* what the mail says is no message */
+    LANE_LEAVING_ABANDONED = 2, /* a callback could not be answered, and had no failure value */
+};
+
 struct lane_worker_page {
     alignas(LANE_LINE) _Atomic uint32_t worker_state;
     _Atomic uint32_t worker_cpu; /* hint */
     _Atomic uint32_t queued;     /* callbacks of the library's own threads that wait: a hint */
+    _Atomic uint32_t leaving;    /* enum lane_leaving: of a worker that ends itself */
     alignas(LANE_LINE) struct lane_mail mail[LANE_SLOTS];
 };
 
@@ -247,6 +259,7 @@ _Static_assert(offsetof(struct lane_host_page, watch_until_ns) == 456, "pinned")
 _Static_assert(offsetof(struct lane_host_page, record) == 512, "pinned");
 _Static_assert(offsetof(struct lane_host_page, violation) == 4608, "pinned");
 _Static_assert(sizeof(struct lane_violation) == 424, "pinned");
+_Static_assert(offsetof(struct lane_worker_page, leaving) == 12, "pinned");
 _Static_assert(offsetof(struct lane_worker_page, mail) == 64, "pinned");
 _Static_assert(offsetof(struct lane_mail, words) == 8, "pinned");
 _Static_assert(offsetof(struct lane_mail, status_bytes) == 56, "pinned");

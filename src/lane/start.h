@@ -15,7 +15,7 @@
 #include "lane/errand.h"
 
 #define START_MAGIC   0x54525453u
-#define START_VERSION 2u
+#define START_VERSION 4u
 
 /* Numbers that the keeper's fds have after exec. 0: /dev/null, 1 and 2: the host's standard error. */
 enum keeper_fd {
@@ -44,9 +44,10 @@ enum start_fd {
     START_FD_H = 3,
     START_FD_W = 4,
     START_FD_SOCKET = 5,
-    START_FD_EVENT = 6, /* ERRAND_HAS_EVENT */
-    START_FD_ARENA = 7, /* ERRAND_HAS_ARENA */
-    START_FD_END = 8,
+    START_FD_EVENT = 6,     /* ERRAND_HAS_EVENT */
+    START_FD_ARENA = 7,     /* ERRAND_HAS_ARENA */
+    START_FD_PROVISION = 8, /* ERRAND_HAS_PROVISION */
+    START_FD_END = 9,
 };
 
 struct start_order {
@@ -78,15 +79,21 @@ enum start_answer {
 #define START_ANSWER_BYTES 512u
 
 /*
- * The system call by which a worker tells of its crash: (signal, siginfo_t *, ucontext_t *). Its
- * number stands in no kernel's table, on no architecture: without a listener it answers ENOSYS.
+ * The system call by which a worker tells of its crash (lane/alarm.h): (signal, siginfo_t *, ucontext_t *,
+ * enum start_alarm, fault address). Its number stands in no kernel's table, on no architecture: without a
+ * listener it answers ENOSYS.
  */
 #define START_ALARM_CALL 41000u
+enum start_alarm {
+    START_ALARM_ADDRESS = 1u << 0, /* it is about memory: the address means something */
+    START_ALARM_WRITING = 1u << 1, /* as far as the machine tells */
+    START_ALARM_EXECUTING = 1u << 2,
+};
 
-/* Exit status of a worker that could not start, or whose host broke the lane's protocol. */
-#define START_EXIT_REFUSED     120
+/* Exit status of a worker that could not start. */
+#define START_EXIT_REFUSED 120
+/* Of one that ends itself (enum lane_leaving). A library may end its worker by the same: W tells them apart. */
 #define START_EXIT_BROKEN_LANE 121
-/* Of one whose callback could not be answered, and had no failure value. */
-#define START_EXIT_ABANDONED 122
+#define START_EXIT_ABANDONED   122
 
 #endif

@@ -39,9 +39,9 @@ bool lane_verdict_give(struct lane_host_page *h, const struct lane_worker_page *
     atomic_store_explicit(&h->verdict_seq, seq, memory_order_relaxed);
     /* Pairs with the acquire in verdict readers: blame and death before final. */
     atomic_store_explicit(&h->verdict_final, final, memory_order_release);
+    wake_parked(h, w); /* who waits for an answer first */
     futex_wake(&h->verdict, INT_MAX);
     futex_wake(&h->verdict_final, INT_MAX);
-    wake_parked(h, w);
     if (bell_fd >= 0) {
         lane_ring_event(bell_fd);
     }
@@ -53,6 +53,13 @@ bool lane_verdict_spares(enum lane_verdict verdict, uint32_t blamed, uint32_t se
     bool names_a_call =
         verdict == LANE_DEADLINE || verdict == LANE_LIED || verdict == LANE_FAILED || blamed != 0;
     return !names_a_call || lane_seq_before(seq, blamed);
+}
+
+enum lane_leaving lane_leaving(const struct lane_worker_page *w)
+{
+    /* Relaxed: its writer has ended, or waits for us in the kernel. */
+    uint32_t why = atomic_load_explicit(&w->leaving, memory_order_relaxed);
+    return why <= LANE_LEAVING_ABANDONED ? (enum lane_leaving)why : LANE_LEAVING_NOT;
 }
 
 void lane_ring_event(int event_fd)

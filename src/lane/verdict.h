@@ -14,7 +14,7 @@
 
 /*
  * Give the verdict and wake whoever waits for it, or for an answer. @death may be NULL; only the keeper
- * has one.
+ * has one, and a host whose worker told of its crash.
  * @bell_fd  the eventfd of host and keeper, or -1.
  * Returns true if this verdict won.
  * Threads: any.
@@ -28,6 +28,9 @@ bool lane_verdict_give(struct lane_host_page *h, const struct lane_worker_page *
  * before it stays answered. A lane that ended for reasons of its own (@blamed 0) keeps all answers.
  */
 bool lane_verdict_spares(enum lane_verdict verdict, uint32_t blamed, uint32_t seq);
+
+/* What a dead worker said of its own end; LANE_LEAVING_NOT where it said nothing that can be said. */
+enum lane_leaving lane_leaving(const struct lane_worker_page *w);
 
 /*
  * Ring an eventfd. A full counter needs no ring: it is readable. Never one that a worker has: it could fill

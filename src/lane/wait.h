@@ -25,7 +25,7 @@
 #include <stdint.h>
 
 #define LANE_SPIN_SOON      64u
-#define LANE_SPIN_HOST_NS   20000u
+#define LANE_SPIN_HOST_NS   30000u
 #define LANE_SPIN_WORKER_NS 50000u
 
 #define LANE_PURSE_START_NS 100000u

@@ -86,9 +86,10 @@ static bool may_spin(const struct lane_end *end)
     return atomic_load_explicit(&end->h->host_cpu, memory_order_relaxed) != end->cpu;
 }
 
-/* @first  on the turn alone: lane/wait.h. */
-static void park(struct lane_end *end, uint32_t seen, bool first)
+/* @first  on the turn alone: lane/wait.h. True: somebody woke us. */
+static bool park(struct lane_end *end, uint32_t seen, bool first)
 {
+    bool woken = false;
     const _Atomic uint32_t *turn = &end->w->mail[end->slot].turn;
     _Atomic uint32_t *state = &end->w->worker_state;
     first = first && !end->is_thread;
@@ -102,6 +103,7 @@ static void park(struct lane_end *end, uint32_t seen, bool first)
         end->counts.parks++;
         int r = first ? futex_wait(turn, seen, now_ns + LANE_PARK_FIRST_NS)
                       : futex_wait_two(turn, seen, &end->h->verdict, LANE_ALIVE, now_ns + PARK_NS);
+        woken = r == 0;
         if (r == -ETIMEDOUT && atomic_load_explicit(turn, memory_order_relaxed) != seen) {
             end->counts.park_timeouts++;
         }
@@ -109,6 +111,7 @@ static void park(struct lane_end *end, uint32_t seen, bool first)
     /* Relaxed: a host that sees it late makes one wake-up for nobody. */
     atomic_store_explicit(state, LANE_WORKER_RUNNING, memory_order_relaxed);
     lane_parked(now_ns, LANE_SPIN_WORKER_NS, &end->spin_limit);
+    return woken;
 }
 
 /* Wait until the turn is no longer @seen; returns it, or @seen under a verdict. */
@@ -119,15 +122,19 @@ static uint32_t await_turn(struct lane_end *end, uint32_t seen)
         return turn;
     }
     hint_cpu(end);
-    if (may_spin(end)) {
-        lane_spin(&end->w->mail[end->slot].turn, seen, &end->h->verdict, LANE_SPIN_WORKER_NS,
-                  &end->spin_limit, &end->counts);
-        turn = load_turn(end);
-    }
+    bool spins = true;
     for (bool first = true; turn == seen && !has_ended(end); first = false) {
-        park(end, seen, first);
-        hint_cpu(end);
-        turn = load_turn(end);
+        if (spins && may_spin(end)) {
+            lane_spin(&end->w->mail[end->slot].turn, seen, &end->h->verdict, LANE_SPIN_WORKER_NS,
+                      &end->spin_limit, &end->counts);
+            turn = load_turn(end);
+        }
+        if (turn == seen) {
+            spins = park(end, seen,
+                         first); /* woken without a turn: it is about to come (lane_nudge()) */
+            hint_cpu(end);
+            turn = load_turn(end);
+        }
     }
     return turn;
 }
@@ -227,6 +234,12 @@ void lane_end_queued(const struct lane_end *end, int change)
     }
 }
 
+void lane_end_leave(const struct lane_end *end, enum lane_leaving why)
+{
+    /* Relaxed: read by who has seen the end of this process. */
+    atomic_store_explicit(&end->w->leaving, why, memory_order_relaxed);
+}
+
 int lane_end_wait(const struct lane_end *end, const _Atomic uint32_t *word, uint32_t seen,
                   uint64_t until_ns)
 {
@@ -284,6 +297,22 @@ void lane_end_return(struct lane_end *end, bool outermost, int32_t error_number,
 static uint32_t round_up(uint32_t bytes)
 {
     return (bytes + LANE_LINE - 1) & ~(LANE_LINE - 1);
+}
+
+void lane_end_alarm(struct lane_end *end, int signal, uint32_t flags, uint64_t address)
+{
+    enum lane_verb last = lane_turn_verb(end->turns[end->slot]);
+    if (last == LANE_NOTHING || last == LANE_RETURN || last == LANE_CALLBACK) {
+        return; /* not in a call, or the word is the host's */
+    }
+    struct lane_mail *mail = &end->w->mail[end->slot];
+    /* Relaxed: published by the turn. */
+    atomic_store_explicit(&mail->tag, 0, memory_order_relaxed);
+    atomic_store_explicit(&mail->words[0], (uint64_t)(uint32_t)signal << 32 | flags,
+                          memory_order_relaxed);
+    atomic_store_explicit(&mail->words[1], address, memory_order_relaxed);
+    atomic_store_explicit(&mail->status_bytes, 0, memory_order_relaxed);
+    publish(end, LANE_ALARM);
 }
 
 uint8_t *lane_end_callback_push(struct lane_end *end, uint32_t bytes)

@@ -64,6 +64,15 @@ void lane_end_return(struct lane_end *end, bool outermost, int32_t error_number,
 void lane_end_queued(const struct lane_end *end, int change);
 
 /*
+ * Tell the host of a crash inside of the call that is being executed, ahead of the keeper's verdict: it saves
+ * a wake-up. Nothing if there is none. From a signal's handler, on the thread that serves.
+ */
+void lane_end_alarm(struct lane_end *end, int signal, uint32_t flags, uint64_t address);
+
+/* Say why this worker is about to end itself. Threads: any. */
+void lane_end_leave(const struct lane_end *end, enum lane_leaving why);
+
+/*
  * Wait while @word, in private memory, is @seen, and no verdict stands; until @until_ns.
  * Returns 0: look again; -ESHUTDOWN under a verdict.
  */

@@ -210,6 +210,13 @@ static bool emit_deref(struct coder *coder, const struct expression *expression)
                             "before it, as in [size : *%.64s], or declare it inout",
                             expression->name, expression->name);
     }
+    if (op == CORDON_PLAN_OP_OUTER_DEREF && (parameter->notes.nullable || parameter->notes.kept)) {
+        return !unit_refuse(
+            unit, expression->at, -ENOTSUP,
+            "'*%.64s' of the call that takes the callback is not known to it, since "
+            "that pointer may be NULL or is kept: pass it as a plain pointer",
+            expression->name);
+    }
     uint16_t operand = (uint16_t)index;
     return emit_value(coder, expression->at, op, &operand, sizeof operand);
 }

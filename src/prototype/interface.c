@@ -51,13 +51,15 @@ static void *keep_room(struct unit *unit, struct interface *interface, size_t by
     return room;
 }
 
-static bool index_functions(struct unit *unit, struct interface *interface)
+/* False: no memory. */
+static bool index_functions(struct interface *interface)
 {
     interface->slot_count = 2;
     while (interface->slot_count < 2 * interface->function_count) {
         interface->slot_count *= 2;
     }
-    interface->slots = keep_room(unit, interface, interface->slot_count * sizeof *interface->slots);
+    interface->slots =
+        pool_take(&interface->pool, interface->slot_count * sizeof *interface->slots);
     for (size_t i = 0; interface->slots && i < interface->function_count; i++) {
         uint32_t slot = hash_name(interface->functions[i].name) & (interface->slot_count - 1);
         while (interface->slots[slot]) {
@@ -65,7 +67,7 @@ static bool index_functions(struct unit *unit, struct interface *interface)
         }
         interface->slots[slot] = (uint32_t)i + 1;
     }
-    return !unit->error;
+    return interface->slots != NULL;
 }
 
 /* Whether what was just compiled is left out; the compiler is as before it then. */
@@ -93,7 +95,10 @@ static bool compile_functions(struct compiler *compiler, struct interface *inter
             interface->function_count++;
         }
     }
-    return !unit->error && index_functions(unit, interface);
+    if (!unit->error && !index_functions(interface)) {
+        (void)unit_refuse(unit, 0, -ENOMEM, "not enough memory");
+    }
+    return !unit->error;
 }
 
 /* Only what has a size has a plan of its own: structs, enums, names of numbers. */
@@ -195,6 +200,61 @@ int interface_parse_some(const char *name, const char *text, size_t length,
     return r < 0 ? message_set(why, r, "%.100s: %s", name, sentence.text) : 0;
 }
 
+static int take_part(struct interface *interface, const struct interface_part *part,
+                     struct message *why)
+{
+    const struct plan *plan;
+    bool is_type = part->type_name != NULL;
+    int r = plan_validate(part->plan, part->plan_bytes, &plan, why);
+    if (r < 0) {
+        return r;
+    }
+    const struct cordon_plan_header *header = plan_header(plan);
+    if (is_type ? header->root_type >= header->type_count : header->function_count == 0) {
+        return message_set(why, -EBADMSG, "a plan is not of the kind that was said");
+    }
+    const char *name = is_type ? part->type_name : plan_name(plan, plan_function(plan, 0)->name);
+    struct interface_entry entry = {.name = pool_text(&interface->pool, name, strlen(name)),
+                                    .plan_bytes = (uint32_t)part->plan_bytes};
+    void *copy = pool_take(&interface->pool, part->plan_bytes);
+    if (!entry.name || !copy) {
+        return message_set(why, -ENOMEM, "not enough memory for an interface");
+    }
+    memcpy(copy, part->plan, part->plan_bytes);
+    entry.plan = copy;
+    if (is_type) {
+        interface->types[interface->type_count++] = entry;
+    } else {
+        interface->functions[interface->function_count++] = entry;
+    }
+    return 0;
+}
+
+int interface_of_plans(const struct interface_part *parts, size_t count,
+                       struct interface **ret_interface, struct message *why)
+{
+    struct interface *interface = calloc(1, sizeof *interface);
+    if (!interface) {
+        return message_set(why, -ENOMEM, "not enough memory for an interface");
+    }
+    size_t room = (count + 1) * sizeof *interface->functions;
+    interface->functions = pool_take(&interface->pool, room);
+    interface->types = pool_take(&interface->pool, room);
+    int r = interface->functions && interface->types ? 0 : -ENOMEM;
+    for (size_t i = 0; i < count && r == 0; i++) {
+        r = take_part(interface, &parts[i], why);
+    }
+    if (r == 0 && !index_functions(interface)) {
+        r = message_set(why, -ENOMEM, "not enough memory for an interface");
+    }
+    if (r < 0) {
+        interface_free(interface);
+        return r;
+    }
+    *ret_interface = interface;
+    return 0;
+}
+
 void interface_free(struct interface *interface)
 {
     if (interface) {
@@ -250,6 +310,19 @@ int interface_type_plan(const struct interface *interface, const char *name, con
         }
     }
     return -ENOENT;
+}
+
+size_t interface_type_count(const struct interface *interface)
+{
+    return interface->type_count;
+}
+
+const void *interface_type(const struct interface *interface, size_t index, const char **ret_name,
+                           size_t *ret_bytes)
+{
+    *ret_name = interface->types[index].name;
+    *ret_bytes = interface->types[index].plan_bytes;
+    return interface->types[index].plan;
 }
 
 /* The tag that a handle of the type that @bytes describe carries: FNV-1a 32 of the struct's name. */

@@ -7,6 +7,7 @@
  * plan_validate() accepted; accessors do not check again.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -70,6 +71,17 @@ static inline const struct cordon_plan_param *plan_function_param(
     const struct plan *plan, const struct cordon_plan_function *function, uint32_t i)
 {
     return plan_param(plan, function->first_param + i);
+}
+
+/* Does a parameter, or something behind one, have to be masked where calls are shown or kept? */
+static inline bool plan_has_secrets(const struct plan *plan)
+{
+    uint32_t i = 0;
+    while (i < plan_header(plan)->type_count &&
+           !(plan_type(plan, i)->flags & CORDON_PLAN_SECRET)) {
+        i++;
+    }
+    return i < plan_header(plan)->type_count;
 }
 
 /* Where a length's code finds its values. Each returns 0 or a negative errno, which ends evaluation. */

@@ -46,6 +46,21 @@ int interface_parse_some(const char *name, const char *text, size_t length,
                          interface_skipped *skipped, void *context,
                          struct interface **ret_interface, struct message *why);
 
+/* A function or a type that was compiled elsewhere: its plan, aligned to 8. */
+struct interface_part {
+    const char *type_name; /* "struct z_stream"; NULL: a function, whose name stands in its plan */
+    const void *plan;
+    size_t plan_bytes;
+};
+
+/*
+ * An interface of plans that came from elsewhere, each of which is judged; they are copied. Functions keep their order.
+ *
+ * Returns 0, -EBADMSG (a plan is none, or of the other kind), -ENOTSUP (its version), -ENOMEM.
+ */
+int interface_of_plans(const struct interface_part *parts, size_t count,
+                       struct interface **ret_interface, struct message *why);
+
 void interface_free(struct interface *interface);
 
 /* The library's name from `library "libz.so.1";`, or NULL. Borrowed. */
@@ -65,6 +80,11 @@ int interface_find(const struct interface *interface, const char *name, size_t *
  */
 int interface_type_plan(const struct interface *interface, const char *name, const void **ret_plan,
                         size_t *ret_bytes);
+
+/* Named types that have a plan of their own: the one with @index, as interface_type_plan() has it. */
+size_t interface_type_count(const struct interface *interface);
+const void *interface_type(const struct interface *interface, size_t index, const char **ret_name,
+                           size_t *ret_bytes);
 
 /* As interface_type_plan(), by the tag that handles of the type carry. */
 int interface_type_by_tag(const struct interface *interface, uint32_t tag, const void **ret_plan,

@@ -75,6 +75,8 @@ static void test_what_is_not_supported_is_refused_with_the_reason(void **state)
 {
     (void)state;
     static const struct mistake mistakes[] = {
+        {"int f(nullable const size_t *n, int (*cb)(const void a[*n]))", -ENOTSUP,
+         "p:1:56: '*n' of the call that takes the callback is not known to it"},
         {"struct s { int a : 3; };", -ENOTSUP, "p:1:16: bit-fields are not supported, since"},
         {"struct s { int : 3; };", -ENOTSUP, "p:1:16: bit-fields are not supported, since"},
         {"struct s { int t; union { int a; float b; } u; };", -ENOTSUP,

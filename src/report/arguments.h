@@ -45,9 +45,6 @@ enum report_detail {
 int report_arguments(const struct report_request *request, enum report_detail detail,
                      json_t **ret_json, struct message *why);
 
-/* Does a parameter, or something behind one, have to be masked? */
-bool report_has_secrets(const struct plan *plan);
-
 /* "uint8_t *", "struct point", "handle": for people. Returns @text. */
 const char *report_type_text(const struct plan *plan, const struct cordon_plan_type *type,
                              char *text, size_t size);

@@ -17,6 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "report/pieces.h"
+
 #define CAPTURE_MAGIC        0x50414343u /* "CCAP" */
 #define CAPTURE_VERSION      1u
 #define CAPTURE_BYTES_MAX    (32u << 20)
@@ -156,10 +158,7 @@ struct capture_part {
 };
 
 struct capture_reader {
-    const uint8_t *bytes;
-    uint64_t length;
-    uint64_t at;
-    uint32_t section_count;
+    struct pieces sections;
 };
 
 /*

@@ -4,36 +4,25 @@
 #include <errno.h>
 #include <string.h>
 
-#define ALIGN 8u
-
 int capture_next(struct capture_reader *reader, struct capture_part *ret_part)
 {
     struct capture_section section;
+    const uint8_t *data;
     do {
-        uint64_t left = reader->length - reader->at;
-        if (left == 0) {
-            return 0;
+        int r = pieces_head(&reader->sections, &section, sizeof section);
+        if (r == 1) {
+            r = pieces_data(&reader->sections, sizeof section, section.bytes, &data);
+            r = r == 0 ? 1 : r;
         }
-        if (left < sizeof section || reader->section_count == CAPTURE_SECTIONS_MAX) {
-            return -EBADMSG;
+        if (r != 1) {
+            return r;
         }
-        memcpy(&section, reader->bytes + reader->at, sizeof section);
-        left -= sizeof section;
-        if (section.bytes > left) {
-            return -EBADMSG;
-        }
-        uint64_t padded = (section.bytes + ALIGN - 1) & ~(uint64_t)(ALIGN - 1);
-        if (padded > left) {
-            return -EBADMSG;
-        }
-        *ret_part = (struct capture_part){.kind = (enum capture_kind)section.kind,
-                                          .tid = section.tid,
-                                          .address = section.address,
-                                          .data = reader->bytes + reader->at + sizeof section,
-                                          .bytes = section.bytes};
-        reader->at += sizeof section + padded;
-        reader->section_count++;
     } while (section.kind == 0 || section.kind >= CAPTURE_KIND_COUNT);
+    *ret_part = (struct capture_part){.kind = (enum capture_kind)section.kind,
+                                      .tid = section.tid,
+                                      .address = section.address,
+                                      .data = data,
+                                      .bytes = section.bytes};
     return 1;
 }
 
@@ -56,7 +45,8 @@ int capture_read(struct capture_reader *reader, const void *bytes, uint64_t leng
     if (header.magic != CAPTURE_MAGIC || header.version != CAPTURE_VERSION) {
         return -EBADMSG;
     }
-    *reader = (struct capture_reader){.bytes = bytes, .length = length, .at = sizeof header};
+    reader->sections = (struct pieces){
+        .bytes = bytes, .length = length, .at = sizeof header, .count_max = CAPTURE_SECTIONS_MAX};
     if (capture_next(reader, &first) != 1 || first.kind != CAPTURE_REASON ||
         first.bytes != sizeof *ret_reason) {
         return -EBADMSG;

@@ -21,6 +21,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "report/pieces.h"
+
 #define CARD_MAGIC       0x44524343u /* "CCRD" */
 #define CARD_VERSION     1u
 #define CARD_BYTES       (64u << 20) /* sparse */
@@ -35,7 +37,6 @@ enum card_level {
 
 enum card_flags {
     CARD_SHOW_BYTES = 1u << 0, /* reports show the first bytes of what arguments point to */
-    CARD_RECORDS = 1u << 1,    /* requests since each worker's start are kept, for replay */
 };
 
 struct card_header {
@@ -64,21 +65,14 @@ _Static_assert(sizeof(struct card_header) == 128 + 3 * CARD_TEXT_BYTES, "a card 
 
 enum card_kind {
     CARD_FUNCTION = 1, /* id: of the function; data: its plan (docs/protocol/plan.md) */
-    CARD_CALL = 2, /* id: of the function; worker: which; data: struct card_call, words, frame */
     CARD_KIND_COUNT,
 };
 
 struct card_entry {
     uint32_t kind; /* enum card_kind */
     uint32_t id;
-    uint32_t worker; /* CARD_CALL: the host's number */
-    uint32_t bytes;  /* of the data, without its padding */
-};
-
-/* A request as it was sent: what replaying a session needs. */
-struct card_call {
-    uint32_t word_count;
-    uint32_t frame_bytes; /* 0: only words */
+    uint32_t reserved; /* 0 */
+    uint32_t bytes;    /* of the data, without its padding */
 };
 
 /* ---- The host's side ------------------------------------------------------------------------------- */
@@ -109,25 +103,17 @@ int card_peek_fd(const struct card *card);
  */
 int card_add_function(struct card *card, uint32_t id, const void *plan, size_t bytes);
 
-/* Append a request (CARD_RECORDS). As above. */
-int card_add_call(struct card *card, uint32_t worker, uint32_t id, const uint64_t *words,
-                  uint32_t word_count, const void *frame, uint32_t frame_bytes);
-
 /* ---- Reading: input -------------------------------------------------------------------------------- */
 
 struct card_part {
     enum card_kind kind;
     uint32_t id;
-    uint32_t worker;
     const uint8_t *data; /* inside the card; aligned to 8 if the card is */
     uint32_t bytes;
 };
 
 struct card_reader {
-    const uint8_t *bytes;
-    uint64_t length;
-    uint64_t at;
-    uint32_t entry_count;
+    struct pieces entries;
 };
 
 /*

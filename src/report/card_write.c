@@ -133,28 +133,3 @@ int card_add_function(struct card *card, uint32_t id, const void *plan, size_t b
     end_entry(card, &entry);
     return 0;
 }
-
-int card_add_call(struct card *card, uint32_t worker, uint32_t id, const uint64_t *words,
-                  uint32_t word_count, const void *frame, uint32_t frame_bytes)
-{
-    struct card_call call = {.word_count = word_count, .frame_bytes = frame_bytes};
-    uint64_t bytes = sizeof call + word_count * sizeof *words + (uint64_t)frame_bytes;
-    if (bytes > CARD_BYTES / 2) {
-        return -ENOSPC;
-    }
-    struct card_entry entry = {
-        .kind = CARD_CALL, .id = id, .worker = worker, .bytes = (uint32_t)bytes};
-    uint8_t *data = begin_entry(card, &entry);
-    if (!data) {
-        return -ENOSPC;
-    }
-    memcpy(data, &call, sizeof call);
-    if (word_count > 0) {
-        memcpy(data + sizeof call, words, word_count * sizeof *words);
-    }
-    if (frame_bytes > 0) {
-        memcpy(data + sizeof call + word_count * sizeof *words, frame, frame_bytes);
-    }
-    end_entry(card, &entry);
-    return 0;
-}

@@ -5,6 +5,7 @@
 /* The THREAD section of a capture: one thread's registers, numbered as DWARF does, and its name. */
 
 #include <elf.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/user.h>
@@ -25,6 +26,9 @@ enum capture_thread_flags {
 #define CAPTURE_REGISTER_FP    6u
 #define CAPTURE_REGISTER_PC    16u
 #define CAPTURE_REGISTER_FLAGS 17u
+/* Of a ucontext_t: up to the end of the registers. */
+#define CAPTURE_CONTEXT_BYTES                                                                      \
+    (offsetof(ucontext_t, uc_mcontext) + sizeof(((ucontext_t *)NULL)->uc_mcontext))
 #elif defined(__aarch64__)
 #define CAPTURE_MACHINE        EM_AARCH64
 /* 0-30: x0-x30, 31: sp, 32: pc */
@@ -33,6 +37,8 @@ enum capture_thread_flags {
 #define CAPTURE_REGISTER_FP    29u
 #define CAPTURE_REGISTER_PC    32u
 #define CAPTURE_REGISTER_FLAGS 33u
+/* Behind them lie 4 KB for vector registers. */
+#define CAPTURE_CONTEXT_BYTES  offsetof(ucontext_t, uc_mcontext.__reserved)
 #endif
 
 struct capture_thread {

@@ -12,9 +12,10 @@
 enum symbolize_fd {
     SYMBOLIZE_FD_CAPTURE = 3, /* src/report/capture.h */
     SYMBOLIZE_FD_DIRECTORY = 4,
-    SYMBOLIZE_FD_CARD = 5, /* src/report/card.h; closed if there is none */
-    SYMBOLIZE_FD_H = 6,    /* the lane's H; closed if there is none */
-    SYMBOLIZE_FD_END = 7,
+    SYMBOLIZE_FD_CARD = 5,      /* src/report/card.h; closed if there is none */
+    SYMBOLIZE_FD_H = 6,         /* the lane's H; closed if there is none */
+    SYMBOLIZE_FD_RECORDING = 7, /* src/report/recording.h; closed if there is none */
+    SYMBOLIZE_FD_END = 8,
 };
 
 #define SYMBOLIZE_SECONDS 10u

@@ -141,7 +141,7 @@ static void test_structs_are_walked(void **state)
 static void test_secrets_and_outputs(void **state)
 {
     (void)state;
-    char room[16];
+    char room[16] = {0};
     const struct cordon_value args[] = {cordon_string("key"), cordon_out(room, sizeof room),
                                         cordon_uint(sizeof room)};
     assert_told("int f(secret const char *k, out uint8_t d[cap], size_t cap)", args, 3,
@@ -166,7 +166,7 @@ static void test_a_secret_cannot_be_replayed(void **state)
     const struct cordon_value args[] = {cordon_string("key")};
     send_call(&sent, "int f(secret const char *k)", args, 1);
     struct report_request request = request_of(&sent);
-    assert_true(report_has_secrets(sent.plan));
+    assert_true(plan_has_secrets(sent.plan));
     assert_int_equal(report_arguments(&request, REPORT_WHOLE, &json, &why), -ENOTSUP);
     forget(&sent);
 }

@@ -113,7 +113,6 @@ static void test_write_error_is_told(void **state)
 static void test_card_is_read_while_it_grows(void **state)
 {
     (void)state;
-    static const uint64_t words[] = {1, 2};
     struct card_wish wish = {.library = "libx.so", .level = CARD_PROCESS, .reports_max = 3};
     struct card *card;
     struct card_reader reader;
@@ -127,16 +126,16 @@ static void test_card_is_read_while_it_grows(void **state)
     assert_int_equal(card_next(&reader, &part), 0);
     free(bytes);
     assert_int_equal(card_add_function(card, 12, "a plan", 6), 0);
-    assert_int_equal(card_add_call(card, 7, 12, words, 2, "frame", 5), 0);
+    assert_int_equal(card_add_function(card, 13, "another plan", 12), 0);
     (void)read_back(card_peek_fd(card), &bytes);
     assert_int_equal(card_read(&reader, bytes, length, &header), 0);
     assert_int_equal(card_next(&reader, &part), 1);
     assert_int_equal(part.id, 12);
     assert_memory_equal(part.data, "a plan", 6);
     assert_int_equal(card_next(&reader, &part), 1);
-    assert_int_equal(part.kind, CARD_CALL);
-    assert_int_equal(part.worker, 7);
-    assert_int_equal(part.bytes, sizeof(struct card_call) + sizeof words + 5);
+    assert_int_equal(part.kind, CARD_FUNCTION);
+    assert_int_equal(part.id, 13);
+    assert_int_equal(part.bytes, 12);
     assert_int_equal(card_next(&reader, &part), 0);
     free(bytes);
     card_free(card);

@@ -57,13 +57,3 @@ const char *report_type_text(const struct plan *plan, const struct cordon_plan_t
     }
     return text;
 }
-
-bool report_has_secrets(const struct plan *plan)
-{
-    for (uint32_t i = 0; i < plan_header(plan)->type_count; i++) {
-        if (plan_type(plan, i)->flags & CORDON_PLAN_SECRET) {
-            return true;
-        }
-    }
-    return false;
-}

@@ -247,23 +247,21 @@ static void compose_fast_open(struct composer *composer)
 
 /* ---- Opening ----------------------------------------------------------------------------------- */
 
-/* Opens by the dynamic loader go on to Landlock, all others to the listener first. */
-static program_label put_loader(struct composer *composer)
+/* Who makes the call: code between @first and @last, the dynamic loader's, or other code. */
+static program_label put_loader(struct program *program, uint64_t first, uint64_t last,
+                                program_label inside, program_label outside)
 {
-    const struct compose_wish *wish = composer->wish;
-    struct program *program = &composer->program;
     uint32_t at = FIELD(instruction_pointer);
-    uint32_t first_high = (uint32_t)(wish->loader_first >> 32);
-    uint32_t last_high = (uint32_t)(wish->loader_last >> 32);
-    program_label next =
-        program_if(program, BPF_JGT, (uint32_t)wish->loader_last, composer->tell, composer->allow);
+    uint32_t first_high = (uint32_t)(first >> 32);
+    uint32_t last_high = (uint32_t)(last >> 32);
+    program_label next = program_if(program, BPF_JGT, (uint32_t)last, outside, inside);
     next = program_load(program, LOW(at), next);
-    next = program_if(program, BPF_JEQ, last_high, next, composer->allow);
-    next = program_if(program, BPF_JGT, last_high, composer->tell, next);
+    next = program_if(program, BPF_JEQ, last_high, next, inside);
+    next = program_if(program, BPF_JGT, last_high, outside, next);
     program_label below_last = program_load(program, HIGH(at), next);
-    next = program_if(program, BPF_JGE, (uint32_t)wish->loader_first, below_last, composer->tell);
+    next = program_if(program, BPF_JGE, (uint32_t)first, below_last, outside);
     next = program_load(program, LOW(at), next);
-    next = program_if(program, BPF_JEQ, first_high, next, composer->tell);
+    next = program_if(program, BPF_JEQ, first_high, next, outside);
     next = program_if(program, BPF_JGT, first_high, below_last, next);
     return program_load(program, HIGH(at), next);
 }
@@ -279,21 +277,29 @@ static const struct {
 #endif
 };
 
+/* Refused if it may write; @flags: the argument that says so; 0: there is none, it does. */
+static program_label put_writing(struct composer *composer, uint32_t flags)
+{
+    return flags == 0 ? composer->refuse
+                      : put_any_bit(composer, flags, O_ACCMODE | O_CREAT | O_TRUNC);
+}
+
+/* Opens by the dynamic loader go on to Landlock, where there is one; all others to the listener first. */
 static void compose_opening(struct composer *composer)
 {
     const struct compose_wish *wish = composer->wish;
-    bool listens = wish->listener && wish->files_guarded && wish->loader_last != 0 &&
-                   !policy_writes_all(wish->policy);
-    program_label loader = listens ? put_loader(composer) : composer->allow;
+    bool listens = wish->listener && (wish->files_guarded || wish->opens_nothing) &&
+                   wish->loader_last != 0 && !policy_writes_all(wish->policy);
     for (size_t i = 0; i < ELEMENTS(opening_calls); i++) {
         uint32_t number = opening_calls[i].number;
         uint32_t flags = opening_calls[i].flags;
         if (listens) {
-            composer->target[number] = loader;
+            program_label loads =
+                wish->files_guarded ? composer->allow : put_writing(composer, flags);
+            composer->target[number] = put_loader(&composer->program, wish->loader_first,
+                                                  wish->loader_last, loads, composer->tell);
         } else if (forbids(composer, FILTER_OPEN_WRITING, number)) {
-            composer->target[number] =
-                flags == 0 ? composer->refuse
-                           : put_any_bit(composer, flags, O_ACCMODE | O_CREAT | O_TRUNC);
+            composer->target[number] = put_writing(composer, flags);
         }
     }
 }
@@ -456,12 +462,16 @@ int compose_filter(const struct compose_wish *wish, struct sock_filter *code)
     return end_filter(program, put_tree(program, ranges, count), SECCOMP_RET_KILL_PROCESS);
 }
 
-int compose_seal(struct sock_filter *code)
+int compose_seal(uint64_t loader_first, uint64_t loader_last, struct sock_filter *code)
 {
     struct program program;
     program_begin(&program, code, FILTER_COUNT_MAX);
-    program_label next = program_answer(&program, SECCOMP_RET_ALLOW);
+    program_label allow = program_answer(&program, SECCOMP_RET_ALLOW);
     program_label refuse = program_answer(&program, SECCOMP_RET_ERRNO | EACCES);
+    if (loader_last != 0) {
+        refuse = put_loader(&program, loader_first, loader_last, refuse, allow);
+    }
+    program_label next = allow;
     for (size_t i = 0; i < ELEMENTS(opening_calls); i++) {
         next = program_if(&program, BPF_JEQ, opening_calls[i].number, refuse, next);
     }

@@ -22,8 +22,9 @@
 
 struct compose_wish {
     const struct policy *policy;
-    bool listener;          /* somebody hears of what is refused; else errnos answer */
-    bool files_guarded;     /* Landlock looks at paths that are opened */
+    bool listener;      /* somebody hears of what is refused; else errnos answer */
+    bool files_guarded; /* Landlock looks at paths that are opened */
+    bool opens_nothing; /* once loaded: the listener refuses all opens, with or without Landlock */
     bool truncates_guarded; /* ... and truncated */
     bool signals_guarded;   /* Landlock keeps signals inside */
     uint32_t alarm_call;    /* number of the reserved system call */
@@ -37,7 +38,10 @@ struct compose_wish {
  */
 int compose_filter(const struct compose_wish *wish, struct sock_filter *code);
 
-/* The filter that closes opening for good; the same. */
-int compose_seal(struct sock_filter *code);
+/*
+ * The filter that closes opening for good; the same. @loader_first, @loader_last: opens from there alone,
+ * the others go to the listener, which refuses them; 0, 0: all.
+ */
+int compose_seal(uint64_t loader_first, uint64_t loader_last, struct sock_filter *code);
 
 #endif

@@ -51,12 +51,32 @@ static int enter_landlock(const struct sandbox_wish *wish, struct sandbox *sandb
     return r < 0 ? r : landlock_prepare_seal(wish->policy, &sandbox->seal);
 }
 
+static int visit_none(void *context, const struct policy_path *path)
+{
+    (void)context;
+    (void)path;
+    return 1;
+}
+
+static bool opens_nothing(const struct policy *policy)
+{
+    return !policy_writes_all(policy) && policy_each_path(policy, visit_none, NULL) == 0;
+}
+
+/* Without Landlock the keeper refuses what is opened, if it is to be told at all. */
+static bool keeper_refuses_opens(const struct sandbox_wish *wish)
+{
+    return (wish->mechanisms & ERRAND_NOTIFY) && !(wish->mechanisms & ERRAND_LANDLOCK) &&
+           opens_nothing(wish->policy);
+}
+
 static int enter_seccomp(const struct sandbox_wish *wish, struct sandbox *sandbox)
 {
     struct seccomp_wish filter = {
         .policy = wish->policy,
         .listener = (wish->mechanisms & ERRAND_NOTIFY) != 0,
         .landlock = wish->mechanisms & ERRAND_LANDLOCK ? landlock_version() : 0,
+        .opens_nothing = keeper_refuses_opens(wish),
         .alarm_call = wish->alarm_call,
     };
     return seccomp_enter(&filter, &sandbox->listener);
@@ -93,18 +113,6 @@ static bool is_alone(void)
     return stat("/proc/self/task", &stat_of_tasks) == 0 && stat_of_tasks.st_nlink == TASK_LINKS;
 }
 
-static int visit_none(void *context, const struct policy_path *path)
-{
-    (void)context;
-    (void)path;
-    return 1;
-}
-
-static bool opens_nothing(const struct policy *policy)
-{
-    return !policy_writes_all(policy) && policy_each_path(policy, visit_none, NULL) == 0;
-}
-
 int sandbox_seal(const struct sandbox_wish *wish, struct sandbox *sandbox, struct message *why)
 {
     bool reaches_all = sandbox->seal >= 0 && is_alone();
@@ -114,7 +122,7 @@ int sandbox_seal(const struct sandbox_wish *wish, struct sandbox *sandbox, struc
         return failed(why, r, "Landlock, second layer");
     }
     if (!reaches_all && (wish->mechanisms & ERRAND_SECCOMP) && opens_nothing(wish->policy)) {
-        r = seccomp_close_opening();
+        r = seccomp_close_opening(keeper_refuses_opens(wish));
     }
     return r < 0 ? failed(why, r, "seccomp, second stage") : 0;
 }

@@ -51,17 +51,25 @@ static long set(const struct sock_filter *code, size_t count, unsigned flags)
     return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
 }
 
-int seccomp_enter(const struct seccomp_wish *wish, int *ret_listener)
+/* 0, 0: not known. */
+static struct loader loader_of_process(void)
 {
-    struct sock_filter code[FILTER_COUNT_MAX];
     struct loader loader = {.base = getauxval(AT_BASE)};
     if (loader.base != 0) {
         (void)dl_iterate_phdr(find_loader, &loader);
     }
+    return loader;
+}
+
+int seccomp_enter(const struct seccomp_wish *wish, int *ret_listener)
+{
+    struct sock_filter code[FILTER_COUNT_MAX];
+    struct loader loader = loader_of_process();
     struct compose_wish composed = {
         .policy = wish->policy,
         .listener = wish->listener,
         .files_guarded = wish->landlock > 0,
+        .opens_nothing = wish->opens_nothing,
         .truncates_guarded = wish->landlock >= LANDLOCK_TRUNCATES,
         .signals_guarded = wish->landlock >= LANDLOCK_SIGNALS,
         .alarm_call = wish->alarm_call,
@@ -88,10 +96,14 @@ int seccomp_enter(const struct seccomp_wish *wish, int *ret_listener)
     return 0;
 }
 
-int seccomp_close_opening(void)
+int seccomp_close_opening(bool listened)
 {
     struct sock_filter code[FILTER_COUNT_MAX];
-    int count = compose_seal(code);
+    struct loader loader = {0};
+    if (listened) {
+        loader = loader_of_process();
+    }
+    int count = compose_seal(loader.first, loader.last, code);
     if (count < 0) {
         return count;
     }

@@ -13,8 +13,9 @@
 
 struct seccomp_wish {
     const struct policy *policy;
-    bool listener; /* have one, or fail */
-    int landlock;  /* version of Landlock in force; 0: none */
+    bool listener;      /* have one, or fail */
+    int landlock;       /* version of Landlock in force; 0: none */
+    bool opens_nothing; /* once loaded: see seccomp_close_opening() */
     unsigned alarm_call;
 };
 
@@ -25,8 +26,10 @@ struct seccomp_wish {
 int seccomp_enter(const struct seccomp_wish *wish, int *ret_listener);
 
 /*
- * Close opening files, for every thread of the process. -ESRCH: a thread could not be reached.
+ * Close opening files, for every thread of the process. @listened: the listener of seccomp_enter(), which was
+ * told of `opens_nothing` and is there, refuses by itself and knows what: closed is what does not come to it.
+ * -ESRCH: a thread could not be reached.
  */
-int seccomp_close_opening(void);
+int seccomp_close_opening(bool listened);
 
 #endif

@@ -14,8 +14,12 @@
  */
 
 #include "base/message.h"
+#include "lane/worker.h"
 
 /* Returns 0, or a negative errno with the sentence. */
 int alarm_install(struct message *why);
+
+/* From now on this thread executes the calls of @end: of a crash inside of one its host is told as well. */
+void alarm_serve(struct lane_end *end);
 
 #endif

@@ -29,6 +29,7 @@
 #include "sandbox/sandbox.h"
 #include "serve/serve.h"
 #include "worker/alarm.h"
+#include "worker/provision.h"
 
 struct worker {
     struct start_order order;
@@ -36,6 +37,7 @@ struct worker {
     struct library library;
     struct serve serve;
     struct engine *engine;
+    struct provision provision;
 };
 
 /* ---- Orders and answers ------------------------------------------------------------------------ */
@@ -129,13 +131,21 @@ static void explain(void *context, const char *symbol, struct message *why)
     library_explain(context, symbol, why);
 }
 
+static __attribute__((noreturn)) void end(const struct worker *worker, enum lane_leaving why)
+{
+    static const int statuses[] = {[LANE_LEAVING_NOT] = 0,
+                                   [LANE_LEAVING_BROKEN] = START_EXIT_BROKEN_LANE,
+                                   [LANE_LEAVING_ABANDONED] = START_EXIT_ABANDONED};
+    lane_end_leave(&worker->end, why);
+    _exit(statuses[why]);
+}
+
 /* Native frames lie on the stack: there is no way back through them. */
 static __attribute__((noreturn)) void leave(void *context, enum serve_leave why)
 {
-    (void)context;
-    _exit(why == SERVE_BROKEN      ? START_EXIT_BROKEN_LANE
-          : why == SERVE_ABANDONED ? START_EXIT_ABANDONED
-                                   : 0);
+    end(context, why == SERVE_BROKEN      ? LANE_LEAVING_BROKEN
+                 : why == SERVE_ABANDONED ? LANE_LEAVING_ABANDONED
+                                          : LANE_LEAVING_NOT);
 }
 
 static int make_engine(struct worker *worker, struct message *why)
@@ -163,6 +173,9 @@ static int prepare(struct worker *worker, struct message *why)
 {
     int r = map_lane(worker, why);
     r = r < 0 ? r : map_arena(&worker->order, why);
+    if (r == 0 && (worker->order.flags & ERRAND_HAS_PROVISION)) {
+        r = provision_map(&worker->provision, START_FD_PROVISION, why);
+    }
     /* The file is opened as whoever started us, who may read more than we shall. */
     r = r < 0 ? r : library_prepare(&worker->library, worker->order.library, why);
     return r < 0 ? r : make_engine(worker, why);
@@ -247,7 +260,6 @@ int main(void)
 {
     static struct worker worker;
     struct message why = {.text = ""};
-    (void)setsid();
     /* Executed from a descriptor, it would have a number for a name. */
     (void)prctl(PR_SET_NAME, "cordon-worker", 0, 0, 0);
     if (read_order(&worker.order) < 0) {
@@ -255,10 +267,13 @@ int main(void)
     }
     int r = prepare(&worker, &why);
     r = r < 0 ? r : load(&worker, &why);
+    r = r < 0 ? r : provision_execute(&worker.provision, worker.engine, &why);
     if (r < 0) {
         refuse(r, &why);
     }
     say_loaded();
+    alarm_serve(&worker.end);
     /* Destructors and atexit handlers are the library's: they get no turn. */
-    _exit(serve_run(&worker.serve, worker.engine) == -ESHUTDOWN ? 0 : START_EXIT_BROKEN_LANE);
+    end(&worker, serve_run(&worker.serve, worker.engine) == -ESHUTDOWN ? LANE_LEAVING_NOT
+                                                                       : LANE_LEAVING_BROKEN);
 }

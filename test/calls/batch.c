@@ -137,12 +137,17 @@ static void test_outputs_are_written_when_collected(const struct harness *harnes
     cordon_cell_close(cell);
 }
 
-static void test_event_fd_tells_epoll_of_answers(const struct harness *harness)
+static struct cordon_cell *open_with_events(const struct harness *harness)
 {
     struct cordon_cell_options options = harness_options(harness);
     options.library = "";
     options.events = true;
-    struct cordon_cell *cell = harness_open_with(&options);
+    return harness_open_with(&options);
+}
+
+static void test_event_fd_tells_epoll_of_answers(const struct harness *harness)
+{
+    struct cordon_cell *cell = open_with_events(harness);
     struct cordon_session *session = harness_session(cell);
     struct cordon_function *absolute = harness_bind(cell, "int abs(int j)");
     int event_fd = cordon_session_event_fd(session);
@@ -174,10 +179,7 @@ static void test_event_fd_tells_epoll_of_answers(const struct harness *harness)
 
 static void test_event_fd_tells_of_deadlines(const struct harness *harness)
 {
-    struct cordon_cell_options options = harness_options(harness);
-    options.library = "";
-    options.events = true;
-    struct cordon_cell *cell = harness_open_with(&options);
+    struct cordon_cell *cell = open_with_events(harness);
     struct cordon_session *session = harness_session(cell);
     struct cordon_function *wait = harness_bind(cell, "int usleep(unsigned usec)");
     struct pollfd event = {.fd = cordon_session_event_fd(session), .events = POLLIN};
@@ -221,10 +223,7 @@ static bool is_quiet_after_look(void *context)
 /* A program that collects what the descriptor tells of must come to rest, whatever rang. */
 static void test_event_fd_is_quiet_when_nothing_is_in_flight(const struct harness *harness)
 {
-    struct cordon_cell_options options = harness_options(harness);
-    options.library = "";
-    options.events = true;
-    struct cordon_cell *cell = harness_open_with(&options);
+    struct cordon_cell *cell = open_with_events(harness);
     struct cordon_session *session = harness_session(cell);
     struct cordon_function *absolute = harness_bind(cell, "int abs(int j)");
     struct pollfd event = {.fd = cordon_session_event_fd(session), .events = POLLIN};

@@ -357,6 +357,27 @@ run call libc.so.6 'void memcpy(void *d, secret const uint8_t s[n], size_t n)' 8
 id=$(sed -n 's/.*"report":"\([0-9a-f]*\)".*/\1/p' "$work/stdout")
 examines 0 'report *s = secret*not possible*secret*' "$cordon" report "$id"
 refused 1 'secret' replay "$id"
+# A session: the object that the call needs is made again.
+object='struct thing { int a; long b; }; void memcpy(void *d, resident struct thing *t, size_t n)'
+run call libc.so.6 "$object" 8 '{"a":3}' 16
+id=$(sed -n 's/.*"report":"\([0-9a-f]*\)".*/\1/p' "$work/stdout")
+refused 1 'not recorded (option record)' replay "$id"
+run call --record libc.so.6 "$object" 8 '{"a":3}' 16
+id=$(sed -n 's/.*"report":"\([0-9a-f]*\)".*/\1/p' "$work/stdout")
+examines 0 'report *replay *with its session: * calls*' "$cordon" report "$id"
+case $("$cordon" report --json "$id") in *'"recording"'*) fail 'report --json' 'no recording' '' 0 ;; esac
+examines 3 '{"outcome":"crashed",*"as_reported":true,*"function":"memcpy","differences":0}' "$cordon" replay "$id"
+run replay --steps "$id"
+grep -q '^call . memcpy$' "$work/stderr" || fail 'replay --steps' 'call N memcpy' "$(cat "$work/stderr")" 0
+examines 3 '{"outcome":"crashed",*"as_reported":true,*' "$cordon" replay --inline "$id"
+refused 1 'handle' replay --alone "$id"
+refused 2 'no policy' replay --policy lax "$id"
+sed 's/"policy": "strict"/"policy": "trusted"/' "$reports/$id.json" >"$work/odd.json"
+refused 2 'trusted' replay "$work/odd.json"
+examines 3 '{"outcome":"crashed",*' "$cordon" replay --policy trusted "$work/odd.json"
+sed 's/"recording": "Q1JF/"recording": "Q1JG/' "$reports/$id.json" >"$work/odd.json"
+refused 1 'not sound' replay "$work/odd.json"
+refused 1 'record needs level process' call --record --level thread '' 'int abs(int x)' -1
 if command -v gdb >/dev/null; then
     run call "$faults" 'void fault_null_read(void)'
     examines '*' '*#0 *fault_null_read*' "$cordon" replay --gdb last

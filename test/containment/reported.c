@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A library whose ends are reported. */
 #include <pthread.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -11,6 +12,8 @@
 int reported_crash(int value);
 int reported_exit(int status);
 int reported_hang(int threads);
+int reported_hang_blocked(void);
+int reported_overflow(int depth);
 int reported_secret(const char *name, const char *password);
 int reported_bytes(const uint8_t *data, uint32_t length);
 int reported_add(int a, int b);
@@ -58,6 +61,21 @@ EXPORTED int reported_hang(int threads)
     for (;;) {
         __asm__ volatile("");
     }
+}
+
+EXPORTED int reported_hang_blocked(void)
+{
+    sigset_t all;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_BLOCK, &all, NULL);
+    return reported_hang(0);
+}
+
+EXPORTED int reported_overflow(int depth)
+{
+    volatile char frame[1000];
+    frame[0] = (char)depth;
+    return reported_overflow(depth + 1) + frame[0];
 }
 
 EXPORTED int reported_secret(const char *name, const char *password)

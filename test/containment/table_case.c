@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "harness/harness.h"
 
 #define HOST_SECONDS  20u
 #define HUNG_SECONDS  2u /* where nothing else is to be expected */
@@ -170,19 +171,13 @@ static _Noreturn void be_first(const struct table_fault *fault, enum cordon_leve
     _exit(0);
 }
 
-/* Its handlers would be in the way of ours, and of the faults. */
-static bool under_asan(void)
-{
-    extern void __asan_init(void) __attribute__((weak));
-    return __asan_init != NULL;
-}
-
 static _Noreturn void be_outside(const struct table_fault *fault, enum cordon_level level,
                                  struct table_report *report)
 {
     int status = 0;
     (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
-    if ((level != CORDON_LEVEL_PROCESS && under_asan()) ||
+    /* Its handlers would be in the way of ours, and of the faults. */
+    if ((level != CORDON_LEVEL_PROCESS && harness_under_asan()) ||
         (!enter_namespace() && fault->flags & TABLE_NAMESPACE)) {
         _exit(EXIT_NOT_HERE);
     }

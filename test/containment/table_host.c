@@ -88,6 +88,12 @@ static int call_good(struct cordon_cell *cell, int value, struct cordon_result *
     return r == CORDON_DONE && ret_result->value.i != value ? -EBADMSG : r;
 }
 
+/* In this process a cell that was poisoned refuses for good; cordon_bind() says so by an errno. */
+static bool is_final(const struct host *host, int r)
+{
+    return host->level != CORDON_LEVEL_PROCESS && (r == CORDON_OPEN || r == -EAGAIN);
+}
+
 /* Until it is answered, and rightly; a poisoned cell never will. */
 static bool recovers(const struct host *host, struct cordon_cell *cell)
 {
@@ -99,8 +105,7 @@ static bool recovers(const struct host *host, struct cordon_cell *cell)
         if (r == CORDON_DONE) {
             return true;
         }
-        if ((r == CORDON_OPEN && host->level != CORDON_LEVEL_PROCESS) ||
-            clock_now_ns() > until_ns) {
+        if (is_final(host, r) || clock_now_ns() > until_ns) {
             (void)snprintf(host->report->detail, sizeof host->report->detail, "%d: %.300s", r,
                            result.error.text);
             return false;

@@ -23,6 +23,8 @@ FAULT_EXPORT int fault_code_write(int value);  /* SIGSEGV: writes into its own c
 FAULT_EXPORT int fault_bus(int value);         /* SIGBUS: a mapped file without content */
 FAULT_EXPORT int fault_fpe(int value);         /* SIGFPE: division by zero */
 FAULT_EXPORT int fault_ill(int value);         /* SIGILL */
+FAULT_EXPORT int fault_trap(int value);        /* SIGTRAP: a breakpoint */
+FAULT_EXPORT int fault_bad_call(int value);    /* SIGSYS by a filter, which the thread keeps */
 FAULT_EXPORT int fault_abort(int value);       /* SIGABRT by abort() */
 FAULT_EXPORT int fault_double_free(int value); /* SIGABRT by the allocator */
 FAULT_EXPORT int fault_overflow(int value);    /* SIGSEGV: endless recursion */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <dlfcn.h>
 #include <expat.h>
 
 #include "libraries/subject.h"
@@ -151,6 +152,16 @@ static void test_kept_handlers_see_what_direct_ones_see(const struct harness *ha
     subject_close(&expat);
 }
 
+/* By name: newer headers call these functions deprecated, which the library keeps. */
+static XML_Size place_of(XML_Parser parser, const char *function)
+{
+    XML_Size (*place)(XML_Parser) = NULL;
+    void *symbol = dlsym(RTLD_DEFAULT, function);
+    assert_non_null(symbol);
+    memcpy(&place, &symbol, sizeof place);
+    return place(parser);
+}
+
 static void test_errors_equal_direct_calls(const struct harness *harness)
 {
     struct subject expat = subject_open_interface(harness, "expat.cordon");
@@ -167,10 +178,10 @@ static void test_errors_equal_direct_calls(const struct harness *harness)
     subject_text(&expat, XML_ErrorString(XML_GetErrorCode(direct)), "XML_ErrorString",
                  ARGS(cordon_int(code)));
     assert_int_equal(subject_uint(&expat, "XML_GetCurrentLineNumber", ARGS(cordon_object(parser))),
-                     XML_GetCurrentLineNumber(direct));
+                     place_of(direct, "XML_GetCurrentLineNumber"));
     assert_int_equal(
         subject_uint(&expat, "XML_GetCurrentColumnNumber", ARGS(cordon_object(parser))),
-        XML_GetCurrentColumnNumber(direct));
+        place_of(direct, "XML_GetCurrentColumnNumber"));
     subject_text(&expat, XML_ExpatVersion(), "XML_ExpatVersion", NO_ARGS);
     subject_void(&expat, "XML_ParserFree", ARGS(cordon_object(parser)));
     XML_ParserFree(direct);

@@ -127,23 +127,11 @@ static void test_failing_later_is_a_failing_start(const struct harness *harness)
     subject_close(&subject);
 }
 
-static int nothing(void *context, struct cordon_session *session, const struct cordon_value *args,
-                   size_t count, struct cordon_value *ret_value)
-{
-    (void)context;
-    (void)session;
-    (void)args;
-    (void)count;
-    *ret_value = cordon_int(0);
-    return 0;
-}
-
 static void test_what_belongs_to_one_worker_is_refused(const struct harness *harness)
 {
     struct subject subject;
     struct cordon_cell_options options = subject_options(harness, &subject);
     struct cordon_error error = {{0}};
-    struct cordon_callback *callback = NULL;
     subject_open(&subject, &options);
     struct cordon_value seven = cordon_int(7);
     struct cordon_value thing =
@@ -151,7 +139,7 @@ static void test_what_belongs_to_one_worker_is_refused(const struct harness *har
     int r = on_start(&subject, "thing_value", cordon_object(thing.handle), &error);
     assert_int_equal(r, -EINVAL);
     assert_non_null(strstr(error.text, "worker"));
-    assert_int_equal(cordon_callback_new(nothing, NULL, &callback), 0);
+    struct cordon_callback *callback = subject_callback();
     r = on_start(&subject, "keep", cordon_function_pointer(callback), &error);
     assert_int_equal(r, -ENOTSUP);
     cordon_callback_free(callback);

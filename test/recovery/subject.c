@@ -107,6 +107,24 @@ int64_t subject_call(const struct subject *subject, const char *name, int value)
     return result.value.i;
 }
 
+static int nothing(void *context, struct cordon_session *session, const struct cordon_value *args,
+                   size_t count, struct cordon_value *ret_value)
+{
+    (void)context;
+    (void)session;
+    (void)args;
+    (void)count;
+    *ret_value = cordon_int(0);
+    return 0;
+}
+
+struct cordon_callback *subject_callback(void)
+{
+    struct cordon_callback *callback = NULL;
+    assert_int_equal(cordon_callback_new(nothing, NULL, &callback), 0);
+    return callback;
+}
+
 struct cordon_cell_stats subject_stats(const struct subject *subject)
 {
     struct cordon_cell_stats stats;

@@ -26,6 +26,9 @@ int subject_try(const struct subject *subject, const char *name, int value,
 /* The same; anything but CORDON_DONE fails the case. The value. */
 int64_t subject_call(const struct subject *subject, const char *name, int value);
 
+/* A callback that does nothing. */
+struct cordon_callback *subject_callback(void);
+
 struct cordon_cell_stats subject_stats(const struct subject *subject);
 /* Wait until that many spares' workers are there and sleep. */
 void subject_await_spares(const struct subject *subject, uint32_t count);

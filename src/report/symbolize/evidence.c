@@ -163,12 +163,42 @@ static int add_part(struct evidence *evidence, const struct capture_part *part)
     }
 }
 
-int evidence_load(struct evidence *evidence, int capture, int card, int h)
+/* As far as it is written: most of the memory is not. */
+static int load_recording(struct evidence *evidence, int fd)
+{
+    struct recording_header header;
+    if (pread(fd, &header, sizeof header, 0) != (ssize_t)sizeof header) {
+        return -EBADMSG;
+    }
+    uint64_t used = atomic_load_explicit(&header.used, memory_order_relaxed); /* our copy */
+    if (used < sizeof header || used > RECORDING_BYTES_MAX) {
+        return -EBADMSG;
+    }
+    uint8_t *bytes = aligned_alloc(64, (used + 64) & ~(uint64_t)63);
+    uint64_t at = sizeof header;
+    while (bytes && at < used) {
+        ssize_t count = pread(fd, bytes + at, used - at, (off_t)at);
+        if (count <= 0) {
+            break;
+        }
+        at += (uint64_t)count;
+    }
+    if (!bytes || at < used) {
+        free(bytes);
+        return bytes ? -EBADMSG : -ENOMEM;
+    }
+    memcpy(bytes, &header, sizeof header);
+    evidence->recording = bytes;
+    evidence->recording_length = used;
+    return 0;
+}
+
+int evidence_load(struct evidence *evidence, const struct evidence_fds *fds)
 {
     uint64_t length = 0;
     struct capture_reader reader;
-    *evidence = (struct evidence){.h_fd = h};
-    int r = read_all(capture, CAPTURE_BYTES_MAX, &evidence->capture, &length);
+    *evidence = (struct evidence){.h_fd = fds->h};
+    int r = read_all(fds->capture, CAPTURE_BYTES_MAX, &evidence->capture, &length);
     r = r < 0 ? r : capture_read(&reader, evidence->capture, length, &evidence->reason);
     struct capture_part part;
     int more = 0;
@@ -179,7 +209,10 @@ int evidence_load(struct evidence *evidence, int capture, int card, int h)
         return r < 0 ? r : more;
     }
     struct card_reader entries;
-    if (card >= 0 && read_all(card, CARD_BYTES, &evidence->card_bytes, &length) == 0 &&
+    if (fds->recording >= 0) {
+        (void)load_recording(evidence, fds->recording); /* the report says that there is none */
+    }
+    if (fds->card >= 0 && read_all(fds->card, CARD_BYTES, &evidence->card_bytes, &length) == 0 &&
         card_read(&entries, evidence->card_bytes, length, &evidence->card) == 0) {
         evidence->has_card = true;
         evidence->card_length = length;
@@ -191,6 +224,7 @@ void evidence_free(struct evidence *evidence)
 {
     free(evidence->capture);
     free(evidence->card_bytes);
+    free(evidence->recording);
     free(evidence->page);
     free(evidence->maps_text);
     free(evidence->mappings);

@@ -12,6 +12,7 @@
 
 #include "report/capture.h"
 #include "report/card.h"
+#include "report/recording.h"
 #include "report/registers.h"
 
 #define EVIDENCE_MAPPINGS_MAX 4096u
@@ -50,6 +51,8 @@ struct evidence {
     bool has_card;
     struct card_header card;
     uint64_t card_length;
+    uint8_t *recording; /* owned; NULL: none */
+    uint64_t recording_length;
     int h_fd;                 /* borrowed; -1: none */
     struct mapping *mappings; /* ascending */
     uint32_t mapping_count;
@@ -63,8 +66,13 @@ struct evidence {
     uint32_t note_count;
 };
 
-/* @card, @h  -1: none. Returns 0, or a negative errno: the capture is of no use. */
-int evidence_load(struct evidence *evidence, int capture, int card, int h);
+/* Where it comes from; all but the capture may be -1: none. */
+struct evidence_fds {
+    int capture, card, h, recording;
+};
+
+/* Returns 0, or a negative errno: the capture is of no use. */
+int evidence_load(struct evidence *evidence, const struct evidence_fds *fds);
 void evidence_free(struct evidence *evidence);
 
 /* The mapping that holds @address, or NULL. */

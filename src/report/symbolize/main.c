@@ -40,8 +40,9 @@ struct job {
     struct capture_reason reason;
     struct card_header card;
     bool has_card;
-    int card_fd; /* -1: none */
+    int card_fd; /* -1: none, as the next two */
     int h_fd;
+    int recording_fd;
     char temporary[DIRECTORY_NAME_BYTES];
 };
 
@@ -68,9 +69,12 @@ static void tell(const struct job *job, int file)
 {
     static struct evidence evidence;
     static struct modules modules;
+    struct evidence_fds fds = {.capture = SYMBOLIZE_FD_CAPTURE,
+                               .card = job->card_fd,
+                               .h = job->h_fd,
+                               .recording = job->recording_fd};
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 ||
-        confine(job->has_card ? job->card.library : "") < 0 ||
-        evidence_load(&evidence, SYMBOLIZE_FD_CAPTURE, job->card_fd, job->h_fd) < 0) {
+        confine(job->has_card ? job->card.library : "") < 0 || evidence_load(&evidence, &fds) < 0) {
         _exit(SYMBOLIZE_NONE);
     }
     modules_open(&modules, &evidence);
@@ -159,6 +163,7 @@ static int read_job(struct job *job)
     struct capture_reader reader;
     job->card_fd = optional_fd(SYMBOLIZE_FD_CARD);
     job->h_fd = optional_fd(SYMBOLIZE_FD_H);
+    job->recording_fd = optional_fd(SYMBOLIZE_FD_RECORDING);
     if (pread(SYMBOLIZE_FD_CAPTURE, start, sizeof start, 0) != (ssize_t)sizeof start ||
         capture_read(&reader, start, sizeof start, &job->reason) < 0) {
         return -EBADMSG;

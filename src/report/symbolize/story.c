@@ -82,7 +82,10 @@ json_t *story_cell(const struct evidence *evidence)
     json_t *json = json_object();
     (void)json_object_set_new(json, "library", story_text(card->library, sizeof card->library));
     (void)json_object_set_new(json, "level", json_string(levels[card->level]));
-    (void)json_object_set_new(json, "policy", json_string(policy < 4 ? policies[policy] : "other"));
+    if (card->level == CARD_PROCESS) {
+        (void)json_object_set_new(json, "policy",
+                                  json_string(policy < 4 ? policies[policy] : "other"));
+    }
     if (card->policy_text[0]) {
         (void)json_object_set_new(json, "policy_text",
                                   story_text(card->policy_text, sizeof card->policy_text));
@@ -323,6 +326,8 @@ json_t *story_tell(struct evidence *evidence, struct modules *modules)
     (void)json_object_set_new(report, "id", json_string(id));
     put_time(report, reason->realtime_ns);
     put_why(report, evidence);
+    /* Early, where headline.h looks for it; written when all is known. */
+    (void)json_object_set_new(report, "summary", json_string(""));
     set_if(report, "cell", story_cell(evidence));
     (void)json_object_set_new(report, "worker", worker_of(evidence));
     set_if(report, "call", story_call(evidence));

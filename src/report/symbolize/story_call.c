@@ -3,6 +3,7 @@
 #include "report/symbolize/story.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,13 +76,69 @@ static void put_base64(json_t *json, const char *key, const void *bytes, size_t 
     free(text);
 }
 
+/* Why the session cannot be replayed up to call @seq; false: it can. */
+static bool is_incomplete(const struct evidence *evidence, uint32_t seq, char *text, size_t size)
+{
+    struct recording_view view = {0};
+    int r = evidence->recording
+                ? recording_view_init(&view, evidence->recording, evidence->recording_length)
+                : -ENOENT;
+    uint32_t stop = r == 0 ? view.header.stop : (uint32_t)RECORDING_RUNS;
+    uint32_t from = r == 0 ? view.header.stop_call : 0;
+    text[0] = '\0';
+    if (r < 0) {
+        (void)snprintf(text, size, "%s",
+                       r == -ENOENT ? "it was not recorded (option record)"
+                                    : "its recording is not sound");
+    } else if (stop == RECORDING_SECRET) {
+        (void)snprintf(text, size, "call %u has secret arguments, which are not kept", from);
+    } else if (stop == RECORDING_NO_ARENA && from <= seq) {
+        (void)snprintf(text, size, "the arena could not be read before call %u", from);
+    } else if (stop == RECORDING_FULL && from <= seq) {
+        (void)snprintf(
+            text, size,
+            "the recording is incomplete from call %u on: its %llu bytes (record_bytes) or "
+            "%u entries were used up",
+            from, (unsigned long long)view.header.bytes_max, RECORDING_ENTRIES_MAX);
+    } else if (seq > view.calls) {
+        (void)snprintf(text, size, "the recording ends at call %u", view.calls);
+    }
+    recording_view_deinit(&view);
+    return text[0] != '\0';
+}
+
+/* The session, if it was recorded: then the call can be made again as a part of it. */
+static void put_session(const struct evidence *evidence, json_t *replay, bool alone)
+{
+    char why[256];
+    json_t *session = json_object();
+    if (!is_incomplete(evidence, evidence->reason.seq, why, sizeof why)) {
+        (void)json_object_set_new(session, "calls", json_integer(evidence->reason.seq));
+        (void)json_object_set_new(session, "bytes",
+                                  json_integer((json_int_t)evidence->recording_length));
+        put_base64(session, "recording", evidence->recording, evidence->recording_length);
+        (void)json_object_set_new(replay, "possible", json_true());
+        (void)json_object_del(replay, "why");
+    } else {
+        (void)json_object_set_new(session, "missing", json_string(why));
+    }
+    if (!alone && json_object_get(session, "missing")) {
+        char both[512];
+        (void)snprintf(both, sizeof both, "%s; nor can its session: %s",
+                       json_string_value(json_object_get(replay, "why")), why);
+        (void)json_object_set_new(replay, "why", story_text(both, sizeof both));
+    }
+    (void)json_object_set_new(replay, "alone", json_boolean(alone));
+    (void)json_object_set_new(replay, "session", session);
+}
+
 /* What `cordon replay` needs, or why it cannot be. */
 static json_t *replay_of(const struct evidence *evidence, const struct report_request *request,
                          uint32_t plan_bytes)
 {
     struct message why = {""};
     json_t *values = NULL;
-    if (report_has_secrets(request->plan)) {
+    if (plan_has_secrets(request->plan)) {
         return json_pack("{s:b, s:s}", "possible", 0, "why",
                          "an argument is secret, and is not kept");
     }
@@ -89,13 +146,13 @@ static json_t *replay_of(const struct evidence *evidence, const struct report_re
         return json_pack("{s:b, s:s}", "possible", 0, "why", "the function is not known");
     }
     json_t *json = json_object();
-    if (report_arguments(request, REPORT_WHOLE, &values, &why) < 0) {
-        (void)json_object_set_new(json, "possible", json_false());
+    bool alone = report_arguments(request, REPORT_WHOLE, &values, &why) == 0;
+    (void)json_object_set_new(json, "possible", json_boolean(alone));
+    if (!alone) {
         (void)json_object_set_new(json, "why", story_text(why.text, strlen(why.text)));
-    } else {
-        (void)json_object_set_new(json, "possible", json_true());
     }
     json_decref(values);
+    put_session(evidence, json, alone);
     json_t *words = json_array();
     for (uint32_t i = 0; i < LANE_WORDS; i++) {
         (void)json_array_append_new(words, story_hexadecimal(request->words[i]));

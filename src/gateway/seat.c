@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gateway/seat.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "gateway/gateway.h"
+#include "gateway/guest.h"
+#include "gateway/limits.h"
+#include "gateway/log.h"
+#include "gateway/request.h"
+
+#define RETRY_MS       100u    /* between tries of a seat whose worker does not start, at least */
+#define HOT_NS         100000u /* a worker that answered so lately is not asleep yet */
+#define PREPARING_MOST 2u /* of one house at once: a library that hangs must not fill the pool */
+
+struct seat *seat_new(struct house *house, bool is_own, struct cordon_session *session)
+{
+    struct seat *seat = calloc(1, sizeof *seat);
+    if (seat) {
+        seat->house = house;
+        seat->is_own = is_own;
+        seat->session = session;
+        seat->borrowed = session != NULL;
+        house_use(house);
+    }
+    return seat;
+}
+
+/* An answer, or a death: the turn that follows looks. */
+static void on_event(uv_poll_t *poll, int status, int events)
+{
+    struct seat *seat = poll->data;
+    (void)status;
+    (void)events;
+    if (seat->state == SEAT_READY) {
+        struct cordon_pending *oldest;
+        int r = cordon_collect_any(seat->session, 0, &oldest); /* makes it quiet */
+        (void)r;
+        (void)seat_collect(seat, 0);
+    }
+}
+
+static void watch(struct seat *seat)
+{
+    int fd = cordon_session_event_fd(seat->session);
+    if (seat->polling || fd < 0) {
+        return;
+    }
+    if (uv_poll_init(seat->house->gateway->loop, &seat->poll, fd) == 0) {
+        seat->poll.data = seat;
+        seat->polling = true;
+        (void)uv_poll_start(&seat->poll, UV_READABLE, on_event);
+    }
+}
+
+/* In the pool. */
+static void prepare_work(uv_work_t *work)
+{
+    struct seat *seat = work->data;
+    struct house *house = seat->house;
+    seat->result = 0;
+    seat->retry_ms = 0;
+    if (!seat->session) {
+        seat->result = cordon_session_open(house->cell, &seat->session, &seat->error);
+    }
+    if (seat->result == 0) {
+        seat->result = cordon_session_prepare(seat->session, house->functions,
+                                              house->function_count, &seat->retry_ms, &seat->error);
+    }
+}
+
+static void prepare_failed(struct seat *seat)
+{
+    struct house *house = seat->house;
+    uint32_t pause_ms = seat->retry_ms > RETRY_MS ? seat->retry_ms : RETRY_MS;
+    seat->retry_ns = clock_after_ns(pause_ms * CLOCK_MS_NS);
+    house->unavailable_ns = seat->retry_ns;
+    (void)message_set(&house->unavailable, 0, "%s", seat->error.text);
+    if (house->gateway->stopping || seat->close_soon) {
+        return;
+    }
+    log_say(LOG_ERROR, "unavailable", house->settings.name, "no worker could be started: %s",
+            seat->error.text);
+}
+
+static void prepare_done(uv_work_t *work, int status)
+{
+    struct seat *seat = work->data;
+    struct house *house = seat->house;
+    house->preparing--;
+    seat->state = SEAT_EMPTY;
+    if (status == 0 && seat->result == 0) {
+        seat->state = SEAT_READY;
+        seat->quiet = false;
+        seat->last_ns = clock_now_ns();
+        house->unavailable_ns = 0;
+        watch(seat);
+    } else {
+        prepare_failed(seat);
+    }
+    if (seat->close_soon) {
+        seat_close(seat);
+    }
+    gateway_wake(house->gateway);
+}
+
+void seat_prepare(struct seat *seat)
+{
+    struct house *house = seat->house;
+    if (seat->state != SEAT_EMPTY || seat->first || house->preparing >= PREPARING_MOST ||
+        seat->close_soon || (seat->retry_ns != 0 && clock_now_ns() < seat->retry_ns)) {
+        return;
+    }
+    seat->work.data = seat;
+    if (uv_queue_work(house->gateway->loop, &seat->work, prepare_work, prepare_done) == 0) {
+        seat->state = SEAT_PREPARING;
+        house->preparing++;
+    }
+}
+
+static void append(struct seat *seat, struct request *request)
+{
+    request->next = NULL;
+    if (seat->last) {
+        seat->last->next = request;
+    } else {
+        seat->first = request;
+    }
+    seat->last = request;
+    seat->in_flight++;
+    seat->house->in_flight++;
+    seat->expected_ns += request->method->tally.average_ns;
+    seat->unflushed = true;
+    if (!seat->busy) {
+        seat->busy = true;
+        seat->next_busy = seat->house->gateway->busy;
+        seat->house->gateway->busy = seat;
+    }
+}
+
+int seat_submit(struct seat *seat, struct request *request, struct cordon_result *ret_refusal)
+{
+    int r = cordon_submit_ready(seat->session, request->method->function, request->call.args,
+                                request->call.arg_count, request->deadline_ns, &request->pending,
+                                ret_refusal);
+    if (r == 0) {
+        /* What is behind others begins when those have ended: see collect(). */
+        request->began_ns = clock_now_ns();
+        if (!seat->quiet) {
+            seat->quiet = true;
+            (void)cordon_session_ring(seat->session, false);
+        }
+        append(seat, request);
+    } else if (r == -ENOTCONN || r == -EBUSY) {
+        seat->state = SEAT_EMPTY;
+        seat_prepare(seat);
+        r = -ENOTCONN;
+    } else if (r == -EAGAIN && seat->first) {
+        seat->full = true;
+    }
+    return r;
+}
+
+void seat_flush(struct seat *seat)
+{
+    if (seat->unflushed) {
+        seat->unflushed = false;
+        cordon_flush(seat->session);
+    }
+}
+
+/* The first in flight has ended so. */
+static void finish(struct seat *seat, int outcome, struct cordon_result *result)
+{
+    struct request *request = seat->first;
+    struct house *house = seat->house;
+    uint64_t now_ns = clock_now_ns();
+    uint64_t since_ns = request->began_ns > seat->last_ns ? request->began_ns : seat->last_ns;
+    uint64_t average_ns = request->method->tally.average_ns;
+    seat->first = request->next;
+    if (!seat->first) {
+        seat->last = NULL;
+    }
+    seat->in_flight--;
+    house->in_flight--;
+    seat->full = false;
+    seat->last_ns = now_ns;
+    request->next = NULL;
+    request->pending = NULL;
+    if (outcome > CORDON_DONE && outcome <= CORDON_DENIED && result->report != 0) {
+        house->last_report = result->report;
+    }
+    if (outcome != CORDON_DONE && result->unbegun && !request->resent && request->connection) {
+        request->resent = true;
+        request->guest->in_flight--;
+        guest_put_back(request->guest, request);
+    } else {
+        struct guest *guest = request->guest;
+        tally_add(&request->method->tally, outcome, now_ns - request->arrived_ns,
+                  outcome == CORDON_DONE ? now_ns - since_ns : 0);
+        request_end(request, outcome, result);
+        if (guest) {
+            guest_served(guest);
+        }
+    }
+    /* Averages move while calls are in flight: the sum is begun anew when none is. */
+    seat->expected_ns = seat->first && seat->expected_ns > average_ns
+                            ? seat->expected_ns - average_ns
+                        : seat->first ? average_ns
+                                      : 0;
+}
+
+uint32_t seat_collect(struct seat *seat, uint64_t until_ns)
+{
+    struct cordon_result *result = &seat->house->gateway->result;
+    uint32_t count = 0;
+    bool died = false;
+    while (seat->first) {
+        int outcome = cordon_collect(seat->first->pending, count == 0 ? until_ns : 0, result);
+        if (outcome == -ETIME) {
+            break;
+        }
+        died = died || (outcome >= CORDON_CRASHED && outcome <= CORDON_DENIED);
+        finish(seat, outcome, result);
+        count++;
+    }
+    if (died && !seat->first && seat->state == SEAT_READY) {
+        seat->state = SEAT_EMPTY; /* the next worker is begun with at once */
+        seat_prepare(seat);
+    }
+    if (seat->close_soon && !seat->first) {
+        seat_close(seat);
+    }
+    return count;
+}
+
+bool seat_listen(struct seat *seat)
+{
+    if (!seat->quiet) {
+        return false;
+    }
+    seat->quiet = false;
+    return seat->session && cordon_session_ring(seat->session, true) != 0;
+}
+
+uint64_t seat_wait_ns(const struct seat *seat, uint64_t now_ns)
+{
+    if (seat->state != SEAT_READY || seat->full || seat->close_soon ||
+        seat->in_flight >= GATEWAY_SEAT_CALLS) {
+        return UINT64_MAX;
+    }
+    if (seat->first) {
+        /* One that takes longer than such calls do may take for ever. */
+        uint64_t since_ns =
+            seat->first->began_ns > seat->last_ns ? seat->first->began_ns : seat->last_ns;
+        uint64_t running_ns = now_ns > since_ns ? now_ns - since_ns : 0;
+        return running_ns > 2 * GATEWAY_WAKE_NS || seat->expected_ns == 0 ? UINT64_MAX
+                                                                          : seat->expected_ns;
+    }
+    return now_ns - seat->last_ns < HOT_NS ? 0 : GATEWAY_WAKE_NS;
+}
+
+/* In the pool. */
+static void close_work(uv_work_t *work)
+{
+    struct seat *seat = work->data;
+    if (!seat->borrowed) {
+        (void)cordon_session_close(seat->session);
+    }
+}
+
+static void close_done(uv_work_t *work, int status)
+{
+    struct seat *seat = work->data;
+    struct house *house = seat->house;
+    (void)status;
+    house->own_seats -= seat->is_own;
+    free(seat);
+    house_leave(house);
+    gateway_wake(house->gateway);
+}
+
+static void close_session(struct seat *seat)
+{
+    seat->work.data = seat;
+    if (uv_queue_work(seat->house->gateway->loop, &seat->work, close_work, close_done) != 0) {
+        close_work(&seat->work);
+        close_done(&seat->work, 0);
+    }
+}
+
+static void on_unwatched(uv_handle_t *handle)
+{
+    close_session(handle->data);
+}
+
+void seat_close(struct seat *seat)
+{
+    seat->close_soon = true;
+    if (seat->first || seat->state == SEAT_PREPARING || seat->state == SEAT_CLOSING) {
+        return;
+    }
+    seat->state = SEAT_CLOSING;
+    if (seat->polling) {
+        uv_close((uv_handle_t *)&seat->poll, on_unwatched);
+    } else {
+        close_session(seat);
+    }
+}

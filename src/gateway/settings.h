@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef GATEWAY_SETTINGS_H
+#define GATEWAY_SETTINGS_H
+
+/*
+ * Settings: what a daemon is to do, from a configuration file or the command line, complete: every
+ * default filled in, every text owned. Read-only once made.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/message.h"
+#include "cordon/cell.h"
+#include "gateway/limits.h"
+#include "json/method.h"
+
+struct method_settings {
+    char *name;                  /* what clients call it */
+    char *function;              /* of the cell's interface */
+    char *fixed;                 /* JSON object: parameters that clients do not send; or NULL */
+    char *result;                /* "return", or an output's name; NULL: by rule */
+    enum json_encoding encoding; /* of bytes that come back */
+    bool pinned;                 /* session: client. State of the library belongs to who called */
+    bool tells_errno;            /* errno stands beside the result */
+    uint64_t deadline_ms;        /* 0: the cell's */
+};
+
+struct cell_settings {
+    char *name;
+    char *reason; /* why it may be trusted, or go without a limit; or NULL */
+    /* As cordon_cell_open() takes them. All texts are owned by these settings. */
+    struct cordon_cell_options options;
+    uint32_t workers;         /* shared by clients; 1 to 256 */
+    uint32_t client_sessions; /* workers of single clients (handles, pinned methods) */
+    uint32_t leases;          /* lanes of attached clients; 0: none */
+    uint64_t lease_idle_ms;
+    bool every_function; /* of the interface is a method of its own name; others are in @methods */
+    struct method_settings *methods;
+    size_t method_count;
+};
+
+struct settings {
+    char *socket;  /* path */
+    uid_t *users;  /* beside the daemon's own; root is not exempt */
+    gid_t *groups; /* primary or supplementary */
+    size_t user_count;
+    size_t group_count;
+    char *http;        /* "127.0.0.1:9464", "unix:/path"; NULL: off */
+    uint64_t drain_ms; /* how long a stop waits for calls */
+    struct gateway_limits limits;
+    struct cell_settings *cells;
+    size_t cell_count;
+};
+
+/* All zero is fine, NULL too. */
+void settings_free(struct settings *settings);
+void cell_settings_deinit(struct cell_settings *cell);
+
+#endif

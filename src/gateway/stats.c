@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gateway/stats.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "cordon/outcome.h"
+#include "gateway/gateway.h"
+#include "gateway/seat.h"
+
+static const char *const seat_states[] = {"empty", "starting", "ready", "closing"};
+static const char *const breaker_states[] = {"closed", "open", "half-open"};
+
+static void put_uint(struct json_out *out, const char *key, uint64_t value)
+{
+    json_out_key(out, key);
+    json_out_uint(out, value);
+}
+
+static void put_text(struct json_out *out, const char *key, const char *value)
+{
+    json_out_key(out, key);
+    json_out_text_bytes(out, value, strlen(value));
+}
+
+/* Resident bytes of a process; 0: it is gone. */
+static uint64_t resident_bytes(int pid)
+{
+    char path[64];
+    char text[128];
+    unsigned long long size;
+    unsigned long long resident;
+    (void)snprintf(path, sizeof path, "/proc/%d/statm", pid);
+    OWN_FD fd = pid > 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    ssize_t got = fd >= 0 ? read(fd, text, sizeof text - 1) : 0;
+    if (got <= 0) {
+        return 0;
+    }
+    text[got] = '\0';
+    return sscanf(text, "%llu %llu", &size, &resident) == 2
+               ? resident * (uint64_t)sysconf(_SC_PAGESIZE)
+               : 0;
+}
+
+static void put_ended(struct json_out *out, const uint64_t ended[TALLY_OUTCOMES])
+{
+    json_out_key(out, "ended");
+    json_out_object(out);
+    for (int i = 0; i < (int)TALLY_OUTCOMES; i++) {
+        put_uint(out, cordon_outcome_name(i), ended[i]);
+    }
+    json_out_object_end(out);
+}
+
+static void put_times(struct json_out *out, const struct tally *tally)
+{
+    put_uint(out, "p50_us", (tally_quantile(tally, 500) + 500) / 1000);
+    put_uint(out, "p99_us", (tally_quantile(tally, 990) + 500) / 1000);
+}
+
+static void put_method(struct json_out *out, const struct method *method)
+{
+    const struct tally *tally = &method->tally;
+    json_out_object(out);
+    put_text(out, "method", method->settings.name);
+    put_uint(out, "calls", tally->count);
+    put_ended(out, tally->ended);
+    put_uint(out, "errors", tally->errors);
+    put_uint(out, "average_us", tally->count > 0 ? tally->sum_ns / tally->count / 1000 : 0);
+    put_times(out, tally);
+    json_out_object_end(out);
+}
+
+static uint64_t put_seats(struct json_out *out, const struct house *house)
+{
+    uint64_t total = 0;
+    json_out_key(out, "workers");
+    json_out_array(out);
+    for (uint32_t i = 0; i < house->settings.workers; i++) {
+        const struct seat *seat = house->seats[i];
+        bool ready = seat->state == SEAT_READY;
+        int pid = ready ? cordon_session_worker_pid(seat->session) : 0;
+        uint64_t bytes = resident_bytes(pid);
+        total += bytes;
+        json_out_object(out);
+        put_text(out, "state", seat_states[seat->state]);
+        put_uint(out, "pid", pid > 0 ? (uint64_t)pid : 0);
+        put_uint(out, "in_flight", seat->in_flight);
+        put_uint(out, "memory_bytes", bytes);
+        json_out_object_end(out);
+    }
+    json_out_array_end(out);
+    return total;
+}
+
+static void sum_of(const struct house *house, struct tally *ret_sum)
+{
+    *ret_sum = (struct tally){0};
+    for (size_t i = 0; i < house->method_count; i++) {
+        const struct tally *tally = &house->methods[i].tally;
+        ret_sum->count += tally->count;
+        ret_sum->errors += tally->errors;
+        ret_sum->sum_ns += tally->sum_ns;
+        for (uint32_t j = 0; j < TALLY_OUTCOMES; j++) {
+            ret_sum->ended[j] += tally->ended[j];
+        }
+        for (uint32_t j = 0; j < TALLY_BUCKETS; j++) {
+            ret_sum->buckets[j] += tally->buckets[j];
+        }
+    }
+}
+
+static const char *state_of(const struct house *house)
+{
+    for (uint32_t i = 0; i < house->settings.workers; i++) {
+        if (house->seats[i]->state == SEAT_READY) {
+            return "ready";
+        }
+    }
+    return house->unavailable_ns > clock_now_ns() ? "unavailable" : "starting";
+}
+
+static void put_life(struct json_out *out, const struct house *house)
+{
+    struct cordon_cell_stats stats;
+    cordon_cell_stats(house->cell, &stats);
+    put_text(out, "breaker",
+             breaker_states[stats.breaker <= CORDON_BREAKER_HALF_OPEN ? stats.breaker : 0]);
+    put_uint(out, "breakers_open", stats.breakers_open);
+    put_uint(out, "breaker_opened", stats.breaker_opened);
+    put_uint(out, "started", stats.started);
+    put_uint(out, "crashes", stats.crashes);
+    put_uint(out, "timeouts", stats.timeouts);
+    put_uint(out, "promoted", stats.promoted);
+    put_uint(out, "recycled", stats.recycled);
+    put_uint(out, "starts_failed", stats.starts_failed);
+    put_uint(out, "spares", stats.spares);
+}
+
+static void put_house(struct json_out *out, const struct house *house)
+{
+    static const char *const levels[] = {"process", "thread", "inline"};
+    struct tally sum;
+    char report[32];
+    sum_of(house, &sum);
+    json_out_object(out);
+    put_text(out, "cell", house->settings.name);
+    put_text(out, "library", house->library ? house->library : "");
+    put_text(out, "level", levels[house->settings.options.level]);
+    put_uint(out, "generation", house->generation);
+    put_text(out, "state", state_of(house));
+    put_uint(out, "calls", sum.count);
+    put_ended(out, sum.ended);
+    put_uint(out, "errors", sum.errors);
+    put_times(out, &sum);
+    put_uint(out, "in_flight", house->in_flight);
+    put_uint(out, "queue", house->waiting);
+    uint64_t memory = put_seats(out, house);
+    put_uint(out, "client_workers", house->own_seats);
+    put_uint(out, "memory_bytes", memory);
+    put_life(out, house);
+    (void)snprintf(report, sizeof report, "%llu", (unsigned long long)house->last_report);
+    json_out_key(out, "last_report");
+    if (house->last_report != 0) {
+        json_out_string(out, report);
+    } else {
+        json_out_null(out);
+    }
+    json_out_key(out, "methods");
+    json_out_array(out);
+    for (size_t i = 0; i < house->method_count; i++) {
+        put_method(out, &house->methods[i]);
+    }
+    json_out_array_end(out);
+    json_out_object_end(out);
+}
+
+void stats_write(const struct gateway *gateway, const char *cell, struct json_out *out)
+{
+    json_out_object(out);
+    put_text(out, "version", CORDON_VERSION);
+    put_uint(out, "uptime_ms", (clock_now_ns() - gateway->started_ns) / CLOCK_MS_NS);
+    put_uint(out, "clients", gateway->client_count);
+    put_uint(out, "clients_accepted", gateway->accepted);
+    put_uint(out, "requests_in_flight", gateway->in_flight);
+    put_uint(out, "requests_refused", gateway->refused);
+    put_uint(out, "memory_bytes", resident_bytes(getpid()));
+    json_out_key(out, "cells");
+    json_out_array(out);
+    for (size_t i = 0; i < gateway->house_count; i++) {
+        if (!cell || strcmp(gateway->houses[i]->settings.name, cell) == 0) {
+            put_house(out, gateway->houses[i]);
+        }
+    }
+    json_out_array_end(out);
+    json_out_object_end(out);
+}
