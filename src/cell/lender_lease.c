@@ -18,7 +18,7 @@
 #include "lane/identity.h"
 #include "report/card.h"
 
-#define GOOD_CALLS_MOST   64u /* that one look counts: a client may say any number */
+#define GOOD_CALLS_MOST   LANE_SLOTS /* that one look counts: a client may say any number */
 #define CALL_BYTES_FACTOR 4u
 #define CALL_BYTES_MORE   (1u << 20)
 #define BUSY_RETRY_MS     50u
@@ -332,17 +332,29 @@ static void note_verdict(struct lender_lease *lease, uint32_t verdict)
     lending->stats.lost += verdict == LANE_KEEPER_LOST;
 }
 
-/* The numbers are the client's: a step that no lane makes counts nothing. */
+/* Of the last calls that the client collected those of functions, as its records say. */
+static uint32_t count_good(const struct lender_lease *lease, uint32_t collected, uint32_t fresh)
+{
+    uint32_t good = 0;
+    for (uint32_t back = 0; back < fresh && back < GOOD_CALLS_MOST; back++) {
+        const struct lane_record *record = &lease->h->record[lane_slot_of(collected - back)];
+        /* Relaxed: a number that a client may write as it likes. */
+        good += atomic_load_explicit(&record->function_id, memory_order_relaxed) < ENGINE_VERBS;
+    }
+    return good;
+}
+
+/* The numbers are the client's. */
 static void look_at_calls(struct lender_lease *lease, uint64_t now_ns)
 {
     uint32_t collected = atomic_load_explicit(&lease->h->collected, memory_order_acquire);
     uint32_t submitted = atomic_load_explicit(&lease->h->submitted, memory_order_acquire);
-    uint32_t good = collected - lease->collected;
+    uint32_t fresh = collected - lease->collected;
     bool moved = submitted != lease->submitted || collected != lease->collected;
+    uint32_t good = count_good(lease, collected, fresh);
+    lease->lending->stats.calls += fresh;
     if (good != 0) {
-        lease->lending->stats.calls += good;
-        gate_lent_good(&lease->lending->cell->gate, now_ns,
-                       good < GOOD_CALLS_MOST ? good : GOOD_CALLS_MOST, lease->is_probe);
+        gate_lent_good(&lease->lending->cell->gate, now_ns, good, lease->is_probe);
         lease->is_probe = false;
     }
     if (moved || submitted != collected) {

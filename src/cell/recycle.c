@@ -86,10 +86,10 @@ bool recycle_holds_nothing(struct cordon_session *session)
            verb.reply_words[0] <= session->recycle.holdings;
 }
 
-bool recycle_look(struct cordon_session *session)
+/* @calls  with the one that asks: the look comes with the one behind look_at, as in quick_is_ready(). */
+static bool look(struct cordon_session *session, uint64_t calls)
 {
-    /* This call is counted already: the look comes with the one behind look_at, as in quick_is_ready(). */
-    if (calls_of(session) <= session->recycle.look_at || session->depth > 0) {
+    if (calls <= session->recycle.look_at || session->depth > 0) {
         return false;
     }
     if (session->pending) {
@@ -111,4 +111,14 @@ bool recycle_look(struct cordon_session *session)
     life_step(&session->life, LIFE_RECYCLED, counts);
     station_say_why(session->station, session->recycle.reason);
     return true;
+}
+
+bool recycle_look(struct cordon_session *session)
+{
+    return look(session, calls_of(session));
+}
+
+bool recycle_look_ahead(struct cordon_session *session)
+{
+    return look(session, calls_of(session) + 1);
 }

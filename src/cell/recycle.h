@@ -41,6 +41,8 @@ void recycle_begin(struct cordon_session *session, uint64_t holdings);
  * nothing; it is to be replaced.
  */
 bool recycle_look(struct cordon_session *session);
+/* The same before the call is counted. */
+bool recycle_look_ahead(struct cordon_session *session);
 
 /* Its worker, which does nothing now, holds nothing that the session could miss. */
 bool recycle_holds_nothing(struct cordon_session *session);

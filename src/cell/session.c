@@ -421,7 +421,7 @@ bool session_set_ringing(struct cordon_session *session, bool on)
 bool session_is_ready(struct cordon_session *session, const struct cordon_function *function)
 {
     return session->depth == 0 && has_worker(session) && is_bound(session, function) &&
-           session->on_start_done >= on_start_count(session->cell) && !recycle_look(session);
+           session->on_start_done >= on_start_count(session->cell) && !recycle_look_ahead(session);
 }
 
 int session_prepare(struct cordon_session *session, struct cordon_function *const *functions,

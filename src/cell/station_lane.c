@@ -189,7 +189,7 @@ void station_lane_close(struct station *station, bool wait)
     }
     if (station->seat) {
         attached_end(station->seat);
-        if (wait && attached_hear(station->seat)) {
+        if (wait && attached_hear(station->seat) && station->seat->worker != 0) {
             (void)lane_await_gone(station->lane, clock_after_ns(GONE_PATIENCE_NS));
         }
         attached_give(station->seat);

@@ -16,6 +16,7 @@
 enum {
     OPTION_INTERFACE,
     OPTION_SOCKET,
+    OPTION_HTTP,
     OPTION_HELP,
 };
 
@@ -24,6 +25,7 @@ static const struct option_spec option_specs[] = {
         {"interface", "FILE",
          "serve this interface's library, each function a method; may be repeated"},
     [OPTION_SOCKET] = {"socket", "PATH", "listen there"},
+    [OPTION_HTTP] = {"http", "ADDRESS", "status page and /metrics at 127.0.0.1:PORT or unix:PATH"},
     [OPTION_HELP] = {"help", NULL, "this text"},
     {NULL, NULL, NULL},
 };
@@ -105,6 +107,10 @@ static int parse(struct settings *settings, int argc, char *const *argv, struct 
         case OPTION_SOCKET:
             free(settings->socket);
             settings->socket = strdup(value);
+            break;
+        case OPTION_HTTP:
+            free(settings->http);
+            settings->http = strdup(value);
             break;
         case OPTION_HELP:
             return 1;

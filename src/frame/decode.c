@@ -230,7 +230,8 @@ static const struct cordon_plan_type *plain_target(const struct decoder *decoder
 {
     const struct cordon_plan_type *target =
         type->kind == CORDON_PLAN_POINTER ? pointer_target(decoder->plan, type) : NULL;
-    return target && image_is_plain(decoder->plan, target) ? target : NULL;
+    return target && (image_is_bytes(target) || image_is_plain(decoder->plan, target)) ? target
+                                                                                       : NULL;
 }
 
 /* All that can fail or that follows pointers in the caller's memory: to be written later. */

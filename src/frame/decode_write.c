@@ -43,7 +43,9 @@ void decode_copy_plain(const struct decoder *decoder, uint8_t *memory,
                        const struct cordon_plan_type *target)
 {
     copy_out(memory, reply, bytes);
-    image_tidy(decoder->plan, target, bytes / element_bytes(target), memory);
+    if (!image_is_bytes(target)) {
+        image_tidy(decoder->plan, target, bytes / element_bytes(target), memory);
+    }
 }
 
 void decode_write_end(struct decoder *decoder, bool commit)

@@ -223,7 +223,8 @@ int encode_block(struct encoder *encoder, const struct cordon_plan_type *type, v
     if (ended) {
         put_word(encoder->space->request + in_at + bytes - sizeof(void *), 0);
     }
-    if (!image_is_plain(encoder->plan, target) || image_is_loose(encoder->plan, target)) {
+    if (!image_is_bytes(target) &&
+        (!image_is_plain(encoder->plan, target) || image_is_loose(encoder->plan, target))) {
         return encode_images(encoder, target, memory, count, in_at);
     }
     if (bytes > 0) {

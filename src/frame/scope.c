@@ -86,19 +86,6 @@ static int deref_place(const struct frame_scope *scope, uint32_t index,
                : length_value(target->kind, scalar_load(target->kind, bytes), ret_value);
 }
 
-const struct cordon_plan_type *param_pointee(const struct plan *plan,
-                                             const struct cordon_plan_param *param)
-{
-    const struct cordon_plan_type *type = plan_type(plan, param->type);
-    if (param->passing != CORDON_PLAN_PASS_BYTES || type->kind != CORDON_PLAN_POINTER ||
-        type->code != CORDON_PLAN_NONE || type->target == CORDON_PLAN_NONE ||
-        type->flags & CORDON_PLAN_NULL_ENDED) {
-        return NULL;
-    }
-    const struct cordon_plan_type *target = plan_type(plan, type->target);
-    return scalar_is_integer(target->kind) ? target : NULL;
-}
-
 static int on_deref(void *context, uint32_t index, int64_t *ret_value)
 {
     const struct frame_scope *scope = scope_of(context);

@@ -94,6 +94,12 @@ bool image_is_plain(const struct plan *plan, const struct cordon_plan_type *type
 /* Whether image_tidy() finds something to do. */
 bool image_is_loose(const struct plan *plan, const struct cordon_plan_type *type);
 
+/* Whether objects of @type are nothing but numbers of any bytes: plain and never loose, as most are. */
+static inline bool image_is_bytes(const struct cordon_plan_type *type)
+{
+    return scalar_is(type->kind) && type->kind != CORDON_PLAN_BOOL;
+}
+
 /*
  * Plain objects as C may hold them: a bool is 0 or 1, whoever wrote it, and what lies between members is 0,
  * so that nothing of the writer's stack goes along.
@@ -110,8 +116,18 @@ size_t element_bytes(const struct cordon_plan_type *target);
  * The integer that a parameter of BYTES points to: the only memory of the call that a length may name
  * (`*n`, plans are checked). NULL: it does not point to one integer.
  */
-const struct cordon_plan_type *param_pointee(const struct plan *plan,
-                                             const struct cordon_plan_param *param);
+static inline const struct cordon_plan_type *param_pointee(const struct plan *plan,
+                                                           const struct cordon_plan_param *param)
+{
+    const struct cordon_plan_type *type = plan_type(plan, param->type);
+    if (type->code != CORDON_PLAN_NONE || type->kind != CORDON_PLAN_POINTER ||
+        param->passing != CORDON_PLAN_PASS_BYTES || type->target == CORDON_PLAN_NONE ||
+        type->flags & CORDON_PLAN_NULL_ENDED) {
+        return NULL;
+    }
+    const struct cordon_plan_type *target = plan_type(plan, type->target);
+    return scalar_is_integer(target->kind) ? target : NULL;
+}
 
 /* Elements before the NULL that ends the pointers at @memory; at most what @bytes hold. */
 size_t null_ended_count(const void *memory, size_t bytes);

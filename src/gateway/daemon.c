@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "gateway/connection.h"
 #include "gateway/gateway.h"
+#include "gateway/http.h"
 #include "gateway/listener.h"
 #include "gateway/log.h"
 
@@ -21,6 +22,7 @@ struct daemon {
     struct gateway gateway;
     struct settings *settings;
     struct listener listener;
+    struct http *http; /* NULL: off */
     uv_pipe_t server;
     uv_signal_t terminate;
     uv_signal_t interrupt;
@@ -49,6 +51,7 @@ static void close_handle(void *handle)
 static void close_all(struct daemon *daemon)
 {
     daemon->closing = true;
+    http_stop(daemon->http);
     gateway_close(&daemon->gateway);
     close_handle(&daemon->server);
     close_handle(&daemon->terminate);
@@ -150,6 +153,9 @@ static int serve(struct daemon *daemon, struct message *why)
     }
     r = open_houses(daemon, why);
     r = r != 0 ? r : listen_at(daemon, why);
+    if (r == 0 && daemon->settings->http) {
+        r = http_start(&daemon->gateway, daemon->settings->http, &daemon->http, why);
+    }
     if (r != 0) {
         return r;
     }

@@ -19,11 +19,11 @@
 #include "gateway/page.h"
 #include "gateway/stats.h"
 
-#define WAIT_MS        1000u
-#define CONNECTIONS    32u
-#define PER_ADDRESS    16u
-#define TIMEOUT_S      10u
-#define MEMORY_BYTES   (32u * 1024u) /* of one connection */
+#define WAIT_MS      1000u
+#define CONNECTIONS  32u
+#define PER_ADDRESS  16u
+#define TIMEOUT_S    10u
+#define MEMORY_BYTES (32u * 1024u) /* of one connection */
 
 enum text_kind {
     TEXT_METRICS,
@@ -108,9 +108,8 @@ static char *fetch(struct http *http, enum text_kind kind, size_t *ret_length)
     return copy;
 }
 
-static enum MHD_Result respond(struct MHD_Connection *connection, unsigned status,
-                               const char *type, void *body, size_t length,
-                               enum MHD_ResponseMemoryMode mode)
+static enum MHD_Result respond(struct MHD_Connection *connection, unsigned status, const char *type,
+                               void *body, size_t length, enum MHD_ResponseMemoryMode mode)
 {
     struct MHD_Response *response = MHD_create_response_from_buffer(length, body, mode);
     if (!response) {
@@ -129,8 +128,8 @@ static enum MHD_Result respond(struct MHD_Connection *connection, unsigned statu
 
 static enum MHD_Result say(struct MHD_Connection *connection, unsigned status, const char *sentence)
 {
-    return respond(connection, status, "text/plain; charset=utf-8",
-                   (void *)(uintptr_t)sentence, strlen(sentence), MHD_RESPMEM_MUST_COPY);
+    return respond(connection, status, "text/plain; charset=utf-8", (void *)(uintptr_t)sentence,
+                   strlen(sentence), MHD_RESPMEM_MUST_COPY);
 }
 
 static enum MHD_Result give(struct http *http, struct MHD_Connection *connection,
@@ -155,9 +154,9 @@ static bool is_our_host(struct http *http, struct MHD_Connection *connection)
     return !host || http->path;
 }
 
-static enum MHD_Result on_request(void *context, struct MHD_Connection *connection,
-                                  const char *url, const char *method, const char *version,
-                                  const char *upload, size_t *upload_bytes, void **state)
+static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *upload,
+                                  size_t *upload_bytes, void **state)
 {
     struct http *http = context;
     (void)version;
@@ -185,7 +184,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     }
     if (strcmp(url, "/") == 0) {
         return respond(connection, MHD_HTTP_OK, "text/html; charset=utf-8",
-                       (void *)(uintptr_t)page_text, page_length, MHD_RESPMEM_PERSISTENT);
+                       (void *)(uintptr_t)page_text, (size_t)(page_end - page_text),
+                       MHD_RESPMEM_PERSISTENT);
     }
     return say(connection, MHD_HTTP_NOT_FOUND, "there are /, /metrics and /stats\n");
 }
@@ -328,7 +328,7 @@ int http_start(struct gateway *gateway, const char *address, struct http **ret_h
     http->ask.data = http;
     (void)pthread_mutex_init(&http->lock, NULL);
     (void)pthread_cond_init(&http->written, NULL);
-    int fd;
+    int fd = -1;
     int r = bind_to(http, address, &fd, why);
     if (r != 0) {
         http_free(http);

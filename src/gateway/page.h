@@ -7,6 +7,6 @@
 #include <stddef.h>
 
 extern const char page_text[];
-extern const size_t page_length;
+extern const char page_end[]; /* behind its last byte */
 
 #endif

@@ -154,6 +154,30 @@ static void test_descriptors_must_fit_the_flags(void **state)
     expect(&errand, 0, 0);
 }
 
+/* A worker that is lent: its lender's bell and longest deadline come with the ledger, and only so. */
+static void test_ledger_comes_with_a_bell_and_a_deadline(void **state)
+{
+    (void)state;
+    struct errand errand = start_errand();
+    errand.flags = ERRAND_HAS_LEDGER | ERRAND_HAS_BELL | ERRAND_HAS_PROVISION;
+    errand.deadline_max_ns = 1;
+    expect(&errand, 5, 0);
+    errand.flags |= ERRAND_HAS_EVENT;
+    expect(&errand, 6, 0);
+    expect(&errand, 5, -EBADMSG);
+    errand.deadline_max_ns = 0;
+    expect(&errand, 6, -EBADMSG);
+    errand.deadline_max_ns = UINT64_MAX;
+    expect(&errand, 6, -EBADMSG);
+    errand.deadline_max_ns = 1;
+    errand.flags = ERRAND_HAS_LEDGER;
+    expect(&errand, 3, -EBADMSG);
+    errand.flags = ERRAND_HAS_PROVISION;
+    expect(&errand, 3, -EBADMSG);
+    errand.deadline_max_ns = 0;
+    expect(&errand, 3, 0);
+}
+
 static void test_arena_is_judged(void **state)
 {
     (void)state;
@@ -209,6 +233,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_strange_headers_are_refused, open_sockets,
                                         close_sockets),
         cmocka_unit_test_setup_teardown(test_descriptors_must_fit_the_flags, open_sockets,
+                                        close_sockets),
+        cmocka_unit_test_setup_teardown(test_ledger_comes_with_a_bell_and_a_deadline, open_sockets,
                                         close_sockets),
         cmocka_unit_test_setup_teardown(test_arena_is_judged, open_sockets, close_sockets),
         cmocka_unit_test_setup_teardown(test_name_without_end_is_refused, open_sockets,

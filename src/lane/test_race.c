@@ -16,9 +16,8 @@
 #include "lane/host.h"
 #include "lane/test_peer.h"
 
-#define PARK_TRIPS 100000u
-#define RACES      3000u
-#define LIES       20000u
+#define RACES 3000u
+#define LIES  20000u
 
 static uint32_t next_random(uint32_t *seed)
 {
@@ -53,53 +52,6 @@ static uint32_t submit_add(struct lane *lane, uint64_t a)
     uint32_t seq = 0;
     assert_int_equal(lane_submit(lane, &message, CLOCK_NEVER, true, &seq), 0);
     return seq;
-}
-
-static void *serve_with_delays(void *context)
-{
-    struct lane_end *end = context;
-    struct lane_order order;
-    uint32_t seed = 7;
-    while (lane_end_take(end, false, &order) == 0) {
-        delay(next_random(&seed) % 300);
-        end->spin_limit = next_random(&seed) % 4 == 0 ? LANE_PURSE_START_NS : 0;
-        uint64_t sum = order.words[0] + order.words[1];
-        lane_end_return(end, true, 0, 0, &sum, 1, 0);
-    }
-    return NULL;
-}
-
-static void test_no_wake_up_is_lost_between_spinning_and_parking(void **state)
-{
-    (void)state;
-    struct lane *lane = open_small(true);
-    struct lane_host_page *h = lane_peek_h(lane);
-    struct lane_end end;
-    pthread_t worker;
-    uint32_t seed = 3;
-    assert_int_equal(lane_end_init(&end, h, h->h_bytes, lane_peek_w(lane), h->w_bytes, -1), 0);
-    assert_int_equal(pthread_create(&worker, NULL, serve_with_delays, &end), 0);
-    uint64_t until_ns = clock_after_ns(30 * CLOCK_SECOND_NS);
-    uint32_t trips = 0;
-    while (trips < PARK_TRIPS && clock_now_ns() < until_ns) {
-        struct lane_event event;
-        uint32_t seq = submit_add(lane, trips);
-        assert_int_equal(lane_await(lane, seq, patience(), NULL, NULL, &event), LANE_CAME);
-        assert_int_equal(event.words[0], trips + 1);
-        lane_collect(lane, seq);
-        delay(next_random(&seed) % 300);
-        trips++;
-    }
-    /* On a machine with other work to do, what could be done in the time. */
-    print_message("%u round trips\n", trips);
-    assert_true(trips >= PARK_TRIPS / 100);
-    assert_true(lane_condemn(lane, LANE_CLOSED, 0));
-    assert_int_equal(pthread_join(worker, NULL), 0);
-    /* A machine that stands still for LANE_PARK_FIRST_NS looks the same, once in a while. */
-    assert_true(lane_peek_counts(lane).park_timeouts <= 1 + trips / 1000);
-    assert_true(end.counts.park_timeouts <= 1 + trips / 1000);
-    assert_true(end.counts.parks > 0);
-    lane_close(lane);
 }
 
 struct judge {
@@ -329,7 +281,6 @@ static void test_verdict_wakes_a_host_that_is_parked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_no_wake_up_is_lost_between_spinning_and_parking),
         cmocka_unit_test(test_answer_and_verdict_have_one_winner),
         cmocka_unit_test(test_only_the_first_verdict_wins),
         cmocka_unit_test(test_liar_is_found_out_and_never_believed),

@@ -47,7 +47,9 @@ struct lane_counts {
  * and most waits are short. Who gives a verdict wakes the turn as well; what is lost between a look and
  * sleep comes this much later. Longer than a tick, or each park would set the CPU's timer.
  */
+#ifndef LANE_PARK_FIRST_NS /* test_parking.c: so long that what is lost is not hidden */
 #define LANE_PARK_FIRST_NS 20000000ull
+#endif
 
 /* Relaxed suffices while spinning: whoever leaves the loop looks again with acquire. */
 static inline bool lane_changed(const _Atomic uint32_t *word, uint32_t seen)

@@ -200,27 +200,32 @@ struct grant {
     const char *name;
     enum operand operand;
     uint32_t meaning; /* enum policy_group without operand, else enum policy_kind */
-    const char *form;
+};
+
+/* How it is written, behind its name. */
+static const char *const operand_forms[] = {
+    [OPERAND_NONE] = "",          [OPERAND_PATH] = ":PATH",    [OPERAND_PORT] = ":PORT",
+    [OPERAND_VARIABLE] = ":NAME", [OPERAND_SYSCALL] = ":NAME", [OPERAND_COUNT] = ":N",
 };
 
 static const struct grant known[] = {
-    {"read", OPERAND_PATH, POLICY_READ, "read:PATH"},
-    {"write", OPERAND_PATH, POLICY_WRITE, "write:PATH"},
-    {"device", OPERAND_PATH, POLICY_DEVICE, "device:PATH"},
-    {"connect", OPERAND_PORT, POLICY_CONNECT, "connect:PORT"},
-    {"bind", OPERAND_PORT, POLICY_BIND, "bind:PORT"},
-    {"env", OPERAND_VARIABLE, POLICY_ENV, "env:NAME"},
-    {"syscall", OPERAND_SYSCALL, POLICY_SYSCALL, "syscall:NAME"},
-    {"threads", OPERAND_COUNT, 0, "threads:N"},
-    {"sockets", OPERAND_NONE, POLICY_SOCKETS, "sockets"},
-    {"udp", OPERAND_NONE, POLICY_UDP, "udp"},
-    {"unix", OPERAND_NONE, POLICY_UNIX, "unix"},
-    {"processes", OPERAND_NONE, POLICY_PROCESSES, "processes"},
-    {"iconv", OPERAND_NONE, POLICY_ICONV, "iconv"},
-    {"resolver", OPERAND_NONE, POLICY_RESOLVER, "resolver"},
-    {"locale", OPERAND_NONE, POLICY_LOCALE, "locale"},
-    {"providers", OPERAND_NONE, POLICY_PROVIDERS, "providers"},
-    {"everything", OPERAND_NONE, POLICY_EVERYTHING, "everything"},
+    {"read", OPERAND_PATH, POLICY_READ},
+    {"write", OPERAND_PATH, POLICY_WRITE},
+    {"device", OPERAND_PATH, POLICY_DEVICE},
+    {"connect", OPERAND_PORT, POLICY_CONNECT},
+    {"bind", OPERAND_PORT, POLICY_BIND},
+    {"env", OPERAND_VARIABLE, POLICY_ENV},
+    {"syscall", OPERAND_SYSCALL, POLICY_SYSCALL},
+    {"threads", OPERAND_COUNT, 0},
+    {"sockets", OPERAND_NONE, POLICY_SOCKETS},
+    {"udp", OPERAND_NONE, POLICY_UDP},
+    {"unix", OPERAND_NONE, POLICY_UNIX},
+    {"processes", OPERAND_NONE, POLICY_PROCESSES},
+    {"iconv", OPERAND_NONE, POLICY_ICONV},
+    {"resolver", OPERAND_NONE, POLICY_RESOLVER},
+    {"locale", OPERAND_NONE, POLICY_LOCALE},
+    {"providers", OPERAND_NONE, POLICY_PROVIDERS},
+    {"everything", OPERAND_NONE, POLICY_EVERYTHING},
 };
 #define KNOWN (sizeof known / sizeof known[0])
 
@@ -237,11 +242,13 @@ static int refuse_name(const struct compiler *compiler, const char *name)
     }
     (void)message_set(compiler->why, -EINVAL, "no grant is named '%s'", name);
     if (nearest) {
-        message_add(compiler->why, "; did you mean '%s'?", nearest->form);
+        message_add(compiler->why, "; did you mean '%s%s'?", nearest->name,
+                    operand_forms[nearest->operand]);
         return -EINVAL;
     }
     for (size_t i = 0; i < KNOWN; i++) {
-        message_add(compiler->why, "%s %s", i == 0 ? "; there are" : ",", known[i].form);
+        message_add(compiler->why, "%s %s%s", i == 0 ? "; there are" : ",", known[i].name,
+                    operand_forms[known[i].operand]);
     }
     return -EINVAL;
 }
@@ -281,8 +288,8 @@ static int compile_grant(struct compiler *compiler, const char *text)
         }
         bool wants = known[i].operand != OPERAND_NONE;
         if (wants != (compiler->operand != NULL) || (wants && !compiler->operand[0])) {
-            return message_set(compiler->why, -EINVAL, "grant '%s' is written '%s'", text,
-                               known[i].form);
+            return message_set(compiler->why, -EINVAL, "grant '%s' is written '%s%s'", text, name,
+                               operand_forms[known[i].operand]);
         }
         return apply(compiler, &known[i]);
     }

@@ -77,8 +77,7 @@ static inline const struct cordon_plan_param *plan_function_param(
 static inline bool plan_has_secrets(const struct plan *plan)
 {
     uint32_t i = 0;
-    while (i < plan_header(plan)->type_count &&
-           !(plan_type(plan, i)->flags & CORDON_PLAN_SECRET)) {
+    while (i < plan_header(plan)->type_count && !(plan_type(plan, i)->flags & CORDON_PLAN_SECRET)) {
         i++;
     }
     return i < plan_header(plan)->type_count;

@@ -69,8 +69,8 @@ static void test_odd_json_ends_the_reading(void **state)
         "{\"cordon_report\": 1, \"what\": \"cr",
         "{\"cordon_report\": 1, \"what\" \"crash\"}",
         "{\"cordon_report\": 1, ]]]]]",
-        "{\"cordon_report\": 1, \"a\": "
-        "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+        ("{\"cordon_report\": 1, \"a\": "
+         "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["),
         "{\"cordon_report\": 1, \"what\": \"\\u12",
         "{\"cordon_report\": 1}}}}, \"what\": \"late\"",
     };

@@ -123,6 +123,26 @@ static void test_full_recording_stays_as_it_is(void **state)
     recording_free(recording);
 }
 
+static void test_recording_has_at_most_so_many_entries(void **state)
+{
+    struct recording *recording = make(32u << 20);
+    struct recording_view view;
+    uint64_t length;
+    uint32_t entries = 1;
+    (void)state;
+    assert_int_equal(put(recording, RECORDING_CALL, 1, 0, ""), 0);
+    while (put(recording, RECORDING_ARENA, 1, 0, "x") == 0) {
+        entries++;
+    }
+    assert_int_equal(entries, RECORDING_ENTRIES_MAX);
+    uint8_t *bytes = copy_of(recording, &length);
+    assert_int_equal(recording_view_init(&view, bytes, length), 0);
+    assert_int_equal(view.first[2] - view.first[1], RECORDING_ENTRIES_MAX);
+    recording_view_deinit(&view);
+    free(bytes);
+    recording_free(recording);
+}
+
 static void test_secret_leaves_nothing_in_the_memory(void **state)
 {
     struct recording *recording = make(65536);
@@ -219,6 +239,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_calls_of_a_batch_are_told_apart),
         cmocka_unit_test(test_full_recording_stays_as_it_is),
+        cmocka_unit_test(test_recording_has_at_most_so_many_entries),
         cmocka_unit_test(test_secret_leaves_nothing_in_the_memory),
         cmocka_unit_test(test_descriptor_is_for_reading),
         cmocka_unit_test(test_unsound_entries_are_refused),

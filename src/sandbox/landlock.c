@@ -6,7 +6,6 @@
 #include <linux/landlock.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -57,8 +56,13 @@ struct adding {
 
 int landlock_version(void)
 {
-    long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-    return version < 0 ? 0 : (int)version;
+    static int known = -1; /* it cannot change while the system runs */
+    if (known < 0) {
+        long version =
+            syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+        known = version < 0 ? 0 : (int)version;
+    }
+    return known;
 }
 
 static uint64_t files_handled(int version, const struct policy *policy)
@@ -91,13 +95,25 @@ static uint64_t network_handled(int version, const struct policy *policy)
 
 /* ---- Rules ------------------------------------------------------------------------------------- */
 
-/* A path that is not there, or cannot be reached, needs no allowance. */
+static int add_path(const struct adding *adding, int fd, uint64_t access)
+{
+    struct landlock_path_beneath_attr rule = {.allowed_access = access & adding->handled,
+                                              .parent_fd = fd};
+    return rule.allowed_access == 0 || syscall(SYS_landlock_add_rule, adding->fd,
+                                               LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0
+               ? 0
+               : -errno;
+}
+
+/*
+ * A path that is not there, or cannot be reached, needs no allowance. A rule for a file may not name what
+ * only folders have: the kernel says so, which asks for no look at it beforehand.
+ */
 static int allow_path(void *context, const struct policy_path *path)
 {
     const struct adding *adding = context;
     OWN_FD fd = open(path->path, O_PATH | O_CLOEXEC);
-    struct stat stat;
-    if (fd < 0 || fstat(fd, &stat) != 0) {
+    if (fd < 0) {
         return 0;
     }
     uint64_t access = path->device ? ACCESS_FS_DEVICE : ACCESS_FS_READ;
@@ -105,15 +121,8 @@ static int allow_path(void *context, const struct policy_path *path)
         access |= ACCESS_FS_WRITE;
         access |= policy_has(adding->policy, POLICY_UNIX) ? LANDLOCK_ACCESS_FS_MAKE_SOCK : 0;
     }
-    if (!S_ISDIR(stat.st_mode)) {
-        access &= ACCESS_FS_FILE;
-    }
-    struct landlock_path_beneath_attr rule = {.allowed_access = access & adding->handled,
-                                              .parent_fd = fd};
-    return rule.allowed_access == 0 || syscall(SYS_landlock_add_rule, adding->fd,
-                                               LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0
-               ? 0
-               : -errno;
+    int r = add_path(adding, fd, access);
+    return r == -EINVAL ? add_path(adding, fd, access & ACCESS_FS_FILE) : r;
 }
 
 static int allow_port(int fd, uint64_t access, uint64_t port)

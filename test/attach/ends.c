@@ -24,7 +24,8 @@ static int call_abs(struct cordon_session *session, struct cordon_function *func
                     struct cordon_result *ret_result)
 {
     struct cordon_value arg = cordon_int(-3);
-    return cordon_session_call(session, function, &arg, 1, CORDON_DEFAULT, ret_result);
+    return session ? cordon_session_call(session, function, &arg, 1, CORDON_DEFAULT, ret_result)
+                   : cordon_call(function, &arg, 1, CORDON_DEFAULT, ret_result);
 }
 
 /* ---- Limits ------------------------------------------------------------------------------------ */
@@ -188,7 +189,7 @@ static void test_other_functions_are_another_cell(const struct harness *harness)
         (void)usleep(10000);
     }
     int r = call_abs(NULL, absolute, &result);
-    harness_expect(r, -ESTALE, &result);
+    assert_int_equal(r, -ESTALE);
     cordon_cell_close(cell);
     cell = rig_attach(&rig);
     rig_expect_abs(NULL, harness_bind(cell, "abs"), 3);
@@ -209,7 +210,7 @@ static void test_withdrawn_cell_is_refused(const struct harness *harness)
     while (rig_order(&rig, "").draining) {
         (void)usleep(10000);
     }
-    harness_expect(call_abs(NULL, absolute, &result), -ESHUTDOWN, &result);
+    assert_int_equal(call_abs(NULL, absolute, &result), -ESHUTDOWN);
     cordon_cell_close(cell);
     rig_close(&rig);
 }
@@ -254,7 +255,7 @@ static void test_killed_daemon_ends_calls_within_100_ms_and_a_new_one_is_found(
         }
         assert_true(harness_process_gone(workers[i]));
     }
-    harness_expect(call_abs(NULL, absolute, &result), -ENOENT, &result);
+    assert_int_equal(call_abs(NULL, absolute, &result), -ENOENT);
     rig_open(&again, NULL);
     /* At the same place: the next call attaches again, as soon as the pause between starts is over. */
     assert_int_equal(rename(again.path, rig.path), 0);
@@ -301,6 +302,7 @@ static void test_killed_client_gives_its_lease_back(const struct harness *harnes
     (void)harness;
     struct rig rig;
     rig_open(&rig, "leases=2");
+    size_t own = harness_descendants((int)getppid(), "cordon-worker", NULL, 0);
     for (int i = 0; i < 5; i++) {
         pid_t client = fork_client(&rig);
         assert_in_range(rig_order(&rig, "").leases, 1, 2);
@@ -309,7 +311,7 @@ static void test_killed_client_gives_its_lease_back(const struct harness *harnes
         assert_true(rig_await_leases(&rig, 0));
         assert_int_equal(rig_order(&rig, "").seats, 0);
     }
-    assert_int_equal(harness_descendants((int)getppid(), "cordon-worker", NULL, 0), 2);
+    assert_int_equal(harness_descendants((int)getppid(), "cordon-worker", NULL, 0), own);
     rig_close(&rig);
 }
 
@@ -319,7 +321,9 @@ static void test_forked_child_keeps_nothing_of_it(const struct harness *harness)
     struct rig rig;
     int ends[2];
     rig_open(&rig, NULL);
+    int hold[2];
     assert_int_equal(pipe(ends), 0);
+    assert_int_equal(pipe(hold), 0);
     pid_t client = fork();
     if (client == 0) {
         struct cordon_result result;
@@ -333,7 +337,12 @@ static void test_forked_child_keeps_nothing_of_it(const struct harness *harness)
                 _exit(2);
             }
             if (fork() == 0) {
-                (void)pause(); /* it holds the seat's descriptor, and never closes it */
+                char byte;
+                (void)close(hold[1]);
+                (void)close(rig.orders);
+                (void)!read(hold[0], &byte,
+                            1); /* it holds the seat's descriptor, and does not close it */
+                _exit(0);
             }
             cordon_cell_close(cell);
             _exit(0);
@@ -352,6 +361,8 @@ static void test_forked_child_keeps_nothing_of_it(const struct harness *harness)
     (void)close(ends[1]);
     assert_true(rig_await_leases(&rig, 0));
     assert_int_equal(rig_order(&rig, "").seats, 0);
+    (void)close(hold[0]);
+    (void)close(hold[1]);
     rig_close(&rig);
 }
 
@@ -378,6 +389,9 @@ static void test_killed_keeper_is_told_and_replaced(const struct harness *harnes
     harness_expect(cordon_collect(pending, CORDON_NEVER, &result), CORDON_ABORTED, &result);
     assert_in_range(clock_now_ns() - begin_ns, 0, CLOCK_SECOND_NS);
     rig_expect_abs(session, absolute, 1);
+    /* The other's worker died as well: one call of each may have to hear of it. */
+    int r = call_abs(NULL, absolute, &result);
+    assert_true(r == CORDON_DONE || r == CORDON_ABORTED);
     rig_expect_abs(NULL, absolute, 1);
     assert_in_range(rig_order(&rig, "").lost, 1, 2);
     cordon_session_close(session);

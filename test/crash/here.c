@@ -134,7 +134,7 @@ static void repair(int signal, siginfo_t *info, void *context)
 }
 
 /* Cordon keeps the handlers that it has set; the harness wants to see none left. */
-static const int taken[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+static const int taken[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
 static struct sigaction before_us[HARNESS_COUNT(taken)];
 
 static void give_back(void)

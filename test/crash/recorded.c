@@ -28,75 +28,14 @@ static const char libc_text[] =
 
 /* ---- SQLite ------------------------------------------------------------------------------------ */
 
-static const char sqlite_text[] =
-    "typedef struct sqlite3 sqlite3;\n"
-    "typedef struct sqlite3_stmt sqlite3_stmt;\n"
-    "int sqlite3_open(const char *filename, out sqlite3 **ppDb);\n"
-    "int sqlite3_exec(sqlite3 *db, const char *sql,\n"
-    "                 nullable fails(1) int (*row)(void *context, int count,\n"
-    "                     const char *values[count], const char *names[count]),\n"
-    "                 void *context, nullable void *message);\n"
-    "int sqlite3_prepare_v2(sqlite3 *db, const char *zSql, int nByte, out sqlite3_stmt **ppStmt,\n"
-    "                       nullable void *rest);\n"
-    "int sqlite3_step(sqlite3_stmt *stmt);\n"
-    "int sqlite3_column_int(sqlite3_stmt *stmt, int column);\n"
-    "void memset(sqlite3_stmt *stmt, int byte, size_t n);\n";
-
-#define SQLITE_ROW 100
-
-static int count_rows(void *context, struct cordon_session *session,
-                      const struct cordon_value *args, size_t count, struct cordon_value *ret_value)
-{
-    (void)session;
-    (void)args;
-    (void)count;
-    ++*(int *)context;
-    *ret_value = cordon_int(0);
-    return 0;
-}
-
-/* Open, fill, ask with a row callback, prepare, step - and a step on a statement that was overwritten. */
-static void break_sqlite(struct rig *rig)
-{
-    struct cordon_handle db = {0};
-    struct cordon_handle statement = {0};
-    struct cordon_callback *rows;
-    int seen = 0;
-    assert_int_equal(cordon_callback_new(count_rows, &seen, &rows), 0);
-    assert_int_equal(RIG_CALL(rig, "sqlite3_open", cordon_string(":memory:"), cordon_out(&db, 1)).i,
-                     0);
-    assert_int_equal(RIG_CALL(rig, "sqlite3_exec", cordon_object(db),
-                              cordon_string("create table t(a); insert into t values(1),(2),(3)"),
-                              cordon_null(), cordon_null(), cordon_null())
-                         .i,
-                     0);
-    assert_int_equal(RIG_CALL(rig, "sqlite3_exec", cordon_object(db),
-                              cordon_string("select a from t"), cordon_function_pointer(rows),
-                              cordon_null(), cordon_null())
-                         .i,
-                     0);
-    assert_int_equal(seen, 3);
-    assert_int_equal(RIG_CALL(rig, "sqlite3_prepare_v2", cordon_object(db),
-                              cordon_string("select a from t"), cordon_int(-1),
-                              cordon_out(&statement, 1), cordon_null())
-                         .i,
-                     0);
-    assert_int_equal(RIG_CALL(rig, "sqlite3_step", cordon_object(statement)).i, SQLITE_ROW);
-    assert_int_equal(RIG_CALL(rig, "sqlite3_column_int", cordon_object(statement), cordon_int(0)).i,
-                     1);
-    (void)RIG_CALL(rig, "memset", cordon_object(statement), cordon_int(0x41), cordon_uint(64));
-    RIG_END(rig, CORDON_CRASHED, "sqlite3_step", cordon_object(statement));
-    cordon_callback_free(rows);
-}
-
 static void test_sqlite_session_crashes_again_when_replayed(const struct harness *harness)
 {
     struct rig rig;
     struct stat info;
     char path[128];
-    rig_init(&rig, harness, "libsqlite3.so.0", sqlite_text);
+    rig_init(&rig, harness, "libsqlite3.so.0", rig_sqlite_text);
     rig_open(&rig);
-    break_sqlite(&rig);
+    rig_break_sqlite(&rig);
     rig_expect_replay(&rig, CORDON_CRASHED, SIGSEGV);
     (void)snprintf(path, sizeof path, "%s/%016llx.json", rig.reports,
                    (unsigned long long)rig.report);
@@ -110,10 +49,10 @@ static void test_without_record_the_report_says_why(const struct harness *harnes
 {
     struct rig rig;
     json_t *report = NULL;
-    rig_init(&rig, harness, "libsqlite3.so.0", sqlite_text);
+    rig_init(&rig, harness, "libsqlite3.so.0", rig_sqlite_text);
     rig.options.record = false;
     rig_open(&rig);
-    break_sqlite(&rig);
+    rig_break_sqlite(&rig);
     const json_t *replay = rig_replay_of(&rig, &report);
     assert_true(json_is_false(json_object_get(replay, "possible")));
     const char *why = json_string_value(json_object_get(replay, "why"));
@@ -186,23 +125,6 @@ static void test_zlib_stream_over_the_arena_is_replayed(const struct harness *ha
 
 /* ---- The arena --------------------------------------------------------------------------------- */
 
-static const char things_text[] = "typedef struct thing thing;\n"
-                                  "struct link_ { void *next; int value; };\n"
-                                  "int links_sum(const struct link_ *first);\n"
-                                  "static thing *thing_pick(const char *path);\n"
-                                  "int thing_number(thing *t);\n"
-                                  "int thing_login(thing *t, secret const char *password);\n"
-                                  "void thing_break(thing *t);\n";
-
-static const char *things_library(void)
-{
-    const char *path = getenv("CORDON_TEST_RECORDED");
-    if (!path) {
-        harness_skip("CORDON_TEST_RECORDED does not name the library");
-    }
-    return path;
-}
-
 struct link_ {
     struct link_ *next;
     int value;
@@ -212,7 +134,7 @@ struct link_ {
 static void test_list_in_the_arena_is_followed_again(const struct harness *harness)
 {
     struct rig rig;
-    rig_init(&rig, harness, things_library(), things_text);
+    rig_init(&rig, harness, rig_things_library(), rig_things_text);
     rig.options.arena_bytes = 1u << 20;
     rig_open(&rig);
     struct link_ *links[3];
@@ -344,162 +266,6 @@ static void test_hang_is_replayed_until_its_deadline(const struct harness *harne
     rig_close(&rig);
 }
 
-/* ---- What goes otherwise ----------------------------------------------------------------------- */
-
-static void write_letter(const char *path, char letter)
-{
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    assert_int_equal(fputc(letter, file), letter);
-    assert_int_equal(fclose(file), 0);
-}
-
-/*
- * The library gives one thing twice, so one handle; replayed, it gives two. Calls with the second handle reach
- * what the fresh worker calls it now.
- */
-static void test_handles_with_other_numbers_are_mapped(const struct harness *harness)
-{
-    struct rig rig;
-    struct cordon_replay_result result;
-    char path[] = "/tmp/cordon-letter-XXXXXX"; /* a worker may be another user than this process */
-    char grant[64];
-    rig_init(&rig, harness, things_library(), things_text);
-    int file = mkstemp(path);
-    assert_true(file >= 0 && fchmod(file, 0644) == 0 && close(file) == 0);
-    (void)snprintf(grant, sizeof grant, "read:%s", path);
-    const char *const grants[] = {grant, NULL};
-    rig.options.grants = grants;
-    rig_open(&rig);
-    write_letter(path, '0');
-    struct cordon_handle first = RIG_CALL(&rig, "thing_pick", cordon_string(path)).handle;
-    struct cordon_handle second = RIG_CALL(&rig, "thing_pick", cordon_string("/none")).handle;
-    assert_int_equal(first.index, second.index);
-    assert_int_equal(RIG_CALL(&rig, "thing_number", cordon_object(second)).i, 0);
-    RIG_END(&rig, CORDON_CRASHED, "thing_break", cordon_object(second));
-    rig_expect_replay(&rig, CORDON_CRASHED, SIGABRT);
-    write_letter(path, '1');
-    rig_expect_replay(&rig, CORDON_CRASHED, SIGABRT);
-
-    /* And a number that is another one now is said. */
-    write_letter(path, '0');
-    first = RIG_CALL(&rig, "thing_pick", cordon_string(path)).handle;
-    assert_int_equal(RIG_CALL(&rig, "thing_number", cordon_object(first)).i, 0);
-    RIG_END(&rig, CORDON_CRASHED, "thing_break", cordon_object(first));
-    struct rig_session session = rig_session(&rig);
-    write_letter(path, '1');
-    assert_int_equal(rig_replay(&rig, &session, CORDON_LEVEL_PROCESS, &result), 0);
-    assert_int_equal(result.outcome, CORDON_CRASHED);
-    assert_int_equal(result.differences, 1);
-    assert_int_equal(result.differs_at, session.until - 2); /* a request to bind comes between */
-    assert_non_null(strstr(result.difference.text, "is 1, and was 0"));
-    rig_session_deinit(&session);
-    assert_int_equal(unlink(path), 0);
-    rig_close(&rig);
-}
-
-/* ---- What is not kept -------------------------------------------------------------------------- */
-
-static void test_recording_that_is_full_is_said(const struct harness *harness)
-{
-    struct rig rig;
-    json_t *report = NULL;
-    rig_init(&rig, harness, things_library(), things_text);
-    rig.options.record_bytes = 4096;
-    rig_open(&rig);
-    struct cordon_handle thing = RIG_CALL(&rig, "thing_pick", cordon_string("/none")).handle;
-    for (int i = 0; i < 100; i++) {
-        assert_int_equal(RIG_CALL(&rig, "thing_number", cordon_object(thing)).i, 0);
-    }
-    RIG_END(&rig, CORDON_CRASHED, "thing_break", cordon_object(thing));
-    const json_t *replay = rig_replay_of(&rig, &report);
-    assert_true(json_is_false(json_object_get(replay, "possible")));
-    const char *why = json_string_value(json_object_get(replay, "why"));
-    assert_non_null(strstr(why, "incomplete from call "));
-    assert_non_null(strstr(why, "4096 bytes (record_bytes)"));
-    json_decref(report);
-    rig_close(&rig);
-}
-
-static void test_secret_ends_the_recording_and_is_nowhere(const struct harness *harness)
-{
-    struct rig rig;
-    json_t *report = NULL;
-    rig_init(&rig, harness, things_library(), things_text);
-    rig_open(&rig);
-    struct cordon_handle thing = RIG_CALL(&rig, "thing_pick", cordon_string("/none")).handle;
-    assert_int_equal(
-        RIG_CALL(&rig, "thing_login", cordon_object(thing), cordon_string("hunter2")).i, 7);
-    RIG_END(&rig, CORDON_CRASHED, "thing_break", cordon_object(thing));
-    const json_t *replay = rig_replay_of(&rig, &report);
-    assert_true(json_is_false(json_object_get(replay, "possible")));
-    assert_non_null(strstr(json_string_value(json_object_get(replay, "why")), "secret arguments"));
-    assert_null(json_object_get(json_object_get(replay, "session"), "recording"));
-    json_decref(report);
-    rig_close(&rig);
-}
-
-static void test_record_is_refused_where_it_cannot_be(const struct harness *harness)
-{
-    struct cordon_cell_options options = harness_options(harness);
-    struct cordon_error error = {""};
-    struct cordon_cell *cell;
-    options.library = "";
-    options.record = true;
-    options.level = CORDON_LEVEL_INLINE;
-    assert_int_equal(cordon_cell_open(&options, &cell, &error), -ENOTSUP);
-    options.level = CORDON_LEVEL_PROCESS;
-    options.reports = "";
-    assert_int_equal(cordon_cell_open(&options, &cell, &error), -EINVAL);
-    options.reports = NULL;
-    options.record_bytes = (32u << 20) + 1;
-    assert_int_equal(cordon_cell_open(&options, &cell, &error), -E2BIG);
-    assert_non_null(strstr(error.text, "record_bytes"));
-}
-
-/* ---- Recordings that somebody made up ----------------------------------------------------------- */
-
-static uint32_t next_random(uint32_t *state)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 17;
-    *state ^= *state << 5;
-    return *state;
-}
-
-/* Anything may come back, but this process goes on, and nothing is left. */
-static void test_damaged_recordings_are_survived(const struct harness *harness)
-{
-    struct rig rig;
-    struct cordon_error error;
-    struct cordon_replay_result result;
-    uint32_t chance = 2463534242u;
-    uint32_t sound = 0;
-    rig_init(&rig, harness, "libsqlite3.so.0", sqlite_text);
-    rig_open(&rig);
-    break_sqlite(&rig);
-    struct rig_session session = rig_session(&rig);
-    uint8_t *copy = aligned_alloc(64, (session.length + 64) & ~(size_t)63);
-    assert_non_null(copy);
-    for (int i = 0; i < 150; i++) {
-        memcpy(copy, session.bytes, session.length);
-        for (uint32_t flips = 1 + i % 4; flips > 0; flips--) {
-            uint32_t at = next_random(&chance) % (uint32_t)session.length;
-            copy[at] = i % 3 == 0 ? (uint8_t)next_random(&chance) : copy[at] ^ (1u << (i % 8));
-        }
-        struct cordon_replay_options how = {
-            .size = sizeof how,
-            .recording = copy,
-            .recording_bytes = i % 10 == 9 ? session.length * (size_t)(i % 7) / 7 : session.length,
-            .timeout_ns = 300000000u};
-        sound += cordon_replay(rig.cell, &how, &result, &error) == 0;
-    }
-    assert_true(sound > 0);
-    free(copy);
-    rig_session_deinit(&session);
-    rig_close(&rig);
-}
-
 int main(int argc, char **argv)
 {
     static const struct harness_case cases[] = {
@@ -519,15 +285,6 @@ int main(int argc, char **argv)
          HARNESS_ONCE, 0, 60},
         {"hang_is_replayed_until_its_deadline", test_hang_is_replayed_until_its_deadline,
          HARNESS_ONCE, 0, 0},
-        {"handles_with_other_numbers_are_mapped", test_handles_with_other_numbers_are_mapped,
-         HARNESS_ONCE, 0, 60},
-        {"recording_that_is_full_is_said", test_recording_that_is_full_is_said, HARNESS_ONCE, 0, 0},
-        {"secret_ends_the_recording_and_is_nowhere", test_secret_ends_the_recording_and_is_nowhere,
-         HARNESS_ONCE, 0, 0},
-        {"record_is_refused_where_it_cannot_be", test_record_is_refused_where_it_cannot_be,
-         HARNESS_ONCE, 0, 0},
-        {"damaged_recordings_are_survived", test_damaged_recordings_are_survived, HARNESS_ONCE, 0,
-         100},
     };
     return harness_main(argc, argv, cases, HARNESS_COUNT(cases));
 }

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "cordon/callback.h"
 #include "cordon/report.h"
 #include "report/base64.h"
 
@@ -145,4 +146,85 @@ void rig_expect_replay(const struct rig *rig, int outcome, int signal)
     assert_int_equal(result.outcome, outcome);
     assert_int_equal(result.signal, signal);
     rig_session_deinit(&session);
+}
+
+/* ---- SQLite ------------------------------------------------------------------------------------ */
+
+const char rig_sqlite_text[] =
+    "typedef struct sqlite3 sqlite3;\n"
+    "typedef struct sqlite3_stmt sqlite3_stmt;\n"
+    "int sqlite3_open(const char *filename, out sqlite3 **ppDb);\n"
+    "int sqlite3_exec(sqlite3 *db, const char *sql,\n"
+    "                 nullable fails(1) int (*row)(void *context, int count,\n"
+    "                     const char *values[count], const char *names[count]),\n"
+    "                 void *context, nullable void *message);\n"
+    "int sqlite3_prepare_v2(sqlite3 *db, const char *zSql, int nByte, out sqlite3_stmt **ppStmt,\n"
+    "                       nullable void *rest);\n"
+    "int sqlite3_step(sqlite3_stmt *stmt);\n"
+    "int sqlite3_column_int(sqlite3_stmt *stmt, int column);\n"
+    "void memset(sqlite3_stmt *stmt, int byte, size_t n);\n";
+
+#define SQLITE_ROW 100
+
+static int count_rows(void *context, struct cordon_session *session,
+                      const struct cordon_value *args, size_t count, struct cordon_value *ret_value)
+{
+    (void)session;
+    (void)args;
+    (void)count;
+    ++*(int *)context;
+    *ret_value = cordon_int(0);
+    return 0;
+}
+
+void rig_break_sqlite(struct rig *rig)
+{
+    struct cordon_handle db = {0};
+    struct cordon_handle statement = {0};
+    struct cordon_callback *rows;
+    int seen = 0;
+    assert_int_equal(cordon_callback_new(count_rows, &seen, &rows), 0);
+    assert_int_equal(RIG_CALL(rig, "sqlite3_open", cordon_string(":memory:"), cordon_out(&db, 1)).i,
+                     0);
+    assert_int_equal(RIG_CALL(rig, "sqlite3_exec", cordon_object(db),
+                              cordon_string("create table t(a); insert into t values(1),(2),(3)"),
+                              cordon_null(), cordon_null(), cordon_null())
+                         .i,
+                     0);
+    assert_int_equal(RIG_CALL(rig, "sqlite3_exec", cordon_object(db),
+                              cordon_string("select a from t"), cordon_function_pointer(rows),
+                              cordon_null(), cordon_null())
+                         .i,
+                     0);
+    assert_int_equal(seen, 3);
+    assert_int_equal(RIG_CALL(rig, "sqlite3_prepare_v2", cordon_object(db),
+                              cordon_string("select a from t"), cordon_int(-1),
+                              cordon_out(&statement, 1), cordon_null())
+                         .i,
+                     0);
+    assert_int_equal(RIG_CALL(rig, "sqlite3_step", cordon_object(statement)).i, SQLITE_ROW);
+    assert_int_equal(RIG_CALL(rig, "sqlite3_column_int", cordon_object(statement), cordon_int(0)).i,
+                     1);
+    (void)RIG_CALL(rig, "memset", cordon_object(statement), cordon_int(0x41), cordon_uint(64));
+    RIG_END(rig, CORDON_CRASHED, "sqlite3_step", cordon_object(statement));
+    cordon_callback_free(rows);
+}
+
+/* ---- The library of the tests ------------------------------------------------------------------ */
+
+const char rig_things_text[] = "typedef struct thing thing;\n"
+                               "struct link_ { void *next; int value; };\n"
+                               "int links_sum(const struct link_ *first);\n"
+                               "static thing *thing_pick(const char *path);\n"
+                               "int thing_number(thing *t);\n"
+                               "int thing_login(thing *t, secret const char *password);\n"
+                               "void thing_break(thing *t);\n";
+
+const char *rig_things_library(void)
+{
+    const char *path = getenv("CORDON_TEST_RECORDED");
+    if (!path) {
+        harness_skip("CORDON_TEST_RECORDED does not name the library");
+    }
+    return path;
 }

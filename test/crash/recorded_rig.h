@@ -58,4 +58,15 @@ int rig_replay(const struct rig *rig, const struct rig_session *session, enum co
 /* All at once: it ends as it did, and nothing is different on the way. */
 void rig_expect_replay(const struct rig *rig, int outcome, int signal);
 
+/*
+ * SQLite: open, fill, ask with a row callback, prepare, step - and a step on a statement that was overwritten,
+ * which crashes.
+ */
+extern const char rig_sqlite_text[];
+void rig_break_sqlite(struct rig *rig);
+
+/* recorded_library.c; the case is skipped where it was not built. */
+extern const char rig_things_text[];
+const char *rig_things_library(void);
+
 #endif

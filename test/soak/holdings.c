@@ -89,29 +89,25 @@ static bool within(const char *who, const char *what, size_t before, size_t now,
     return false;
 }
 
-/* @spares  that are there now and were not before: each has a lane, an event or start socket, and a pidfd. */
 static bool process_is_back(const char *who, const struct process_holdings *before,
-                            const struct process_holdings *now, size_t spares, bool tell)
+                            const struct process_holdings *now, bool tell)
 {
     bool back = within(who, "resident KiB", (size_t)before->resident_kib, (size_t)now->resident_kib,
                        MEMORY_KIB_MAX, tell);
-    back &=
-        within(who, "mappings", before->mappings, now->mappings, MAPPINGS_MAX + 2 * spares, tell);
-    back &= within(who, "shared memories", before->shared, now->shared, 2 * spares, tell);
-    back &= within(who, "descriptors", before->fds, now->fds, 2 * spares, tell);
-    back &= within(who, "pidfds", before->pidfds, now->pidfds, spares, tell);
+    back &= within(who, "mappings", before->mappings, now->mappings, MAPPINGS_MAX, tell);
+    back &= within(who, "shared memories", before->shared, now->shared, 0, tell);
+    back &= within(who, "descriptors", before->fds, now->fds, 0, tell);
+    back &= within(who, "pidfds", before->pidfds, now->pidfds, 0, tell);
     back &= within(who, "threads", before->threads, now->threads, 0, tell);
     return back;
 }
 
 bool holdings_are_back(const struct holdings *before, const struct holdings *now, bool tell)
 {
-    /* A cell keeps one spare, which may have been killed at either time. */
-    size_t spares = now->workers == 1 && before->workers == 0;
-    bool back = process_is_back("host", &before->host, &now->host, spares, tell);
-    back &= process_is_back("keeper", &before->keeper, &now->keeper, spares, tell);
+    bool back = process_is_back("host", &before->host, &now->host, tell);
+    back &= process_is_back("keeper", &before->keeper, &now->keeper, tell);
     back &= within("all", "keepers", before->keepers, now->keepers, 0, tell);
-    back &= within("all", "workers", before->workers, now->workers, spares, tell);
+    back &= within("all", "workers", before->workers, now->workers, 0, tell);
     return back;
 }
 

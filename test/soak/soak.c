@@ -292,6 +292,45 @@ static void run(struct soak *soak, uint64_t seconds)
     }
 }
 
+static bool only_the_spare(void *context)
+{
+    struct soak *soak = context;
+    struct cordon_cell_stats stats;
+    cordon_cell_stats(soak->cell, &stats);
+    return stats.spares == 1 && harness_descendants(getpid(), "cordon-worker", NULL, 0) == 1;
+}
+
+static bool serves_beside_spare(void *context)
+{
+    struct caller *caller = context;
+    struct cordon_cell_stats stats;
+    call_scalars(caller); /* callers order spares, nobody else */
+    cordon_cell_stats(caller->soak->cell, &stats);
+    return stats.spares == 1 && harness_descendants(getpid(), "cordon-worker", NULL, 0) == 2;
+}
+
+/*
+ * A cell keeps one spare. Which the last blow hit is not known, so each look is made at the same state: a crash
+ * uses up the spare that is there, living or dead, calls order another, and the session goes.
+ */
+static void leave_one_spare(struct soak *soak)
+{
+    struct cordon_error error = {{0}};
+    struct cordon_result result;
+    struct caller caller = {.soak = soak};
+    if (cordon_session_open(soak->cell, &caller.session, &error) != 0) {
+        printf("a session: %s\n", error.text);
+        exit(2);
+    }
+    (void)call(&caller, CRASH, NULL, 0, &result);
+    bool ready = harness_wait(serves_beside_spare, &caller, SETTLING_NS / CLOCK_MS_NS);
+    cordon_session_close(caller.session);
+    if (!ready || !harness_wait(only_the_spare, soak, SETTLING_NS / CLOCK_MS_NS)) {
+        printf("no spare, or more than one\n");
+        exit(2);
+    }
+}
+
 /* What a run leaves while it ends (workers on their way out, a spare on its way in) is waited for. */
 static bool settle(const struct holdings *before, struct holdings *ret_now)
 {
@@ -351,9 +390,11 @@ int main(int argc, char **argv)
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
     open_soak(&soak, argv[1]);
     run(&soak, seconds / 4 + 1);
+    leave_one_spare(&soak);
     settle_first(&before);
     holdings_print("after the warm-up", &before);
     run(&soak, seconds);
+    leave_one_spare(&soak);
     bool answered = all_answered(&soak);
     bool back = settle(&before, &now);
     holdings_print("at the end", &now);
