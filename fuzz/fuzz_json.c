@@ -55,18 +55,18 @@ static const struct {
 #define FUNCTION_COUNT (sizeof functions / sizeof functions[0])
 
 static struct json_method methods[FUNCTION_COUNT];
+static struct cordon_interface *interfaces[FUNCTION_COUNT]; /* of the methods' plans */
 
 static void make_methods(void)
 {
     for (size_t i = 0; i < FUNCTION_COUNT; i++) {
-        struct cordon_interface *interface_; /* lives as long as the process */
         struct message why;
         size_t bytes;
         int r = cordon_interface_parse("fuzz", functions[i].prototype,
-                                       strlen(functions[i].prototype), &interface_, NULL);
+                                       strlen(functions[i].prototype), &interfaces[i], NULL);
         assert(r == 0);
         const struct json_method_options options = {
-            .plan = cordon_interface_plan(interface_, 0, &bytes),
+            .plan = cordon_interface_plan(interfaces[i], 0, &bytes),
             .fixed = functions[i].fixed,
             .fixed_length = functions[i].fixed ? strlen(functions[i].fixed) : 0,
             .result = functions[i].result,

@@ -26,22 +26,24 @@
 
 #define MESSAGES_MAX 8
 #define FDS_MAX      3u
+#define FDS_SEEN     64
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* ---- What a starting worker says --------------------------------------------------------------- */
 
-/* The lowest number that is free: one that nobody closed moves it. */
-static int lowest_free(void)
+/* One that nobody closed is one more. */
+static int count_open(void)
 {
-    int fd = fcntl(STDIN_FILENO, F_DUPFD, 0);
-    if (fd >= 0) {
-        (void)close(fd);
+    int count = 0;
+    for (int fd = 0; fd < FDS_SEEN; fd++) {
+        count += fcntl(fd, F_GETFD) >= 0;
     }
-    return fd;
+    return count;
 }
 
-static void send_greeting(int socket, struct input *input)
+/* Returns how many bytes it has. */
+static size_t send_greeting(int socket, struct input *input)
 {
     static const char kinds[] = {'N', 'L', 'R', 0};
     uint8_t shape[4];
@@ -69,14 +71,16 @@ static void send_greeting(int socket, struct input *input)
             memcpy(CMSG_DATA(rights) + i * sizeof(int), &socket, sizeof socket);
         }
     }
-    (void)sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    ssize_t sent = sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return sent < 0 ? 0 : (size_t)sent;
 }
 
-static void expect_sound(const struct greeting *greeting)
+static void expect_sound(const struct greeting *greeting, size_t length)
 {
     if ((greeting->listener >= 0) != (greeting->kind == GREETING_LISTENER) || greeting->error < 0 ||
         greeting->error > 255 || strnlen(greeting->why.text, MESSAGE_BYTES) == MESSAGE_BYTES ||
-        (greeting->kind != GREETING_REFUSED && greeting->why.text[0])) {
+        (greeting->kind != GREETING_REFUSED && greeting->why.text[0]) ||
+        (greeting->kind == GREETING_REFUSED && strlen(greeting->why.text) + 2 > length)) {
         abort();
     }
 }
@@ -88,15 +92,13 @@ static void hear_greetings(struct input *input)
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
         abort();
     }
-    int free_before = lowest_free();
+    int open_before = count_open();
     for (int i = 0; i < MESSAGES_MAX && input->size > 0; i++) {
-        send_greeting(pair[1], input);
-    }
-    for (int i = 0; i <= MESSAGES_MAX; i++) {
+        size_t length = send_greeting(pair[1], input);
         greeting_receive(&greeting, pair[0]);
-        expect_sound(&greeting);
+        expect_sound(&greeting, length);
         greeting_deinit(&greeting);
-        if (lowest_free() != free_before) {
+        if (count_open() != open_before) {
             abort();
         }
     }

@@ -115,7 +115,9 @@ static void fill_memory(struct input *input)
 static void begin_rewriting(struct input *input)
 {
     uint64_t words[2];
-    uint32_t at = take_byte(input) * 8u;
+    uint16_t at;
+    props_take(input, &at, sizeof at);
+    at = (uint16_t)(at * 8u % MEMORY_BYTES);
     memcpy(&words[0], memory + at, sizeof words[0]);
     props_take(input, &words[1], sizeof words[1]);
     rewriter_begin((_Atomic uint64_t *)(void *)(memory + at), words[0], words[1]);

@@ -62,12 +62,14 @@ static int decode(const char *text, decode_fn *from, void **ret_bytes, size_t *r
                   struct message *why)
 {
     size_t length = strlen(text);
-    *ret_bytes = malloc(bytes_decoded_max(length));
-    int r = *ret_bytes ? from(text, length, *ret_bytes, ret_length, why) : -ENOMEM;
+    void *bytes = malloc(bytes_decoded_max(length));
+    int r = bytes ? from(text, length, bytes, ret_length, why) : -ENOMEM;
     if (r < 0) {
-        free(*ret_bytes);
+        free(bytes);
+        return r;
     }
-    return r;
+    *ret_bytes = bytes;
+    return 0;
 }
 
 /* The bytes that an ARG names, in malloc'ed memory. */

@@ -58,6 +58,7 @@ static int add_interface(struct settings *settings, const char *path, struct mes
         .options = CORDON_CELL_OPTIONS,
         .workers = LIMIT_WORKERS,
         .client_sessions = LIMIT_SESSIONS,
+        .leases = LIMIT_WORKERS,
         .every_function = true,
     };
     cell->options.deadline_ms = 3000;

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "gateway/gateway.h"
 #include "gateway/guest.h"
 #include "gateway/log.h"
@@ -58,6 +59,7 @@ static void leave(struct connection *connection)
     }
     free(connection->input);
     free(connection->sending);
+    fd_release(&connection->passed_fd);
     json_out_deinit(&connection->out);
     handles_deinit(&connection->handles);
     free(connection);
@@ -366,6 +368,40 @@ static void send_rest(struct connection *connection, size_t sent)
     *out = (struct json_out){0};
 }
 
+int connection_pass_fd(struct connection *connection, int fd)
+{
+    if (connection->passed_fd >= 0) {
+        return -EBUSY;
+    }
+    connection->passed_fd = fd;
+    return 0;
+}
+
+/* As uv_try_write(), with a descriptor. */
+static int try_send_fd(struct connection *connection)
+{
+    struct json_out *out = &connection->out;
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
+    struct iovec bytes = {.iov_base = out->text, .iov_len = out->length};
+    struct msghdr message = {.msg_iov = &bytes,
+                             .msg_iovlen = 1,
+                             .msg_control = control,
+                             .msg_controllen = sizeof control};
+    struct cmsghdr *part = CMSG_FIRSTHDR(&message);
+    uv_os_fd_t socket;
+    *part = (struct cmsghdr){
+        .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+    memcpy(CMSG_DATA(part), &connection->passed_fd, sizeof(int));
+    if (uv_fileno((uv_handle_t *)&connection->pipe, &socket) != 0) {
+        return UV_EBADF;
+    }
+    ssize_t sent = sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent > 0) {
+        fd_release(&connection->passed_fd);
+    }
+    return sent >= 0 ? (int)sent : -errno;
+}
+
 void connection_flush(struct connection *connection)
 {
     struct json_out *out = &connection->out;
@@ -378,8 +414,10 @@ void connection_flush(struct connection *connection)
         return;
     }
     uv_buf_t all = uv_buf_init(out->text, (unsigned)out->length);
-    int sent = uv_try_write((uv_stream_t *)&connection->pipe, &all, 1);
-    if (sent < 0 && sent != UV_EAGAIN) {
+    bool has_fd = connection->passed_fd >= 0;
+    int sent =
+        has_fd ? try_send_fd(connection) : uv_try_write((uv_stream_t *)&connection->pipe, &all, 1);
+    if (sent < 0 && (sent != UV_EAGAIN || has_fd)) {
         connection_close(connection);
         return;
     }
@@ -464,6 +502,7 @@ void connection_accept(struct gateway *gateway, uv_stream_t *server)
     }
     connection->gateway = gateway;
     connection->users = 1;
+    connection->passed_fd = -1;
     connection->pipe.data = connection;
     handles_init(&connection->handles, gateway->limits.handles);
     if (uv_accept(server, (uv_stream_t *)&connection->pipe) != 0) {

@@ -48,6 +48,7 @@ struct connection {
     char *sending;       /* with libuv */
     size_t sending_bytes;
     uv_write_t write;
+    int passed_fd;     /* goes with the next bytes; -1: none */
     uint64_t stuck_ns; /* since when nothing was taken; 0: nothing waits */
 
     struct request *requests; /* unanswered, and bare ones that wait for their turn; oldest first */
@@ -67,6 +68,9 @@ bool connection_turn(struct connection *connection);
 /* A frame begins and ends in connection->out. */
 size_t connection_frame_begin(struct connection *connection);
 void connection_frame_end(struct connection *connection, size_t begin);
+
+/* Have @fd (taken) go with the frames that are written. Returns 0, -EBUSY: another one waits. */
+int connection_pass_fd(struct connection *connection, int fd);
 
 /* Send what is written, as far as the socket takes it. */
 void connection_flush(struct connection *connection);

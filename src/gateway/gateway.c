@@ -8,6 +8,8 @@
 #include "base/clock.h"
 #include "gateway/connection.h"
 #include "gateway/guest.h"
+#include "gateway/lending.h"
+#include "gateway/log.h"
 #include "gateway/request.h"
 #include "gateway/seat.h"
 
@@ -150,6 +152,7 @@ int gateway_init(struct gateway *gateway, uv_loop_t *loop, const struct gateway_
     r = r != 0 ? r : uv_idle_init(loop, &gateway->more);
     r = r != 0 ? r : uv_timer_init(loop, &gateway->tick);
     gateway->after_poll.data = gateway->more.data = gateway->tick.data = gateway;
+    r = r != 0 ? r : lending_start(gateway, NULL);
     r = r != 0 ? r : uv_check_start(&gateway->after_poll, after_poll);
     return r != 0 ? r : uv_timer_start(&gateway->tick, on_tick, TICK_MS, TICK_MS);
 }
@@ -218,14 +221,30 @@ static bool is_among(const struct house *house, struct house *const *houses, siz
     return false;
 }
 
-static int start_new(struct gateway *gateway, struct house *const *houses, size_t count)
+static struct house *find_named(struct house *const *houses, size_t count, const char *name)
 {
     for (size_t i = 0; i < count; i++) {
-        int r = is_among(houses[i], gateway->houses, gateway->house_count)
-                    ? 0
-                    : house_start(houses[i], gateway);
+        if (strcmp(houses[i]->settings.name, name) == 0) {
+            return houses[i];
+        }
+    }
+    return NULL;
+}
+
+static int start_new(struct gateway *gateway, struct house *const *houses, size_t count,
+                     struct message *why)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (is_among(houses[i], gateway->houses, gateway->house_count)) {
+            continue;
+        }
+        int r = house_start(houses[i], gateway);
         if (r != 0) {
-            return r;
+            return message_set(why, r, "not enough memory for the workers of a cell");
+        }
+        if (lending_offer(houses[i], why) != 0) {
+            log_say(LOG_ERROR, "lending", houses[i]->settings.name, "nothing is lent: %s",
+                    why->text);
         }
     }
     return 0;
@@ -238,10 +257,9 @@ int gateway_set_houses(struct gateway *gateway, struct house **houses, size_t co
     size_t route_count = 0;
     int r = make_routes(houses, count, &routes, &route_count, why);
     if (r == 0) {
-        r = start_new(gateway, houses, count);
+        r = start_new(gateway, houses, count, why);
         if (r != 0) {
             free(routes);
-            return message_set(why, r, "not enough memory for the cells' workers");
         }
     }
     if (r != 0) {
@@ -256,6 +274,7 @@ int gateway_set_houses(struct gateway *gateway, struct house **houses, size_t co
     gateway->house_count = count;
     for (size_t i = 0; i < before_count; i++) {
         if (!is_among(before[i], houses, count)) {
+            lending_replace(before[i], find_named(houses, count, before[i]->settings.name));
             house_retire(before[i]);
         }
     }
@@ -313,6 +332,7 @@ void gateway_close(struct gateway *gateway)
         connection_close(gateway->connections);
     }
     (void)gateway_set_houses(gateway, NULL, 0, &why);
+    lending_stop(gateway);
     uv_close((uv_handle_t *)&gateway->tick, NULL);
     uv_close((uv_handle_t *)&gateway->more, NULL);
     /* Seats' last calls are collected by their own events. */

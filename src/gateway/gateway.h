@@ -18,6 +18,7 @@
 #include "json/document.h"
 
 struct connection;
+struct cordon_lender;
 struct request;
 struct seat;
 
@@ -49,6 +50,8 @@ struct gateway {
     struct document document;    /* of the frame that is being looked at */
     struct cordon_result result; /* of the call that is being collected */
 
+    struct cordon_lender *lender;
+    uv_poll_t lending;
     uv_check_t after_poll;
     uv_idle_t more; /* active while there is more to do at once */
     uv_timer_t tick;

@@ -59,6 +59,7 @@ struct house {
     uint32_t in_flight; /* requests in seats */
     uint32_t users;     /* guests and jobs: it is closed when none is left and it is retired */
     bool retired;
+    bool lends; /* the lender knows its cell */
     struct house *next_retired;
     bool closing;
     uv_work_t work;

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gateway/own.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "cordon/cell.h"
+#include "gateway/connection.h"
 #include "gateway/gateway.h"
+#include "gateway/lending.h"
 #include "gateway/request.h"
 #include "gateway/seat.h"
 #include "gateway/stats.h"
@@ -143,6 +147,41 @@ static void take_stats(struct gateway *gateway, struct request *request, struct 
     }
 }
 
+/* {"cell":"zlib","identity":N}: docs/protocol/attach.md. */
+static void take_attach(struct gateway *gateway, struct request *request, struct json_value params)
+{
+    struct json_value cell = json_value_get(params, "cell");
+    struct house *house = json_value_kind(cell) == JSON_KIND_STRING
+                              ? gateway_find_house(gateway, json_value_string(cell, NULL))
+                              : NULL;
+    struct connection *connection = request->connection;
+    struct message why = {.text = "no such cell"};
+    int fd = -1;
+    if (request->silent || request->group) {
+        request_fail(request, CODE_INVALID, "cordon.attach is a request of its own, with an id");
+        return;
+    }
+    int r = house ? lending_attach(house, connection, &fd, &why) : -EINVAL;
+    if (r == 0 && connection_pass_fd(connection, fd) != 0) {
+        (void)close(fd);
+        r = message_set(&why, -EAGAIN, "another seat is on its way to this client");
+    }
+    if (r == -EAGAIN) {
+        request_fail_with(request, CODE_BUSY, why.text, "leases", 100);
+        return;
+    }
+    if (r != 0) {
+        request_fail(request, r == -EINVAL || r == -ENOENT ? CODE_PARAMETERS : CODE_INTERNAL,
+                     why.text);
+        return;
+    }
+    struct json_out *out = request_result_begin(request);
+    if (out) { /* what a client that is gone was given ends with its connection */
+        json_out_bool(out, true);
+        request_result_end(request);
+    }
+}
+
 bool own_take(struct gateway *gateway, struct request *request, const char *name, size_t length,
               struct json_value params)
 {
@@ -150,10 +189,9 @@ bool own_take(struct gateway *gateway, struct request *request, const char *name
         const char *name;
         void (*take)(struct gateway *gateway, struct request *request, struct json_value params);
     } methods[] = {
-        {"cordon.ping", take_ping},
-        {"cordon.cells", take_cells},
-        {"cordon.describe", take_describe},
-        {"cordon.stats", take_stats},
+        {"cordon.ping", take_ping},         {"cordon.cells", take_cells},
+        {"cordon.describe", take_describe}, {"cordon.stats", take_stats},
+        {"cordon.attach", take_attach},
     };
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
         if (strlen(methods[i].name) == length && memcmp(methods[i].name, name, length) == 0) {

@@ -165,7 +165,7 @@ static int store_in_place(struct image *image, const struct cordon_plan_type *ty
         r = image_refuse(image, -EINVAL, "%zu bytes given, there is room for %u", length,
                          type->count);
     }
-    if (r == 0 && length > 0) {
+    if (r == 0 && bytes) {
         memcpy(memory, bytes, length);
     }
     return r;
