@@ -25,7 +25,7 @@ struct activation {
     struct activation *outer;
     struct binding *binding;
     struct frame_call *call;
-    void *result; /* of its own memory; NULL: none */
+    void *result;            /* of its own memory; NULL: none */
     struct kept_item *fresh; /* memory and trampolines made for it */
     size_t refused_bytes;    /* what LIMIT_KEPT_BYTES had no room for; 0: nothing */
 };

@@ -15,158 +15,15 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "base/clock.h"
-#include "base/futex.h"
 #include "cordon/plan.h"
 #include "frame/frame.h"
 #include "invoke/engine.h"
 #include "lane/identity.h"
 #include "lane/layout.h"
 #include "lane/start.h"
+#include "protocol/speech.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-struct enemy {
-    struct start_order order;
-    const struct lane_host_page *h;
-    struct lane_worker_page *w;
-    uint32_t slot;
-    uint32_t turns[LANE_SLOTS];
-    uint32_t depth; /* callbacks that the host has not answered */
-    uint64_t random;
-    uint64_t seed;
-    uint32_t keeper_id;   /* the function "keep" */
-    bool keeps;           /* it was called: callback 1 is known for good */
-    bool restless;        /* never sleeps, and says so */
-    uint64_t layout_hash; /* of the plan bound last */
-    /* What the host asked last. */
-    enum lane_verb verb;
-    uint32_t tag;
-    uint64_t words[LANE_WORDS];
-};
-
-static uint64_t next_random(struct enemy *enemy)
-{
-    enemy->random = enemy->random * 6364136223846793005u + 1442695040888963407u;
-    return enemy->random >> 24 ^ enemy->random << 40;
-}
-
-static uint32_t below(struct enemy *enemy, uint32_t limit)
-{
-    return (uint32_t)(next_random(enemy) >> 7) % limit;
-}
-
-/* A number that likes to be at an edge of something. */
-static uint64_t edgy(struct enemy *enemy)
-{
-    static const uint64_t edges[] = {
-        0,    1,    2,     3,         15,         16,         48,         64,         66,
-        4095, 4096, 65535, INT32_MAX, UINT32_MAX, 1ull << 31, 1ull << 32, 1ull << 63, UINT64_MAX};
-    uint64_t edge = edges[below(enemy, COUNT(edges))];
-    switch (below(enemy, 6)) {
-    case 0:
-        return edge;
-    case 1:
-        return next_random(enemy);
-    case 2:
-        return lane_place((uint32_t)edge, below(enemy, 300));
-    case 3:
-        return below(enemy, 2000) | (uint64_t)below(enemy, 2000) << 32;
-    case 4:
-        return enemy->order.arena_base + below(enemy, (uint32_t)enemy->order.arena_bytes + 32) +
-               FRAME_IN_ARENA;
-    default:
-        return below(enemy, 64) * 16ull | (uint64_t)(below(enemy, 8) * 16) << 32;
-    }
-}
-
-/* ---- Speaking ---------------------------------------------------------------------------------- */
-
-static void shout(struct enemy *enemy, uint32_t slot)
-{
-    uint64_t one = 1;
-    futex_wake(&enemy->w->mail[slot].turn, 1);
-    if (enemy->order.flags & ERRAND_HAS_EVENT) {
-        (void)!write(START_FD_EVENT, &one, sizeof one);
-    }
-}
-
-static void publish(struct enemy *enemy, uint32_t step, uint32_t verb)
-{
-    uint32_t turn = step << 4 | verb;
-    enemy->turns[enemy->slot] = turn;
-    atomic_store(&enemy->w->mail[enemy->slot].turn, turn);
-    shout(enemy, enemy->slot);
-}
-
-static uint32_t step_next(const struct enemy *enemy)
-{
-    return lane_step_next(lane_turn_step(enemy->turns[enemy->slot]));
-}
-
-static void fill(struct enemy *enemy, int32_t status, uint32_t bytes, const uint64_t *words)
-{
-    struct lane_mail *mail = &enemy->w->mail[enemy->slot];
-    for (uint32_t i = 0; i < LANE_WORDS; i++) {
-        atomic_store(&mail->words[i], words ? words[i] : 0);
-    }
-    atomic_store(&mail->tag, 0);
-    atomic_store(&mail->status_bytes, (uint64_t)(uint32_t)status << 32 | bytes);
-}
-
-static void answer(struct enemy *enemy, int32_t status, uint32_t bytes, const uint64_t *words)
-{
-    fill(enemy, status, bytes, words);
-    publish(enemy, step_next(enemy), LANE_RETURN);
-}
-
-static uint64_t share_place(const struct enemy *enemy, uint32_t bytes)
-{
-    return lane_place(lane_callback_at(enemy->order.w_bytes), bytes);
-}
-
-static uint8_t *share(const struct enemy *enemy)
-{
-    return (uint8_t *)enemy->w + lane_callback_at(enemy->order.w_bytes);
-}
-
-static void call_back(struct enemy *enemy, uint32_t id, uint64_t place, uint32_t word_count,
-                      uint32_t reply_bytes)
-{
-    uint64_t words[LANE_WORDS] = {place,
-                                  (uint64_t)word_count << 32 | reply_bytes,
-                                  (uint64_t)(uint32_t)below(enemy, 100),
-                                  7,
-                                  edgy(enemy),
-                                  edgy(enemy)};
-    fill(enemy, 0, 0, words);
-    atomic_store(&enemy->w->mail[enemy->slot].tag, id);
-    enemy->depth++;
-    publish(enemy, step_next(enemy), LANE_CALLBACK);
-}
-
-static bool take(struct enemy *enemy)
-{
-    struct lane_mail *mail = &enemy->w->mail[enemy->slot];
-    uint32_t seen = enemy->turns[enemy->slot];
-    uint32_t turn;
-    while ((turn = atomic_load(&mail->turn)) == seen) {
-        if (atomic_load(&enemy->h->verdict) != LANE_ALIVE) {
-            return false;
-        }
-        if (!enemy->restless) {
-            (void)futex_wait(&mail->turn, seen, clock_after_ns(10 * CLOCK_MS_NS));
-        }
-    }
-    enemy->turns[enemy->slot] = turn;
-    enemy->verb = lane_turn_verb(turn);
-    enemy->depth -= enemy->verb == LANE_CALLBACK_RETURN && enemy->depth > 0;
-    enemy->tag = atomic_load(&mail->tag);
-    for (uint32_t i = 0; i < LANE_WORDS; i++) {
-        enemy->words[i] = atomic_load(&mail->words[i]);
-    }
-    return true;
-}
 
 static _Noreturn void wait_for_the_end(void)
 {
@@ -175,48 +32,41 @@ static _Noreturn void wait_for_the_end(void)
     }
 }
 
-/* Where the host wants its bytes, as it said. */
-static uint8_t *reply_room(const struct enemy *enemy, uint32_t *ret_bytes)
-{
-    *ret_bytes = enemy->verb == LANE_CALL_BYTES ? (uint32_t)(enemy->words[1] >> 32) : 0;
-    return (uint8_t *)enemy->w + (*ret_bytes ? (uint32_t)enemy->words[1] : 0);
-}
-
 /* ---- Enmity: what the answer to a call is ------------------------------------------------------ */
 
 static void play_honest(struct enemy *enemy)
 {
     uint32_t bytes;
-    uint8_t *room = reply_room(enemy, &bytes);
+    uint8_t *room = speech_reply_room(enemy, &bytes);
     memset(room, 0, bytes);
-    answer(enemy, 0, bytes, NULL);
+    speech_answer(enemy, 0, bytes, NULL);
 }
 
 static void play_step_skipped(struct enemy *enemy)
 {
-    fill(enemy, 0, 0, NULL);
-    publish(enemy, step_next(enemy) + 1 + below(enemy, 1000), LANE_RETURN);
+    speech_fill(enemy, 0, 0, NULL);
+    speech_publish(enemy, speech_step_next(enemy) + 1 + speech_below(enemy, 1000), LANE_RETURN);
 }
 
 static void play_step_again(struct enemy *enemy)
 {
-    fill(enemy, 0, 0, NULL);
-    publish(enemy, lane_turn_step(enemy->turns[enemy->slot]), LANE_RETURN);
+    speech_fill(enemy, 0, 0, NULL);
+    speech_publish(enemy, lane_turn_step(enemy->turns[enemy->slot]), LANE_RETURN);
 }
 
 static void play_verb(struct enemy *enemy)
 {
     static const uint32_t verbs[] = {
         LANE_NOTHING, LANE_CALL, LANE_CALL_BYTES, LANE_CALLBACK_RETURN, 6, 7, 15};
-    fill(enemy, 0, 0, NULL);
-    publish(enemy, step_next(enemy), verbs[below(enemy, COUNT(verbs))]);
+    speech_fill(enemy, 0, 0, NULL);
+    speech_publish(enemy, speech_step_next(enemy), verbs[speech_below(enemy, COUNT(verbs))]);
 }
 
 static void play_long_reply(struct enemy *enemy)
 {
     uint32_t bytes;
-    (void)reply_room(enemy, &bytes);
-    answer(enemy, 0, below(enemy, 2) ? bytes + 1 : UINT32_MAX, NULL);
+    (void)speech_reply_room(enemy, &bytes);
+    speech_answer(enemy, 0, speech_below(enemy, 2) ? bytes + 1 : UINT32_MAX, NULL);
 }
 
 static void play_status(struct enemy *enemy)
@@ -225,16 +75,16 @@ static void play_status(struct enemy *enemy)
                                        -4095,         -ETIME,    -ESTALE,    -EPIPE,
                                        -ECONNABORTED, -EBADMSG,  -ETIMEDOUT, -EAGAIN};
     uint32_t bytes;
-    uint8_t *room = reply_room(enemy, &bytes);
-    memset(room, (int)below(enemy, 256), bytes);
+    uint8_t *room = speech_reply_room(enemy, &bytes);
+    memset(room, (int)speech_below(enemy, 256), bytes);
     uint64_t chosen = enemy->seed++ % (2 * COUNT(statuses));
-    answer(enemy, statuses[chosen / 2], chosen % 2 ? bytes : 0, NULL);
+    speech_answer(enemy, statuses[chosen / 2], chosen % 2 ? bytes : 0, NULL);
 }
 
 static void scribble(struct enemy *enemy, uint8_t *memory, uint32_t bytes)
 {
     for (uint32_t at = 0; at + 8 <= bytes && at < 4096; at += 8) {
-        uint64_t word = edgy(enemy);
+        uint64_t word = speech_edgy(enemy);
         memcpy(memory + at, &word, sizeof word);
     }
 }
@@ -243,17 +93,17 @@ static void play_words(struct enemy *enemy)
 {
     uint64_t words[LANE_WORDS];
     uint32_t bytes;
-    uint8_t *room = reply_room(enemy, &bytes);
+    uint8_t *room = speech_reply_room(enemy, &bytes);
     scribble(enemy, room, bytes);
     for (uint32_t i = 0; i < LANE_WORDS; i++) {
-        words[i] = edgy(enemy);
+        words[i] = speech_edgy(enemy);
     }
-    answer(enemy, 0, below(enemy, 4) ? bytes : below(enemy, bytes + 1), words);
+    speech_answer(enemy, 0, speech_below(enemy, 4) ? bytes : speech_below(enemy, bytes + 1), words);
 }
 
 static void play_callback_invented(struct enemy *enemy)
 {
-    call_back(enemy, 100 + (uint32_t)edgy(enemy) % 1000000, 0, 2, 0);
+    speech_call_back(enemy, 100 + (uint32_t)speech_edgy(enemy) % 1000000, 0, 2, 0);
 }
 
 static void play_callback_outside(struct enemy *enemy)
@@ -264,30 +114,31 @@ static void play_callback_outside(struct enemy *enemy)
                                lane_place(end - 32, 64),  lane_place(end, 1),
                                lane_place(begin, end),    lane_place(begin, UINT32_MAX),
                                lane_place(UINT32_MAX, 2), lane_place(begin, 0)};
-    call_back(enemy, 1, places[below(enemy, COUNT(places))], 2, 0);
+    speech_call_back(enemy, 1, places[speech_below(enemy, COUNT(places))], 2, 0);
 }
 
 static void play_callback_counts(struct enemy *enemy)
 {
     static const uint32_t counts[] = {5, 6, 66, 65535, UINT32_MAX};
-    if (below(enemy, 2)) {
-        call_back(enemy, 1, 0, counts[below(enemy, COUNT(counts))], 0);
+    if (speech_below(enemy, 2)) {
+        speech_call_back(enemy, 1, 0, counts[speech_below(enemy, COUNT(counts))], 0);
     } else {
-        call_back(enemy, 1, 0, 2, enemy->order.h_bytes + 1 + below(enemy, 1000));
+        speech_call_back(enemy, 1, 0, 2, enemy->order.h_bytes + 1 + speech_below(enemy, 1000));
     }
 }
 
 /* Fewer words than the callback's shape has, and no frame. */
 static void play_callback_few(struct enemy *enemy)
 {
-    call_back(enemy, 1 + below(enemy, 2), 0, below(enemy, 2), below(enemy, 2) * 64);
+    speech_call_back(enemy, 1 + speech_below(enemy, 2), 0, speech_below(enemy, 2),
+                     speech_below(enemy, 2) * 64);
 }
 
 /* A frame whose header may lie, with words that mostly do. */
 static void frame(struct enemy *enemy, bool lying)
 {
-    uint32_t bytes = 64 + below(enemy, 64) * 16;
-    uint32_t count = below(enemy, 8);
+    uint32_t bytes = 64 + speech_below(enemy, 64) * 16;
+    uint32_t count = speech_below(enemy, 8);
     struct frame_header header = {
         .magic = FRAME_MAGIC,
         .version = FRAME_VERSION,
@@ -296,19 +147,20 @@ static void frame(struct enemy *enemy, bool lying)
         .function_id = 1,
         .layout_hash = enemy->layout_hash,
         .function = 1,
-        .reply_fixed = below(enemy, 20) * 16,
+        .reply_fixed = speech_below(enemy, 20) * 16,
         .reply_bytes_max = 4096,
     };
     if (lying) {
-        header.word_count = (uint16_t)edgy(enemy);
-        header.frame_bytes = (uint32_t)edgy(enemy);
-        header.reply_fixed = (uint32_t)edgy(enemy);
-        header.function = below(enemy, 3);
+        header.word_count = (uint16_t)speech_edgy(enemy);
+        header.frame_bytes = (uint32_t)speech_edgy(enemy);
+        header.reply_fixed = (uint32_t)speech_edgy(enemy);
+        header.function = speech_below(enemy, 3);
     }
-    scribble(enemy, share(enemy), bytes);
-    memcpy(share(enemy), &header, sizeof header);
-    call_back(enemy, 1 + below(enemy, 2), share_place(enemy, lying ? below(enemy, bytes) : bytes),
-              0, below(enemy, 4) * 128);
+    scribble(enemy, speech_share(enemy), bytes);
+    memcpy(speech_share(enemy), &header, sizeof header);
+    speech_call_back(enemy, 1 + speech_below(enemy, 2),
+                     speech_share_place(enemy, lying ? speech_below(enemy, bytes) : bytes), 0,
+                     speech_below(enemy, 4) * 128);
 }
 
 static void play_callback_header(struct enemy *enemy)
@@ -328,20 +180,20 @@ static void play_callback_flood(struct enemy *enemy)
     atomic_store(&enemy->w->worker_state, LANE_WORKER_RUNNING);
     atomic_store(&enemy->w->worker_cpu, UINT32_MAX);
     uint64_t number = 0x7fffffff;
-    memcpy(share(enemy), &number, sizeof number);
-    call_back(enemy, 1, 0, 2, 0);
+    memcpy(speech_share(enemy), &number, sizeof number);
+    speech_call_back(enemy, 1, 0, 2, 0);
 }
 
 static void play_twice(struct enemy *enemy)
 {
     play_honest(enemy);
-    publish(enemy, step_next(enemy), LANE_RETURN);
+    speech_publish(enemy, speech_step_next(enemy), LANE_RETURN);
 }
 
 static void play_wrong_slot(struct enemy *enemy)
 {
     uint32_t mine = enemy->slot;
-    enemy->slot = (mine + 1 + below(enemy, LANE_SLOTS - 1)) % LANE_SLOTS;
+    enemy->slot = (mine + 1 + speech_below(enemy, LANE_SLOTS - 1)) % LANE_SLOTS;
     play_honest(enemy);
     enemy->slot = mine;
 }
@@ -360,7 +212,7 @@ static void play_death(struct enemy *enemy)
 
 static void play_death_behind_callback(struct enemy *enemy)
 {
-    call_back(enemy, 1, 0, 2, 0);
+    speech_call_back(enemy, 1, 0, 2, 0);
     _exit(3);
 }
 
@@ -370,7 +222,8 @@ static void *rewrite(void *context)
     uint32_t share_at = lane_callback_at(enemy.order.w_bytes);
     for (;;) {
         for (uint32_t i = 0; i < LANE_SLOTS; i++) {
-            atomic_store(&enemy.w->mail[i].words[below(&enemy, LANE_WORDS)], edgy(&enemy));
+            atomic_store(&enemy.w->mail[i].words[speech_below(&enemy, LANE_WORDS)],
+                         speech_edgy(&enemy));
         }
         scribble(&enemy, (uint8_t *)enemy.w + LANE_W_BYTES_AT, 2048);
         scribble(&enemy, (uint8_t *)enemy.w + share_at, 256);
@@ -385,7 +238,7 @@ static void play_rewriting(struct enemy *enemy)
         pthread_t thread;
         begun = pthread_create(&thread, NULL, rewrite, enemy) == 0;
     }
-    if (below(enemy, 3) == 0) {
+    if (speech_below(enemy, 3) == 0) {
         play_callback_frame(enemy);
     } else {
         play_honest(enemy);
@@ -443,7 +296,8 @@ static const struct mode {
 /* Anything, and with a good part of answers that let the host go on. */
 static void play_random(struct enemy *enemy)
 {
-    uint32_t mode = below(enemy, 2) ? below(enemy, 7) : below(enemy, COUNT(modes) - 11);
+    uint32_t mode =
+        speech_below(enemy, 2) ? speech_below(enemy, 7) : speech_below(enemy, COUNT(modes) - 11);
     if (modes[mode].play == play_random) {
         mode = 0;
     }
@@ -514,7 +368,7 @@ static void serve(struct enemy *enemy, const struct mode *mode)
     } else if (enemy->verb != LANE_CALLBACK_RETURN && (hello || bind)) {
         const uint64_t words[LANE_WORDS] = {(uint64_t)lane_identity() << 32 | ENGINE_PROTOCOL, 0,
                                             (uint64_t)getpid()};
-        answer(enemy, 0, 0, words);
+        speech_answer(enemy, 0, 0, words);
     } else {
         mode->play(enemy);
     }
@@ -528,7 +382,7 @@ int main(void)
     }
     const struct mode *mode = mode_of(&enemy);
     enemy.keeper_id = UINT32_MAX;
-    while (take(&enemy)) {
+    while (speech_take(&enemy)) {
         serve(&enemy, mode);
         if (lane_turn_verb(enemy.turns[enemy.slot]) == LANE_RETURN && enemy.depth == 0) {
             enemy.slot = (enemy.slot + 1) % LANE_SLOTS;
