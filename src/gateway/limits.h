@@ -28,6 +28,7 @@ struct gateway_limits {
 
 #define GATEWAY_DRAIN_MS       10000u
 #define GATEWAY_SEAT_CALLS     16u    /* in flight in one seat */
+#define GATEWAY_RESENDS        8u     /* to other workers, of a call that was not begun */
 #define GATEWAY_SPIN_NS        20000u /* the longest look for a short call's answer */
 #define GATEWAY_WAKE_NS        30000u /* what waking a worker that sleeps is taken to cost */
 #define GATEWAY_READ_BYTES     65536u /* of one connection in one round */

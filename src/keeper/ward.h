@@ -136,7 +136,7 @@ struct ward_house {
 #define WARD_MOURNING_NS 500000ull
 
 /* How long a crash is waited for of which a lent worker's client has heard already. */
-#define WARD_LEAVING_NS 200000000ull
+#define WARD_LEAVING_NS 2000000000ull
 
 #define WARD_NOTICES_FREE  256u /* refused in a worker's life without a pause */
 #define WARD_NOTICE_MS_MAX 50u  /* the longest pause */

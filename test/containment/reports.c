@@ -292,7 +292,14 @@ static void test_late_call_of_a_thread_shows_where_it_stands(const struct harnes
     reports_set_options(harness, "CORDON_TEST_REPORTED", &options);
     struct cordon_cell *cell = harness_open_with(&options);
     const struct cordon_value threads = cordon_int(0);
-    json_t *report = reports_of_call(cell, "reported_hang", &threads, 1, CORDON_TIMEOUT);
+    json_t *report = NULL;
+    /* On a busy machine the thread may not run in the time that it has to answer: a note says so, and the next one may. */
+    for (int i = 0; i < 5 && (!report || json_array_size(json_object_get(report, "threads")) == 0);
+         i++) {
+        assert_true(!report || json_array_size(json_object_get(report, "notes")) > 0);
+        json_decref(report);
+        report = reports_of_call(cell, "reported_hang", &threads, 1, CORDON_TIMEOUT);
+    }
     assert_string_equal(reports_text(report, "what"), "hang");
     assert_false(json_is_true(json_object_get(report, "ended")));
     assert_string_equal(reports_text(reports_blamed(report), "name"), "cordon-worker");
