@@ -456,7 +456,7 @@ void connection_check_time(struct connection *connection, uint64_t now_ns)
 
 static void note_peer(struct connection *connection)
 {
-    struct ucred peer = {.pid = 0};
+    struct ucred peer = {.pid = 0, .uid = (uid_t)-1, .gid = (gid_t)-1};
     socklen_t bytes = sizeof peer;
     uv_os_fd_t fd;
     if (uv_fileno((uv_handle_t *)&connection->pipe, &fd) == 0) {

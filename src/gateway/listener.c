@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,17 +27,28 @@ static int take_lock(struct listener *listener, struct message *why)
         return message_set(why, -errno, "cannot make %s: %s", path, strerror(errno));
     }
     if (flock(listener->lock_fd, LOCK_EX | LOCK_NB) < 0) {
-        return message_set(why, -EADDRINUSE, "another daemon listens at %s", listener->path);
+        return errno == EWOULDBLOCK
+                   ? message_set(why, -EADDRINUSE, "another daemon listens at %s", listener->path)
+                   : message_set(why, -errno, "cannot lock %s: %s", path, strerror(errno));
     }
     return 0;
 }
 
-/* Somebody who knows nothing of the lock may listen there. */
-static bool is_alive(const struct sockaddr_un *address)
+/*
+ * Whether nobody listens at the socket that is there: 0 nobody, -EADDRINUSE somebody (who knows nothing of the lock), else why it
+ * cannot be told.
+ */
+static int ask_whether_dead(const struct sockaddr_un *address)
 {
     OWN_FD probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    return probe >= 0 && (connect(probe, (const struct sockaddr *)address, sizeof *address) == 0 ||
-                          errno == EAGAIN);
+    if (probe < 0) {
+        return -errno;
+    }
+    if (connect(probe, (const struct sockaddr *)address, sizeof *address) == 0 || errno == EAGAIN ||
+        errno == EPROTOTYPE) { /* it is full, or another kind of socket */
+        return -EADDRINUSE;
+    }
+    return errno == ECONNREFUSED || errno == ENOENT ? 0 : -errno;
 }
 
 static int remove_stale(const struct sockaddr_un *address, struct message *why)
@@ -50,8 +60,13 @@ static int remove_stale(const struct sockaddr_un *address, struct message *why)
     if (!S_ISSOCK(there.st_mode)) {
         return message_set(why, -EEXIST, "%s is there, and is no socket", address->sun_path);
     }
-    if (is_alive(address)) {
-        return message_set(why, -EADDRINUSE, "somebody listens at %s", address->sun_path);
+    int r = ask_whether_dead(address);
+    if (r == -EADDRINUSE) {
+        return message_set(why, r, "somebody listens at %s", address->sun_path);
+    }
+    if (r != 0) {
+        return message_set(why, r, "cannot tell whether somebody listens at %s: %s",
+                           address->sun_path, strerror(-r));
     }
     return unlink(address->sun_path) == 0 || errno == ENOENT
                ? 0

@@ -65,7 +65,7 @@ struct request {
     uint64_t arrived_ns;
     uint64_t deadline_ns;
     uint64_t began_ns; /* given to its seat */
-    uint32_t resent; /* how often its worker had ended before it began */
+    uint32_t resent;   /* how often its worker had ended before it began */
 };
 
 /* From the gateway's store; of @connection, counted. NULL: no memory. */

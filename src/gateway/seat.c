@@ -193,7 +193,8 @@ static void finish(struct seat *seat, int outcome, struct cordon_result *result)
     if (outcome > CORDON_DONE && outcome <= CORDON_DENIED && result->report != 0) {
         house->last_report = result->report;
     }
-    if (outcome != CORDON_DONE && result->unbegun && request->resent < GATEWAY_RESENDS && request->connection) {
+    if (outcome != CORDON_DONE && result->unbegun && request->resent < GATEWAY_RESENDS &&
+        request->connection) {
         request->resent++;
         request->guest->in_flight--;
         guest_put_back(request->guest, request);

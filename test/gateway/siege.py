@@ -4,7 +4,9 @@ every request has had its answer, and the daemon holds what it held before. 10 s
 
 import os
 import random
+import socket
 import sys
+import tempfile
 import threading
 import time
 
@@ -106,5 +108,19 @@ def a_killed_daemon_leaves_no_worker():
             equal(client.ask({"method": "abs", "j": -1}), {"result": 1})
 
 
+def a_live_socket_of_any_kind_is_left_alone():
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_SEQPACKET):
+        path = os.path.join(tempfile.mkdtemp(prefix="gateway-"), "socket")
+        with socket.socket(socket.AF_UNIX, kind) as there:
+            there.bind(path)
+            if kind != socket.SOCK_DGRAM:
+                there.listen()
+            before = os.stat(path).st_ino
+            daemon = Daemon("--socket", path, interfaces={"libc": LIBC}, expect_ready=False)
+            equal(daemon.process.wait(20 * SCALE), 1)
+            true("listens at" in daemon.log(), daemon.log())
+            equal(os.stat(path).st_ino, before)
+
+
 if __name__ == "__main__":
-    main([every_request_has_its_answer, a_killed_daemon_leaves_no_worker])
+    main([every_request_has_its_answer, a_killed_daemon_leaves_no_worker, a_live_socket_of_any_kind_is_left_alone])

@@ -69,7 +69,7 @@ _cordon() {
     local command=${COMP_WORDS[1]}
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        COMPREPLY=($(compgen -W 'call describe report replay doctor bench help --help --version' -- "$cur"))
+        COMPREPLY=($(compgen -W 'call describe report replay doctor serve bench help --help --version' -- "$cur"))
         return
     fi
     case $command in
@@ -111,11 +111,18 @@ _cordon() {
             COMPREPLY=($(compgen -W '--json --user --keeper --help' -- "$cur"))
         fi
         ;;
+    serve)
+        if [[ $prev == --interface || $prev == --socket ]]; then
+            COMPREPLY=($(compgen -f -- "$cur"))
+        else
+            COMPREPLY=($(compgen -W '--interface --socket --http --help' -- "$cur"))
+        fi
+        ;;
     bench)
         COMPREPLY=($(compgen -W "--json --quick --help
             $(cordon bench --names 2>/dev/null)" -- "$cur"))
         ;;
-    help) COMPREPLY=($(compgen -W 'call describe report replay doctor bench help' -- "$cur")) ;;
+    help) COMPREPLY=($(compgen -W 'call describe report replay doctor serve bench help' -- "$cur")) ;;
     esac
 }
 
