@@ -45,7 +45,7 @@ static int add_interface(struct settings *settings, const char *path, struct mes
     void *text;
     size_t length;
     if (!cells) {
-        return -ENOMEM;
+        return message_set(why, -ENOMEM, "not enough memory");
     }
     settings->cells = cells;
     int r = file_read(path, LIMIT_PROTOTYPE_BYTES, &text, &length, why);
@@ -74,17 +74,28 @@ static int default_socket(struct settings *settings, struct message *why)
 {
     char directory[256];
     char path[300];
+    struct stat there;
     const char *runtime = getenv("XDG_RUNTIME_DIR");
     if (!runtime && geteuid() != 0) {
         return message_set(why, -EINVAL, "XDG_RUNTIME_DIR is not set: give --socket PATH");
     }
-    (void)snprintf(directory, sizeof directory, "%s/cordon", runtime ? runtime : "/run");
+    int length = snprintf(directory, sizeof directory, "%s/cordon", runtime ? runtime : "/run");
+    if (length < 0 || (size_t)length >= sizeof directory) {
+        return message_set(why, -ENAMETOOLONG, "XDG_RUNTIME_DIR is too long: give --socket PATH");
+    }
     (void)snprintf(path, sizeof path, "%s/gateway.sock", directory);
     if (mkdir(directory, 0700) < 0 && errno != EEXIST) {
         return message_set(why, -errno, "cannot make %s: %s", directory, strerror(errno));
     }
+    if (lstat(directory, &there) < 0 || !S_ISDIR(there.st_mode) || there.st_uid != geteuid() ||
+        (there.st_mode & 077) != 0) {
+        return message_set(why, -EPERM,
+                           "%s is not a directory of this user's alone (mode 0700): give --socket "
+                           "PATH",
+                           directory);
+    }
     settings->socket = strdup(path);
-    return 0;
+    return settings->socket ? 0 : message_set(why, -ENOMEM, "not enough memory");
 }
 
 static int parse(struct settings *settings, int argc, char *const *argv, struct message *why)

@@ -121,9 +121,10 @@ static int open_houses(struct daemon *daemon, struct message *why)
         count += r == 0;
     }
     if (r == 0) {
-        r = gateway_set_houses(&daemon->gateway, houses, count, why);
+        /* Failing, it may have put some of them to work: they end with the process. */
+        return gateway_set_houses(&daemon->gateway, houses, count, why);
     }
-    if (r != 0) {
+    if (houses) {
         while (count > 0) {
             house_free(houses[--count]);
         }

@@ -49,7 +49,9 @@ def ids_come_back_as_they_were():
 def requests_with_ids_are_answered_as_they_end():
     with serve() as daemon, daemon.client() as client:
         client.send({"jsonrpc": "2.0", "id": "slow", "method": "usleep", "params": [900000]})
-        time.sleep(0.05)  # it has begun: a call behind it would wait for it
+        with daemon.client() as watcher:  # it has begun: a call behind it would wait for it
+            cell = {"jsonrpc": "2.0", "id": 1, "method": "cordon.stats", "params": {"cell": "libc"}}
+            daemon.wait(lambda: watcher.ask(cell)["result"]["cells"][0]["in_flight"] == 1, "the slow call has begun")
         client.send(*({"jsonrpc": "2.0", "id": i, "method": "abs", "params": [-i]} for i in range(20)))
         answers = [client.receive() for _ in range(21)]
         equal(answers[-1]["id"], "slow")
