@@ -34,6 +34,15 @@ CORDON_API CORDON_MUST_USE int cordon_session_prepare(struct cordon_session *ses
                                                       size_t count, uint32_t *ret_retry_ms,
                                                       struct cordon_error *ret_error);
 
+/*
+ * End the session's worker, and have none until the next call, which starts another: for a session that is not needed
+ * for a while. Handles, objects and arena memory end with it.
+ *
+ * Returns 0; -EBUSY with calls in flight; -EDEADLK from inside a callback of the session; CORDON_OPEN if its cell is
+ * poisoned; -ECHILD. Threads: any; it waits for calls of other threads.
+ */
+CORDON_API int cordon_session_rest(struct cordon_session *session);
+
 /* Returns 0; -EAGAIN with as many sessions open as the cell allows; what starting a worker met. */
 CORDON_API CORDON_MUST_USE int cordon_session_open(struct cordon_cell *cell,
                                                    struct cordon_session **ret_session,

@@ -42,6 +42,19 @@ int cordon_session_prepare(struct cordon_session *session, struct cordon_functio
     return r;
 }
 
+int cordon_session_rest(struct cordon_session *session)
+{
+    if (!session) {
+        return -EINVAL;
+    }
+    int r = cell_usable(session->cell, NULL);
+    if (r == 0) {
+        r = session_enter(session, CORDON_NEVER) == 0 ? session_rest(session) : -EDEADLK;
+        session_leave(session);
+    }
+    return r;
+}
+
 int cordon_session_close(struct cordon_session *session)
 {
     if (session && session->is_explicit && fork_mark_intact(session->cell->generation)) {

@@ -377,6 +377,19 @@ int session_station(struct cordon_session *session, struct message *why)
     return start(session, why);
 }
 
+int session_rest(struct cordon_session *session)
+{
+    if (session->depth > 0 || session->pending_count > 0) {
+        return -EBUSY;
+    }
+    int r = session->station ? retire_station(session) : 0;
+    struct station *retired = session->retired;
+    session->retired = NULL;
+    session->has_chores = false; /* no spare either: whoever rests needs none */
+    station_close(retired, false);
+    return r;
+}
+
 void session_tend(struct cordon_session *session)
 {
     session->has_chores = session->chores_waited = false;

@@ -115,6 +115,9 @@ bool session_is_ready(struct cordon_session *session, const struct cordon_functi
 int session_prepare(struct cordon_session *session, struct cordon_function *const *functions,
                     size_t count, struct message *why);
 
+/* End its worker; the next call starts another. Held. Returns 0, -EBUSY: calls are in flight; -ENOMEM. */
+int session_rest(struct cordon_session *session);
+
 /* CORDON_OPEN if the daemon whose worker it has says so; 0. */
 int session_weather(struct cordon_session *session, struct message *why);
 

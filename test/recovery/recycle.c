@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* Workers are replaced after calls, time or memory; never while they hold something, never losing a call. */
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -210,6 +211,33 @@ static void test_batches_lose_nothing(const struct harness *harness)
     subject_close(&subject);
 }
 
+/* A session that rests has no worker; its next call has a fresh one. */
+static void test_a_session_rests(const struct harness *harness)
+{
+    struct subject subject;
+    struct cordon_cell_options options = subject_options(harness, &subject);
+    struct cordon_pending *pending;
+    struct cordon_result result;
+    options.spares = CORDON_NONE;
+    subject_open(&subject, &options);
+    (void)subject_call(&subject, "remember", 3);
+    assert_int_equal(cordon_submit(subject.session, harness_bind(subject.cell, "recall"), NULL, 0,
+                                   CORDON_DEFAULT, &pending, NULL),
+                     0);
+    assert_int_equal(cordon_session_rest(subject.session), -EBUSY);
+    assert_int_equal(cordon_collect(pending, CORDON_DEFAULT, &result), CORDON_DONE);
+    assert_int_equal(result.value.i, 3);
+    assert_int_equal(subject_stats(&subject).workers, 1);
+    assert_int_equal(cordon_session_rest(subject.session), 0);
+    assert_int_equal(subject_stats(&subject).workers, 0);
+    assert_int_equal(cordon_session_rest(subject.session), 0);
+    assert_int_equal(subject_call(&subject, "recall", 0), 0);
+    struct cordon_cell_stats stats = subject_stats(&subject);
+    assert_int_equal(stats.workers, 1);
+    assert_int_equal(stats.crashes, 0);
+    subject_close(&subject);
+}
+
 int main(int argc, char **argv)
 {
     static const struct harness_case cases[] = {
@@ -221,6 +249,7 @@ int main(int argc, char **argv)
         {"what_on_start_made_postpones_nothing", test_what_on_start_made_postpones_nothing,
          HARNESS_PROCESS, 0, 0},
         {"batches_lose_nothing", test_batches_lose_nothing, HARNESS_PROCESS, 0, 0},
+        {"a_session_rests", test_a_session_rests, HARNESS_PROCESS, 0, 0},
     };
     return harness_main(argc, argv, cases, HARNESS_COUNT(cases));
 }
