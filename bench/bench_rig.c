@@ -26,6 +26,7 @@ const struct rig_question rig_questions[] = {
     {"memory", "private memory of a worker above its library", bench_memory},
     {"idle", "CPU time of an idle cell", bench_idle},
     {"recovery", "a crash, a deadline, a sandbox; a spare's idleness", bench_recovery},
+    {"gateway", "the daemon's socket: one client, many, attached ones; memory", bench_gateway},
     {NULL, NULL, NULL},
 };
 

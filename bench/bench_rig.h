@@ -14,7 +14,7 @@
 #include "cordon/cordon.h"
 #include "measure.h"
 
-#define RIG_LINES_MAX 40u
+#define RIG_LINES_MAX 80u
 
 /* One line of the answer. */
 struct rig_line {
@@ -106,5 +106,6 @@ int bench_open(struct rig *rig);
 int bench_memory(struct rig *rig);
 int bench_idle(struct rig *rig);
 int bench_recovery(struct rig *rig);
+int bench_gateway(struct rig *rig);
 
 #endif

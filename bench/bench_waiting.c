@@ -15,6 +15,7 @@
 #include "base/futex.h"
 #include "floor.h"
 #include "floor_pair.h"
+#include "waiting.h"
 
 #define PARKED_MARK   1.3
 #define SPACED_TRIPS  10u
@@ -42,15 +43,15 @@ static void call_once(const struct rig_subject *subject)
     rig_call(subject->function, args, 2);
 }
 
-static void pause_for(const struct spaced *spaced)
+void waiting_pause(uint64_t gap_ns, bool sleeping)
 {
-    uint64_t until_ns = clock_now_ns() + spaced->gap_ns;
-    if (spaced->sleeping) {
+    uint64_t until_ns = clock_now_ns() + gap_ns;
+    if (sleeping) {
         struct timespec until = clock_timespec(until_ns);
         (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
         return;
     }
-    while (spaced->gap_ns > 0 && clock_now_ns() < until_ns) {
+    while (gap_ns > 0 && clock_now_ns() < until_ns) {
     }
 }
 
@@ -59,7 +60,7 @@ static double spaced_call_round(void *context)
     const struct spaced *spaced = context;
     uint64_t took_ns = 0;
     for (uint32_t i = 0; i < SPACED_TRIPS; i++) {
-        pause_for(spaced);
+        waiting_pause(spaced->gap_ns, spaced->sleeping);
         uint64_t began_ns = clock_now_ns();
         call_once(spaced->subject);
         took_ns += clock_now_ns() - began_ns;
@@ -78,19 +79,24 @@ static void futex_trip(struct floor_shared *shared, uint32_t turn)
     }
 }
 
+double waiting_futex_ns(struct floor_pair *pair, uint64_t gap_ns, bool sleeping)
+{
+    uint64_t took_ns = 0;
+    floor_pair_begin(pair, FLOOR_FUTEX);
+    for (uint32_t i = 0; i < SPACED_TRIPS; i++) {
+        waiting_pause(gap_ns, sleeping);
+        uint64_t began_ns = clock_now_ns();
+        futex_trip(pair->shared, 2 * i + 1);
+        took_ns += clock_now_ns() - began_ns;
+    }
+    floor_pair_end(pair);
+    return (double)took_ns / SPACED_TRIPS;
+}
+
 static double spaced_futex_round(void *context)
 {
     const struct spaced *spaced = context;
-    uint64_t took_ns = 0;
-    floor_pair_begin(spaced->pair, FLOOR_FUTEX);
-    for (uint32_t i = 0; i < SPACED_TRIPS; i++) {
-        pause_for(spaced);
-        uint64_t began_ns = clock_now_ns();
-        futex_trip(spaced->pair->shared, 2 * i + 1);
-        took_ns += clock_now_ns() - began_ns;
-    }
-    floor_pair_end(spaced->pair);
-    return (double)took_ns / SPACED_TRIPS;
+    return waiting_futex_ns(spaced->pair, spaced->gap_ns, spaced->sleeping);
 }
 
 static double back_to_back_round(void *context)

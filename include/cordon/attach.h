@@ -9,7 +9,8 @@
  *
  * Everything that can be done with a cell can be done with this one: bind (what the daemon lends, by name; a declaration has to say
  * exactly the same), sessions, calls, batches, callbacks, arenas, objects, deadlines, events. Not on_start calls,
- * which are the daemon's, and not another level than process.
+ * which are the daemon's, and not another level than process. Sessions are not recorded (`record`): for replay, a
+ * report of the daemon holds the call that it blames, and no more.
  *
  * When the daemon dies, calls in flight end as CORDON_ABORTED within 100 ms; the next call tries to attach
  * again. A worker that died is replaced by the next call, as ever. CORDON_BUSY: as many workers are lent as may

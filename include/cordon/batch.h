@@ -74,9 +74,9 @@ CORDON_API CORDON_MUST_USE int cordon_collect_any(struct cordon_session *session
 CORDON_API int cordon_session_event_fd(struct cordon_session *session);
 
 /*
- * Whether answers ring cordon_session_event_fd(); at first, and with each fresh worker, they do. An event loop that is
- * awake and collects by itself turns them off, which spares it and the worker a system call for each answer, and
- * on again before it sleeps. Deaths and deadlines ring always.
+ * Whether answers ring cordon_session_event_fd(); at first they do, and a fresh worker keeps to what was said last. An
+ * event loop that is awake and collects by itself turns them off, which spares it and the worker a system call for
+ * each answer, and on again before it sleeps. Deaths and deadlines ring always.
  *
  * Returns 1 if, with @on, a call may have ended without a ring: collect before sleeping. Else 0.
  */

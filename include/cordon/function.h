@@ -73,14 +73,16 @@ CORDON_API void cordon_result_release(struct cordon_result *result);
  * Call a function and wait for its answer.
  *
  * Arguments are copied before the wait begins. Outputs - arguments' memory and @ret_result - are
- * written on CORDON_DONE only.
+ * written on CORDON_DONE only. Memory that outputs go to stays where it is until then: callbacks may change
+ * what lies in it, but not free it. If a pointer in it, or @args, is another when the call ends, or a length beside a
+ * pointer is less, nothing is written, and -EFAULT says so.
  *
  * @args   one value for each parameter that is passed: without those that only give input lengths.
  * @count  how many; more than the prototype has only for `...`.
  * @deadline_ns  CLOCK_MONOTONIC, in nanoseconds; CORDON_NEVER, CORDON_DEFAULT.
  *
- * Returns an enum cordon_outcome; -EINVAL (arguments do not fit), -E2BIG (a limit), -ENOENT, -ECHILD
- * (after fork), -ESHUTDOWN (the cell is closed), with a sentence in @ret_result->error.
+ * Returns an enum cordon_outcome; -EINVAL (arguments do not fit), -EFAULT (their memory changed during the call),
+ * -E2BIG (a limit), -ENOENT, -ECHILD (after fork), -ESHUTDOWN (the cell is closed), with a sentence in @ret_result->error.
  * Threads: any; a thread's calls stay with one worker. Signals: not for use in a handler.
  */
 CORDON_API CORDON_MUST_USE int cordon_call(struct cordon_function *function,

@@ -54,6 +54,15 @@ CORDON_API CORDON_MUST_USE int cordon_session_open(struct cordon_cell *cell,
  */
 CORDON_API int cordon_session_close(struct cordon_session *session);
 
+/*
+ * End the session's worker now, whatever it does: calls in flight end as CORDON_ABORTED, for whoever waits for them; the
+ * next call has a fresh worker. Handles, objects and arena memory end with it. At level thread the thread is left
+ * behind (quarantined); at level inline there is nothing to end.
+ *
+ * Returns 0, -ECHILD, -EINVAL. Threads: any, also while another one waits for a call. Signals: not for use in a handler.
+ */
+CORDON_API int cordon_session_interrupt(struct cordon_session *session);
+
 /* The session that calls of this thread without one use. Borrowed: not to be closed. NULL if none can be had. */
 CORDON_API struct cordon_session *cordon_session_current(struct cordon_cell *cell);
 

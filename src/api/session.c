@@ -55,6 +55,18 @@ int cordon_session_rest(struct cordon_session *session)
     return r;
 }
 
+int cordon_session_interrupt(struct cordon_session *session)
+{
+    if (!session) {
+        return -EINVAL;
+    }
+    if (!fork_mark_intact(session->cell->generation)) {
+        return -ECHILD;
+    }
+    cell_session_interrupt(session);
+    return 0;
+}
+
 int cordon_session_close(struct cordon_session *session)
 {
     if (session && session->is_explicit && fork_mark_intact(session->cell->generation)) {

@@ -6,7 +6,8 @@
 #include <string.h>
 #include <sys/uio.h>
 
-#define PAGE 4096u /* at least this much lies together */
+#define PAGE        4096u /* at least this much lies together */
+#define PAGES_ABOVE (1088u * 1024u / PAGE)
 
 /* From @address to the end of its page. */
 static size_t on_page(uint64_t address, size_t bytes)
@@ -41,6 +42,18 @@ size_t reach_bytes(pid_t thread, uint64_t address, void *copy, size_t bytes)
         }
     }
     return done;
+}
+
+uint64_t reach_above(pid_t thread, uint64_t address)
+{
+    uint64_t page = (address + PAGE) & ~(uint64_t)(PAGE - 1);
+    for (uint32_t i = 0; i < PAGES_ABOVE; i++, page += PAGE) {
+        uint8_t byte;
+        if (reach_page(thread, page, &byte, 1) == 1) {
+            return page;
+        }
+    }
+    return 0;
 }
 
 ssize_t reach_text(pid_t thread, uint64_t address, char *text, size_t bytes)

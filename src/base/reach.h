@@ -21,6 +21,12 @@
 size_t reach_bytes(pid_t thread, uint64_t address, void *copy, size_t bytes);
 
 /*
+ * Where memory begins again above @address, whose page cannot be read: a stack that has overflowed, above its guard
+ * and the frame that did not fit. Looks at 1,088 KiB, a frame of 1 MiB and a guard. Returns a page's address; 0: none.
+ */
+uint64_t reach_above(pid_t thread, uint64_t address);
+
+/*
  * Copy a string of at most @bytes with its NUL. Returns its length; -EFAULT: nothing is there;
  * -ENAMETOOLONG: it has no end, @text holds what there is.
  */

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 #include "base/fd.h"
 #include "base/limits.h"
 #include "base/memfd.h"
+#include "base/passing.h"
 #include "cell/arena.h"
 #include "cell/dial.h"
 #include "cordon/outcome.h"
@@ -34,26 +34,6 @@ struct letter {
 
 /* ---- Receiving --------------------------------------------------------------------------------- */
 
-static void take_fds(struct msghdr *message, struct letter *letter)
-{
-    uint32_t kept = 0;
-    for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part; part = CMSG_NXTHDR(message, part)) {
-        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) {
-            continue;
-        }
-        size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t i = 0; i < count; i++) {
-            int fd;
-            memcpy(&fd, CMSG_DATA(part) + i * sizeof fd, sizeof fd);
-            if (kept < 2) {
-                letter->fds[kept++] = fd;
-            } else {
-                (void)close(fd);
-            }
-        }
-    }
-}
-
 static bool is_sound(const struct letter *letter)
 {
     static const size_t sizes[LEASE_KIND_COUNT] = {[LEASE_WELCOME] = sizeof(struct lease_welcome),
@@ -69,20 +49,14 @@ static bool is_sound(const struct letter *letter)
 /* Returns 0, -EAGAIN: nothing is there; -EPIPE: the daemon is gone, or says what cannot be. */
 static int receive(int socket, struct letter *letter)
 {
-    _Alignas(struct cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))];
-    struct iovec part = {.iov_base = &letter->message, .iov_len = sizeof letter->message};
-    struct msghdr message = {.msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = control,
-                             .msg_controllen = sizeof control};
-    letter->fds[0] = letter->fds[1] = -1;
-    ssize_t length = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    uint32_t count;
+    ssize_t length =
+        passing_receive(socket, &letter->message, sizeof letter->message, letter->fds, 2, &count);
     if (length <= 0) {
-        return length < 0 && (errno == EAGAIN || errno == EINTR) ? -EAGAIN : -EPIPE;
+        return length == -EAGAIN ? -EAGAIN : -EPIPE;
     }
     letter->bytes = (size_t)length;
-    take_fds(&message, letter);
-    if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 || !is_sound(letter)) {
+    if (!is_sound(letter)) {
         fd_release(&letter->fds[0]);
         fd_release(&letter->fds[1]);
         return -EPIPE;
@@ -211,7 +185,7 @@ static int take_plans(struct attached_seat *seat, int fd)
 static int take_welcome(struct attached_seat *seat, struct letter *letter)
 {
     const struct lease_welcome *welcome = &letter->message.welcome;
-    int r = welcome->identity == lane_identity() ? 0 : -EPROTO;
+    int r = welcome->identity == lane_client_identity() ? 0 : -EPROTO;
     r = r < 0 ? r : map_board(seat, letter->fds[0]);
     r = r < 0 ? r : take_plans(seat, letter->fds[1]);
     if (r == 0 && seat->attachment->welcome.identity == 0) {
@@ -292,21 +266,8 @@ static int await_answer(struct attached_seat *seat, uint64_t until_ns, struct le
 static int say(struct attached_seat *seat, const void *bytes, size_t length, const int *fds,
                uint32_t fd_count)
 {
-    _Alignas(struct cmsghdr) char control[CMSG_SPACE(LEASE_FDS_MAX * sizeof(int))] = {0};
-    struct iovec part = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = length};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    if (fd_count > 0) {
-        message.msg_control = control;
-        message.msg_controllen = CMSG_SPACE(fd_count * sizeof(int));
-        struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
-        rights->cmsg_level = SOL_SOCKET;
-        rights->cmsg_type = SCM_RIGHTS;
-        rights->cmsg_len = CMSG_LEN(fd_count * sizeof(int));
-        memcpy(CMSG_DATA(rights), fds, fd_count * sizeof(int));
-    }
     (void)pthread_mutex_lock(&seat->socket_lock);
-    bool sent = seat->socket >= 0 &&
-                sendmsg(seat->socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)length;
+    bool sent = seat->socket >= 0 && passing_send(seat->socket, bytes, length, fds, fd_count) == 0;
     (void)pthread_mutex_unlock(&seat->socket_lock);
     return sent ? 0 : -EPIPE;
 }
@@ -317,7 +278,7 @@ static int send_request(struct attached_seat *seat, const struct lane *lane,
     struct lease_request request = {
         .head = {.magic = LEASE_MAGIC, .version = LEASE_VERSION, .kind = LEASE_LEASE},
         .serial = ++seat->serial,
-        .identity = lane_identity(),
+        .identity = lane_client_identity(),
     };
     int fds[LEASE_FDS_MAX] = {lane_peek_h_fd(lane), lane_peek_w_fd(lane)};
     uint32_t count = 2;

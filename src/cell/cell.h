@@ -132,6 +132,8 @@ struct cordon_session *cell_session_of_worker(struct cordon_cell *cell, uint32_t
 int cell_session_open(struct cordon_cell *cell, struct cordon_session **ret_session,
                       struct message *why);
 void cell_session_close(struct cordon_session *session);
+/* End its worker, whatever it does: its calls end as CORDON_ABORTED. Any thread. */
+void cell_session_interrupt(struct cordon_session *session);
 
 void cell_stats(const struct cordon_cell *cell, struct cordon_cell_stats *ret_stats);
 

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/passing.h"
 #include "cordon/outcome.h"
 #include "lane/identity.h"
 
@@ -90,36 +91,23 @@ static int send_all(int fd, const void *bytes, size_t length, uint64_t until_ns)
     return 0;
 }
 
-static void take_fd_of(struct msghdr *message, int *fd)
-{
-    for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part; part = CMSG_NXTHDR(message, part)) {
-        if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_RIGHTS &&
-            part->cmsg_len == CMSG_LEN(sizeof *fd)) {
-            fd_release(fd);
-            memcpy(fd, CMSG_DATA(part), sizeof *fd);
-        }
-    }
-}
-
 static int receive_all(int socket, void *bytes, size_t length, uint64_t until_ns, int *fd)
 {
     for (size_t at = 0; at < length;) {
-        _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
-        struct iovec part = {.iov_base = (char *)bytes + at, .iov_len = length - at};
-        struct msghdr message = {.msg_iov = &part,
-                                 .msg_iovlen = 1,
-                                 .msg_control = control,
-                                 .msg_controllen = sizeof control};
-        ssize_t got = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        int came;
+        uint32_t count;
+        ssize_t got = passing_receive(socket, (char *)bytes + at, length - at, &came, 1, &count);
         if (got > 0) {
-            take_fd_of(&message, fd);
+            if (count > 0) {
+                fd_release(fd);
+                *fd = came;
+            }
             at += (size_t)got;
             continue;
         }
-        int r = got == 0          ? -ECONNRESET
-                : errno == EAGAIN ? wait_for(socket, POLLIN, until_ns)
-                : errno == EINTR  ? 0
-                                  : -errno;
+        int r = got == 0         ? -ECONNRESET
+                : got == -EAGAIN ? wait_for(socket, POLLIN, until_ns)
+                                 : (int)got;
         if (r < 0) {
             return r;
         }
@@ -134,7 +122,7 @@ static int ask(int socket, const char *cell, uint64_t until_ns)
     char text[4 + NAME_BYTES_MAX + 96];
     int length = snprintf(text + 4, sizeof text - 4,
                           "{\"method\":\"cordon.attach\",\"cell\":\"%s\",\"identity\":%u}", cell,
-                          lane_identity());
+                          lane_client_identity());
     for (int i = 0; i < 4; i++) {
         text[i] = (char)((uint32_t)length >> (24 - 8 * i));
     }

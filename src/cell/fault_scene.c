@@ -11,7 +11,6 @@
 
 #define PAGE         4096u
 #define RED_ZONE     128u
-#define GUARD_PAGES  (1088u * 1024u / PAGE) /* a frame of 1 MiB, and a guard, above a stack's end */
 #define PLAIN_COPIES __attribute__((no_sanitize("address", "thread"), noinline))
 
 struct fault_scene *scene_new(void)
@@ -50,19 +49,6 @@ static size_t copy_known_stack(struct fault_scene *scene, uint64_t pointer, uint
     return end - pointer;
 }
 
-/* On an overflow the pointer stands in the guard: the stack begins somewhere above. */
-static uint64_t first_readable(uint64_t pointer)
-{
-    uint64_t address = (pointer + PAGE) & ~(uint64_t)(PAGE - 1);
-    for (uint32_t i = 0; i < GUARD_PAGES; i++, address += PAGE) {
-        uint8_t byte;
-        if (reach_bytes(getpid(), address, &byte, 1) == 1) {
-            return address;
-        }
-    }
-    return 0;
-}
-
 static void take_stack(struct fault_scene *scene, uint64_t pointer, uintptr_t end)
 {
     uint64_t from = pointer - RED_ZONE;
@@ -78,7 +64,7 @@ static void take_stack(struct fault_scene *scene, uint64_t pointer, uintptr_t en
     if (count == 0 && (errno == EPERM || errno == ENOSYS)) {
         count = copy_known_stack(scene, pointer, end);
     } else if (count == 0) {
-        from = first_readable(pointer);
+        from = reach_above(getpid(), pointer);
         count = from == 0 ? 0 : reach_bytes(getpid(), from, scene->stack, SCENE_STACK_BYTES);
     }
     scene->stack_address = from;

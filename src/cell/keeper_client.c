@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/limits.h"
+#include "base/passing.h"
 #include "cell/hello.h"
 #include "cell/launch.h"
 #include "cell/programs.h"
@@ -193,25 +194,11 @@ uint32_t keeper_client_mechanisms(const struct keeper_client *client)
 /* Returns 0, -EAGAIN: the socket is full, -EPIPE, or another negative errno. */
 static int send_now(int socket, const struct errand *errand, const int *fds, uint32_t fd_count)
 {
-    _Alignas(struct cmsghdr) char control[CMSG_SPACE(FDS_MAX * sizeof(int))] = {0};
     size_t library_bytes = strnlen(errand->library, ERRAND_LIBRARY_BYTES - 1) + 1;
     size_t bytes = errand->kind == ERRAND_START ? offsetof(struct errand, library) + library_bytes
                                                 : offsetof(struct errand, policy);
-    struct iovec part = {.iov_base = (void *)(uintptr_t)errand, .iov_len = bytes};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    if (fd_count > 0) {
-        message.msg_control = control;
-        message.msg_controllen = CMSG_SPACE(fd_count * sizeof(int));
-        struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
-        rights->cmsg_level = SOL_SOCKET;
-        rights->cmsg_type = SCM_RIGHTS;
-        rights->cmsg_len = CMSG_LEN(fd_count * sizeof(int));
-        memcpy(CMSG_DATA(rights), fds, fd_count * sizeof(int));
-    }
-    if (sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {
-        return 0;
-    }
-    return errno == ECONNRESET || errno == ENOTCONN ? -EPIPE : -errno;
+    int r = passing_send(socket, errand, bytes, fds, fd_count);
+    return r == -ECONNRESET || r == -ENOTCONN ? -EPIPE : r;
 }
 
 int keeper_client_send(struct keeper_client *client, const struct errand *errand, const int *fds,

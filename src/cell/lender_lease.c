@@ -64,11 +64,11 @@ static int judge(const struct lender_seat *seat, struct message *why)
     const struct lease_request *request = &seat->request;
     const struct cordon_cell *cell = seat->lending->cell;
     uint64_t most = (uint64_t)cell->options.call_bytes * CALL_BYTES_FACTOR + CALL_BYTES_MORE;
-    if (request->identity != lane_identity()) {
+    if (request->identity != lane_client_identity()) {
         return message_set(why, -EPROTO,
                            "the client is of another build of Cordon: its layout is %#x, here it "
                            "is %#x",
-                           request->identity, lane_identity());
+                           request->identity, lane_client_identity());
     }
     if (!memory_fits(seat->fds[FD_H], F_SEAL_SHRINK | F_SEAL_GROW, most) ||
         !memory_fits(seat->fds[FD_W], F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL, most)) {

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/passing.h"
 #include "cell/cell.h"
 #include "cell/lender.h"
 #include "cordon/outcome.h"
@@ -28,19 +29,7 @@ static void fill_head(struct lease_head *head, enum lease_kind kind)
 static void say(struct lender_seat *seat, const void *bytes, size_t length, const int *fds,
                 uint32_t fd_count)
 {
-    _Alignas(struct cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))] = {0};
-    struct iovec part = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = length};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    if (fd_count > 0) {
-        message.msg_control = control;
-        message.msg_controllen = CMSG_SPACE(fd_count * sizeof(int));
-        struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
-        rights->cmsg_level = SOL_SOCKET;
-        rights->cmsg_type = SCM_RIGHTS;
-        rights->cmsg_len = CMSG_LEN(fd_count * sizeof(int));
-        memcpy(CMSG_DATA(rights), fds, fd_count * sizeof(int));
-    }
-    if (sendmsg(seat->socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)length) {
+    if (passing_send(seat->socket, bytes, length, fds, fd_count) < 0) {
         seat->broken = true;
     }
 }
@@ -50,7 +39,7 @@ static void welcome(struct lender_seat *seat)
     const struct lending *lending = seat->lending;
     const struct cordon_cell *cell = lending->cell;
     struct lease_welcome message = {
-        .identity = lane_identity(),
+        .identity = lane_client_identity(),
         .isolation = cell->isolation,
         .call_bytes = cell->options.call_bytes,
         .epoch = lending->epoch,
@@ -157,28 +146,6 @@ static bool request_fits(const struct lender_seat *seat, const struct lease_requ
 
 /* ---- Listening --------------------------------------------------------------------------------- */
 
-/* Returns how many came, and keeps them; those that are too many are closed. */
-static uint32_t take_fds(struct msghdr *message, int *fds)
-{
-    uint32_t kept = 0;
-    for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part; part = CMSG_NXTHDR(message, part)) {
-        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) {
-            continue;
-        }
-        size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t i = 0; i < count; i++) {
-            int fd;
-            memcpy(&fd, CMSG_DATA(part) + i * sizeof fd, sizeof fd);
-            if (kept < LEASE_FDS_MAX) {
-                fds[kept++] = fd;
-            } else {
-                (void)close(fd);
-            }
-        }
-    }
-    return kept;
-}
-
 static bool head_fits(const union lease_message *message, size_t bytes)
 {
     static const size_t sizes[LEASE_KIND_COUNT] = {
@@ -214,21 +181,15 @@ static bool hear(struct lender_seat *seat, const union lease_message *message, s
 /* Returns 0, -EAGAIN: nothing is there; -EPIPE: the client is gone, or breaks the rules. */
 static int hear_one(struct lender_seat *seat)
 {
-    _Alignas(struct cmsghdr) char control[CMSG_SPACE(LEASE_FDS_MAX * sizeof(int))];
     union lease_message message;
-    int fds[LEASE_FDS_MAX] = {-1, -1, -1, -1};
-    struct iovec part = {.iov_base = &message, .iov_len = sizeof message};
-    struct msghdr letter = {.msg_iov = &part,
-                            .msg_iovlen = 1,
-                            .msg_control = control,
-                            .msg_controllen = sizeof control};
-    ssize_t length = recvmsg(seat->socket, &letter, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    int fds[LEASE_FDS_MAX];
+    uint32_t fd_count;
+    ssize_t length =
+        passing_receive(seat->socket, &message, sizeof message, fds, LEASE_FDS_MAX, &fd_count);
     if (length <= 0) {
-        return length < 0 && (errno == EAGAIN || errno == EINTR) ? -EAGAIN : -EPIPE;
+        return length == -EAGAIN ? -EAGAIN : -EPIPE;
     }
-    uint32_t fd_count = take_fds(&letter, fds);
-    bool whole = (letter.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0;
-    bool fits = whole && hear(seat, &message, (size_t)length, fds, fd_count);
+    bool fits = hear(seat, &message, (size_t)length, fds, fd_count);
     for (uint32_t i = 0; i < LEASE_FDS_MAX; i++) {
         fd_release(&fds[i]);
     }

@@ -29,6 +29,13 @@ void pool_condemn(struct cordon_session *session)
     }
 }
 
+void cell_session_interrupt(struct cordon_session *session)
+{
+    (void)pthread_mutex_lock(&session->cell->lock);
+    pool_condemn(session);
+    (void)pthread_mutex_unlock(&session->cell->lock);
+}
+
 /* Wait until nobody holds the session: its call has ended by the verdict. */
 void pool_end(struct cordon_session *session)
 {

@@ -255,6 +255,9 @@ static int adopt(struct cordon_session *session, struct recruit *recruit, enum l
     recruit->bound = bound;
     session->on_start_done = recruit->on_start_done;
     session->is_promoted = how == LIFE_PROMOTED;
+    if (session->quiet) {
+        (void)session_set_ringing(session, false);
+    }
     recycle_begin(session, recruit->holdings);
     return 0;
 }
@@ -426,6 +429,7 @@ static bool is_bound(const struct cordon_session *session, const struct cordon_f
 
 bool session_set_ringing(struct cordon_session *session, bool on)
 {
+    session->quiet = !on;
     return session->station && session->station->lane &&
            (lane_set_ringing(session->station->lane, on) ||
             (on && station_broken(session->station)));

@@ -54,6 +54,7 @@ struct cordon_session {
     struct life life;        /* of the station's worker */
     bool is_promoted;        /* it was a spare */
     struct station *retired; /* the one before: closed when there is time; NULL: none */
+    bool quiet;              /* answers do not ring the event descriptor */
     bool has_chores;         /* something is to be done once a call is on its way: session_tend() */
     bool chores_waited;      /* a call has passed since they came up */
     uint64_t *bound;         /* bit per function id */

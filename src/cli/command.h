@@ -13,7 +13,8 @@ enum command_exit {
     EXIT_USAGE = 2,     /* wrong usage, prototype or arguments */
     EXIT_CRASHED = 3,   /* crashed or aborted */
     EXIT_TIMED_OUT = 4,
-    EXIT_REFUSED = 5, /* denied, busy, stale, open */
+    EXIT_REFUSED = 5,       /* denied, busy, stale, open */
+    EXIT_READER_GONE = 141, /* as a program that SIGPIPE ended */
 };
 
 struct command {
@@ -28,12 +29,17 @@ struct command {
 
 extern const struct command call_command;
 extern const struct command bench_command;
+extern const struct command check_command;
+extern const struct command cells_command;
+extern const struct command client_command;
 extern const struct command describe_command;
 extern const struct command doctor_command;
 extern const struct command help_command;
 extern const struct command replay_command;
 extern const struct command report_command;
 extern const struct command serve_command;
+extern const struct command stats_command;
+extern const struct command top_command;
 
 /* All commands, ended by NULL. */
 extern const struct command *const commands[];

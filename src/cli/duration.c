@@ -3,6 +3,8 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,4 +27,16 @@ int duration_parse(const char *text, uint64_t *ret_ns)
         }
     }
     return -EINVAL;
+}
+
+int duration_parse_seconds(const char *text, uint64_t *ret_ns)
+{
+    char with_unit[32];
+    size_t length = strlen(text);
+    bool bare = length > 0 && isdigit((unsigned char)text[length - 1]);
+    if (length + 2 > sizeof with_unit) {
+        return -EINVAL;
+    }
+    (void)snprintf(with_unit, sizeof with_unit, "%s%s", text, bare ? "s" : "");
+    return duration_parse(with_unit, ret_ns);
 }

@@ -14,6 +14,8 @@
 
 static int results_fd = STDOUT_FILENO;
 static bool was_closed;
+static int failure =
+    EXIT_DONE; /* of the first that could not be written: then nothing more is tried */
 
 void output_prepare(void)
 {
@@ -43,12 +45,26 @@ int output_start(void)
 
 static int failed(const char *reason)
 {
-    return command_fail(EXIT_COULD_NOT, "cannot write to standard output: %s", reason);
+    failure = command_fail(EXIT_COULD_NOT, "cannot write to standard output: %s", reason);
+    return failure;
+}
+
+/* `cordon report last | head` has what it wanted. */
+static int failed_writing(int error)
+{
+    if (error != EPIPE) {
+        return failed(strerror(error));
+    }
+    failure = EXIT_READER_GONE;
+    return failure;
 }
 
 int output_write(const void *bytes, size_t length)
 {
     const char *rest = bytes;
+    if (failure != EXIT_DONE) {
+        return failure;
+    }
     if (was_closed) {
         return failed("it is closed");
     }
@@ -58,7 +74,7 @@ int output_write(const void *bytes, size_t length)
             continue;
         }
         if (n < 0) {
-            return failed(strerror(errno));
+            return failed_writing(errno);
         }
         rest += n;
         length -= (size_t)n;

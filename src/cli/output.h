@@ -22,8 +22,9 @@ void output_prepare(void);
 int output_start(void);
 
 /*
- * Write all of it. Returns EXIT_DONE, or EXIT_COULD_NOT after a sentence on standard error: the
- * reader is gone, the disk is full, standard output was closed.
+ * Write all of it. Returns EXIT_DONE, or EXIT_COULD_NOT after a sentence on standard error (the disk is full,
+ * standard output was closed), or EXIT_READER_GONE in silence: nobody reads the pipe any more. Once it failed it
+ * fails likewise, with nothing more said: who writes much may look at the last one alone.
  */
 int output_write(const void *bytes, size_t length);
 int output_text(const char *text);

@@ -215,8 +215,7 @@ static int decode_result(struct decoder *decoder, const struct import *import,
     }
 }
 
-/* The memory that the caller gave for parameter @index, or NULL. */
-static const struct cordon_value *memory_of(const struct decoder *decoder,
+const struct cordon_value *decode_memory_of(const struct decoder *decoder,
                                             const struct cordon_plan_param *param)
 {
     const struct cordon_value *value =
@@ -241,7 +240,7 @@ static int gather_outputs(struct decoder *decoder)
     for (uint32_t i = 0; i < decoder->function->param_count && r == 0; i++) {
         const struct cordon_plan_param *param =
             plan_function_param(decoder->plan, decoder->function, i);
-        const struct cordon_value *value = memory_of(decoder, param);
+        const struct cordon_value *value = decode_memory_of(decoder, param);
         const struct cordon_plan_type *type = plan_type(decoder->plan, param->type);
         if (!value || param->passing != CORDON_PLAN_PASS_BYTES || plain_target(decoder, type)) {
             continue;
@@ -275,7 +274,7 @@ static int write_outputs(struct decoder *decoder)
     for (uint32_t i = 0; i < decoder->function->param_count && r == 0; i++) {
         const struct cordon_plan_param *param =
             plan_function_param(decoder->plan, decoder->function, i);
-        const struct cordon_value *value = memory_of(decoder, param);
+        const struct cordon_value *value = decode_memory_of(decoder, param);
         const struct cordon_plan_type *type = plan_type(decoder->plan, param->type);
         const struct cordon_plan_type *plain;
         if (!value) {
@@ -307,6 +306,7 @@ static int decode_reply(struct decoder *decoder, struct frame_result *result)
         .reply_bytes_max = decoder->request->reply_bytes_max,
     };
     int r = judge_words(decoder, &import);
+    r = r < 0 ? r : decode_check_given(decoder);
     r = r < 0 ? r : decode_result(decoder, &import, result);
     r = r < 0 ? r : write_outputs(decoder);
     for (uint32_t i = 0; i < decoder->function->param_count; i++) {

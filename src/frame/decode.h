@@ -61,6 +61,10 @@ struct sent {
 bool decode_is_within(const struct decoder *decoder, const struct cordon_plan_type *type,
                       uint64_t word);
 
+/* The memory that the caller gave for @param, or NULL. */
+const struct cordon_value *decode_memory_of(const struct decoder *decoder,
+                                            const struct cordon_plan_param *param);
+
 /* BYTES parameter @index, given as @value. */
 struct sent decode_sent_argument(const struct decoder *decoder, uint32_t index,
                                  const struct cordon_value *value);
@@ -71,6 +75,15 @@ int decode_sent(struct decoder *decoder, const struct sent *sent);
 /* Elements of plain memory that came back, and where in the reply they are; false: none. */
 bool decode_plain(const struct decoder *decoder, const struct sent *sent,
                   const struct cordon_plan_type *target, uint64_t *ret_bytes, uint32_t *ret_at);
+
+/* Elements that were sent, or that there was room for. */
+uint64_t decode_sent_count(const struct decoder *decoder, const struct sent *sent);
+
+/*
+ * Whether the caller's memory is where it was when the call was sent, and has the room that it had: 0, or
+ * -EFAULT with a sentence. Only then may its pointers be followed.
+ */
+int decode_check_given(struct decoder *decoder);
 
 /* Bytes that a sent pointer points to: what the callee may have moved it over. */
 uint64_t decode_sent_bytes(const struct decoder *decoder, const struct sent *sent);

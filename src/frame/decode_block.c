@@ -17,8 +17,7 @@ static uint64_t list_count(const struct decoder *decoder, uint64_t place)
               : 0;
 }
 
-/* Elements that were sent, or that there was room for. */
-static uint64_t sent_count(const struct decoder *decoder, const struct sent *sent)
+uint64_t decode_sent_count(const struct decoder *decoder, const struct sent *sent)
 {
     uint64_t count = 1;
     if (sent->type->flags & CORDON_PLAN_NULL_ENDED) {
@@ -56,8 +55,8 @@ static int decode_string(struct decoder *decoder, const struct sent *sent)
         const char *string = (const char *)decoder->request_memory + place_request(sent->place);
         sent_bytes = strlen(string) + 1;
     }
-    room =
-        sent->type->code == CORDON_PLAN_NONE && sent_bytes ? sent_bytes : sent_count(decoder, sent);
+    room = sent->type->code == CORDON_PLAN_NONE && sent_bytes ? sent_bytes
+                                                              : decode_sent_count(decoder, sent);
     if (out_at == 0 || room == 0 || room > decoder->request->reply_fixed - out_at) {
         return 0;
     }
@@ -85,7 +84,7 @@ bool decode_plain(const struct decoder *decoder, const struct sent *sent,
         !(sent->type->direction & CORDON_PLAN_OUT)) {
         return false;
     }
-    *ret_bytes = returned_count(sent, sent_count(decoder, sent)) * element_bytes(target);
+    *ret_bytes = returned_count(sent, decode_sent_count(decoder, sent)) * element_bytes(target);
     *ret_at = place_reply(sent->place);
     return *ret_bytes > 0 && *ret_bytes <= decoder->request->reply_fixed - *ret_at;
 }
@@ -101,7 +100,7 @@ int decode_sent(struct decoder *decoder, const struct sent *sent)
     }
     const struct cordon_plan_type *target = pointer_target(decoder->plan, sent->type);
     if (!image_is_plain(decoder->plan, target)) {
-        uint64_t room = sent_count(decoder, sent);
+        uint64_t room = decode_sent_count(decoder, sent);
         uint64_t back = out ? returned_count(sent, room) : room;
         return decode_images(decoder, target, back, sent->place, sent->memory, out);
     }
@@ -132,7 +131,7 @@ uint64_t decode_sent_bytes(const struct decoder *decoder, const struct sent *sen
     if (sent->type->kind == CORDON_PLAN_STRING) {
         uint64_t room = 0;
         if (sent->type->code != CORDON_PLAN_NONE) {
-            room = sent_count(decoder, sent);
+            room = decode_sent_count(decoder, sent);
         }
         if (sent->type->direction & CORDON_PLAN_IN) {
             uint64_t string = string_bytes(decoder, sent);
@@ -140,7 +139,7 @@ uint64_t decode_sent_bytes(const struct decoder *decoder, const struct sent *sen
         }
         return room;
     }
-    return __builtin_mul_overflow(sent_count(decoder, sent),
+    return __builtin_mul_overflow(decode_sent_count(decoder, sent),
                                   element_bytes(pointer_target(decoder->plan, sent->type)), &bytes)
                ? 0
                : bytes;

@@ -2,6 +2,7 @@
 #include "frame/encode.h"
 
 #include "base/limits.h"
+#include "frame/given.h"
 
 #include <errno.h>
 
@@ -217,6 +218,7 @@ static __attribute__((noinline)) int encode_all(const struct plan *plan, uint32_
     if (r < 0) {
         return r;
     }
+    given_add(request, 0, given_arguments(args, count));
     r = encode_words(&encoder);
     if (r < 0 || shape->flags & CORDON_PLAN_MAILBOX) {
         return r;
@@ -234,6 +236,7 @@ int frame_encode(const struct plan *plan, uint32_t function, uint32_t function_i
     ret_request->frame_bytes = 0;
     ret_request->reply_fixed = 0;
     ret_request->reply_bytes_max = 0;
+    ret_request->given_depth = 0;
     if (encode_scalars(plan, shape, args, count, ret_request->words)) {
         return 0;
     }

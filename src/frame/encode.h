@@ -24,6 +24,7 @@ struct encoder {
     uint32_t reply_at;
     uint32_t param; /* the one being encoded: errors name it */
     uint32_t depth; /* pointers inside pointers */
+    bool replaced;  /* what is being encoded will be replaced, and is never written */
     uint64_t
         pointees;  /* bit per parameter: one integer in memory, which others' lengths may name */
     bool callback; /* native code decides these arguments: NULL is always fitting */

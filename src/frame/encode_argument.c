@@ -302,7 +302,8 @@ int encode_bytes(struct encoder *encoder, const struct cordon_plan_param *param,
     if (value->kind != CORDON_VALUE_MEMORY) {
         return encode_refuse_kind(encoder, type, value);
     }
-    if (param->passing == CORDON_PLAN_PASS_DYNAMIC) {
+    encoder->replaced = param->passing == CORDON_PLAN_PASS_DYNAMIC;
+    if (encoder->replaced) {
         return value->count == 0 ? encode_refuse(encoder, -EINVAL, "has room for no pointer")
                : param->in_word == CORDON_PLAN_NO_WORD
                    ? 0

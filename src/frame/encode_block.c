@@ -2,6 +2,7 @@
 #include "frame/encode.h"
 
 #include "base/limits.h"
+#include "frame/given.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -132,6 +133,10 @@ static int encode_spot(void *context, const struct frame_spot *spot)
         break;
     default: /* a pointer into an argument only comes back; `...` is no member */
         break;
+    }
+    if ((spot->type->kind == CORDON_PLAN_POINTER || spot->type->kind == CORDON_PLAN_STRING) &&
+        !encoder->replaced) {
+        given_add(encoder->request, encoder->depth + 1, given_mark(memory, word));
     }
     put_word(member, word);
     return r;

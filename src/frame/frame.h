@@ -118,6 +118,9 @@ struct frame_request {
     uint32_t
         reply_bytes_max; /* what the receiver may fill: fixed + room for DYNAMIC; 0: only words */
     uint64_t words[CORDON_PLAN_WORDS_MAX];
+    /* Where the caller's memory lies, in sums by depth: see given.h. */
+    uint32_t given_depth; /* how many there are; 0: no memory was given */
+    uint64_t given[FRAME_DEPTH_MAX + 2];
 };
 
 /*
@@ -157,7 +160,10 @@ struct frame_result {
  * a parameter's into the `char *`/pointer that the argument's memory is, which the caller frees with
  * free().
  *
- * Returns 0, -EBADMSG when the reply lies (@why says how), -ENOMEM.
+ * Memory that changed since frame_encode() - a callback, or another thread, put another pointer into a struct, made
+ * a length in it less, or used @args for something else - is neither written nor followed: then nothing is.
+ *
+ * Returns 0, -EBADMSG when the reply lies (@why says how), -EFAULT when memory changed, -ENOMEM.
  */
 int frame_decode(const struct plan *plan, uint32_t function, const struct cordon_value *args,
                  size_t count, const struct frame_hooks *hooks, const struct frame_space *space,

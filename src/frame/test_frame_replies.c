@@ -179,8 +179,10 @@ static void test_callers_null_takes_nothing(void **state)
     char *label = text;
     const struct cordon_value args[] = {cordon_null(), cordon_null(), cordon_out(&label, 1)};
     answer(&trip, NULL, args, 3);
-    label = NULL; /* the caller took it away meanwhile */
     MUST(trip, trip_decode(&trip, args, 3));
+    label = NULL; /* the caller took it away meanwhile */
+    assert_int_equal(trip_decode(&trip, args, 3), -EFAULT);
+    assert_null(label);
     assert_string_equal(text, "text");
     trip_close(&trip);
 }

@@ -3,19 +3,14 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
-#include "base/fd.h"
 #include "gateway/gateway.h"
 #include "gateway/guest.h"
 #include "gateway/log.h"
 #include "gateway/request.h"
 #include "gateway/rpc.h"
-
-#define HEAD_BYTES  4u
-#define INPUT_BYTES 16384u /* what an input buffer begins with, and shrinks to */
 
 static void wake(struct connection *connection)
 {
@@ -57,10 +52,8 @@ static void leave(struct connection *connection)
     if (--connection->users > 0) {
         return;
     }
-    free(connection->input);
-    free(connection->sending);
-    fd_release(&connection->passed_fd);
-    json_out_deinit(&connection->out);
+    intake_deinit(&connection->intake);
+    outlet_deinit(&connection->outlet);
     handles_deinit(&connection->handles);
     free(connection);
 }
@@ -107,65 +100,24 @@ void connection_close(struct connection *connection)
         connection->guests = guest->next;
         guest_free(guest);
     }
-    log_say(LOG_DEBUG, "disconnected", NULL, "client of process %d", (int)connection->pid);
+    struct log_field fields[] = {{.key = "pid", .number = connection->pid},
+                                 {.key = "user", .number = connection->uid},
+                                 {.key = "requests", .number = (int64_t)connection->asked},
+                                 {0}};
+    log_say_with(LOG_DEBUG, "disconnected", NULL, fields,
+                 "client of process %d, after %llu requests", (int)connection->pid,
+                 (unsigned long long)connection->asked);
     uv_close((uv_handle_t *)&connection->pipe, on_closed);
     gateway_wake(connection->gateway);
-}
-
-/* Room for the frame that is coming, and at least a round's bytes. */
-static bool make_room(struct connection *connection, size_t wanted)
-{
-    size_t have = connection->input_end - connection->input_at;
-    if (connection->input_at > 0 &&
-        (have == 0 || connection->input_room - connection->input_end < wanted + DOCUMENT_PADDING)) {
-        memmove(connection->input, connection->input + connection->input_at, have);
-        connection->input_at = 0;
-        connection->input_end = have;
-    }
-    size_t room = have + wanted + DOCUMENT_PADDING;
-    if (room <= connection->input_room) {
-        return true;
-    }
-    char *input = realloc(connection->input, room);
-    if (!input) {
-        return false;
-    }
-    connection->input = input;
-    connection->input_room = room;
-    return true;
-}
-
-static uint32_t head_of(const struct connection *connection)
-{
-    const uint8_t *at = (const uint8_t *)connection->input + connection->input_at;
-    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-}
-
-/* Bytes of the first frame that have yet to come; 0: it is complete, or its head is. */
-static size_t missing(const struct connection *connection)
-{
-    size_t have = connection->input_end - connection->input_at;
-    if (have < HEAD_BYTES) {
-        return HEAD_BYTES - have;
-    }
-    size_t frame = HEAD_BYTES + (size_t)head_of(connection);
-    return have < frame ? frame - have : 0;
 }
 
 static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
     struct connection *connection = handle->data;
-    size_t wanted = missing(connection);
+    struct intake *intake = &connection->intake;
+    size_t room = intake_make_room(intake);
     (void)suggested;
-    /* What a head promises is believed as it comes: never more at once than is there already, or a round. */
-    size_t have = connection->input_end - connection->input_at;
-    size_t most = have > GATEWAY_READ_BYTES ? have : GATEWAY_READ_BYTES;
-    wanted = wanted < INPUT_BYTES ? INPUT_BYTES : wanted < most ? wanted : most;
-    if (!make_room(connection, wanted)) {
-        *buffer = uv_buf_init(NULL, 0);
-        return;
-    }
-    *buffer = uv_buf_init(connection->input + connection->input_end, (unsigned)wanted);
+    *buffer = uv_buf_init(room > 0 ? intake->bytes + intake->end : NULL, (unsigned)room);
 }
 
 static void stop_reading(struct connection *connection)
@@ -181,7 +133,7 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
     struct connection *connection = stream->data;
     (void)buffer;
     if (got > 0) {
-        connection->input_end += (size_t)got;
+        connection->intake.end += (size_t)got;
         wake(connection);
     } else if (got == UV_EOF) {
         connection->ended = true;
@@ -204,7 +156,7 @@ static bool is_full(const struct connection *connection)
 {
     const struct gateway_limits *limits = &connection->gateway->limits;
     return connection->in_flight >= limits->client_in_flight ||
-           connection->out.length + connection->sending_bytes >= limits->output_bytes;
+           outlet_bytes(&connection->outlet) + connection->kept_bytes >= limits->output_bytes;
 }
 
 /* A length that no frame has: where the next one begins is not known. */
@@ -227,26 +179,28 @@ static void cut(struct connection *connection, uint32_t length)
 
 static bool take_frame(struct connection *connection)
 {
-    if (connection->cut || connection->input_end - connection->input_at < HEAD_BYTES) {
+    const char *text;
+    uint32_t length;
+    if (connection->cut) {
         return false;
     }
-    uint32_t length = head_of(connection);
-    if (length == 0 || length > connection->gateway->limits.frame_bytes) {
+    switch (
+        intake_take(&connection->intake, connection->gateway->limits.frame_bytes, &text, &length)) {
+    case INTAKE_FRAME:
+        connection->frame_ns = 0; /* what comes behind it has just begun */
+        rpc_take_frame(connection, text, length);
+        return true;
+    case INTAKE_NO_FRAME:
         cut(connection, length);
         return false;
-    }
-    if (missing(connection) > 0) {
+    default:
         return false;
     }
-    const char *text = connection->input + connection->input_at + HEAD_BYTES;
-    connection->input_at += HEAD_BYTES + length;
-    rpc_take_frame(connection, text, length);
-    return true;
 }
 
 static void note_frame_time(struct connection *connection)
 {
-    bool partial = connection->input_end > connection->input_at && !is_full(connection);
+    bool partial = !intake_is_empty(&connection->intake) && !is_full(connection);
     if (!partial) {
         connection->frame_ns = 0;
     } else if (connection->frame_ns == 0) {
@@ -257,19 +211,9 @@ static void note_frame_time(struct connection *connection)
 static void close_if_over(struct connection *connection)
 {
     if (connection->ended && !connection->requests && connection->in_flight == 0 &&
-        connection->out.length == 0 && connection->sending_bytes == 0 && !connection->closing &&
-        (connection->cut || missing(connection) > 0)) {
+        outlet_bytes(&connection->outlet) == 0 && !connection->closing &&
+        (connection->cut || !intake_has_frame(&connection->intake))) {
         connection_close(connection);
-    }
-}
-
-/* One that held a large frame gives the memory back. */
-static void shrink(struct connection *connection)
-{
-    if (connection->input_at == connection->input_end && connection->input_room > 4 * INPUT_BYTES) {
-        free(connection->input);
-        connection->input = NULL;
-        connection->input_room = connection->input_at = connection->input_end = 0;
     }
 }
 
@@ -288,7 +232,7 @@ bool connection_turn(struct connection *connection)
     }
     sleep_well(connection);
     note_frame_time(connection);
-    shrink(connection);
+    intake_shrink(&connection->intake);
     if (is_full(connection)) {
         stop_reading(connection);
     } else {
@@ -303,7 +247,7 @@ void connection_settled(struct connection *connection)
     if (connection->closing) {
         return;
     }
-    bool has_input = connection->input_end > connection->input_at && !connection->cut;
+    bool has_input = !intake_is_empty(&connection->intake) && !connection->cut;
     if (!connection->reading || has_input || connection->ended) {
         wake(connection);
         gateway_wake(connection->gateway);
@@ -312,36 +256,18 @@ void connection_settled(struct connection *connection)
 
 size_t connection_frame_begin(struct connection *connection)
 {
-    size_t begin = connection->out.length;
-    (void)json_out_raw(&connection->out, HEAD_BYTES);
     if (!connection->is_dirty) {
         connection->is_dirty = true;
         connection->next_dirty = connection->gateway->dirty;
         connection->gateway->dirty = connection;
     }
-    return begin;
-}
-
-void connection_frame_end(struct connection *connection, size_t begin)
-{
-    if (connection->out.failed) {
-        return; /* connection_flush() sees it */
-    }
-    size_t length = connection->out.length - begin - HEAD_BYTES;
-    uint8_t *head = (uint8_t *)connection->out.text + begin;
-    for (uint32_t i = 0; i < HEAD_BYTES; i++) {
-        head[i] = (uint8_t)(length >> (24 - 8 * i));
-    }
-    connection->out.comma = false;
+    return outlet_frame_begin(&connection->outlet);
 }
 
 static void on_sent(uv_write_t *write, int status)
 {
     struct connection *connection = write->data;
-    free(connection->sending);
-    connection->sending = NULL;
-    connection->sending_bytes = 0;
-    connection->stuck_ns = 0;
+    outlet_sent(&connection->outlet);
     if (status < 0) {
         connection_close(connection);
     } else if (!connection->closing) {
@@ -351,88 +277,22 @@ static void on_sent(uv_write_t *write, int status)
     leave(connection);
 }
 
-/* What the socket did not take goes when it can. */
-static void send_rest(struct connection *connection, size_t sent)
-{
-    struct json_out *out = &connection->out;
-    uv_buf_t rest = uv_buf_init(out->text + sent, (unsigned)(out->length - sent));
-    connection->write.data = connection;
-    if (uv_write(&connection->write, (uv_stream_t *)&connection->pipe, &rest, 1, on_sent) < 0) {
-        connection_close(connection);
-        return;
-    }
-    connection->users++;
-    connection->sending = out->text;
-    connection->sending_bytes = rest.len;
-    connection->stuck_ns = clock_now_ns();
-    *out = (struct json_out){0};
-}
-
-int connection_pass_fd(struct connection *connection, int fd)
-{
-    if (connection->passed_fd >= 0) {
-        return -EBUSY;
-    }
-    connection->passed_fd = fd;
-    return 0;
-}
-
-/* As uv_try_write(), with a descriptor. */
-static int try_send_fd(struct connection *connection)
-{
-    struct json_out *out = &connection->out;
-    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
-    struct iovec bytes = {.iov_base = out->text, .iov_len = out->length};
-    struct msghdr message = {.msg_iov = &bytes,
-                             .msg_iovlen = 1,
-                             .msg_control = control,
-                             .msg_controllen = sizeof control};
-    struct cmsghdr *part = CMSG_FIRSTHDR(&message);
-    uv_os_fd_t socket;
-    *part = (struct cmsghdr){
-        .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-    memcpy(CMSG_DATA(part), &connection->passed_fd, sizeof(int));
-    if (uv_fileno((uv_handle_t *)&connection->pipe, &socket) != 0) {
-        return UV_EBADF;
-    }
-    ssize_t sent = sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (sent > 0) {
-        fd_release(&connection->passed_fd);
-    }
-    return sent >= 0 ? (int)sent : -errno;
-}
-
 void connection_flush(struct connection *connection)
 {
-    struct json_out *out = &connection->out;
-    if (connection->closing || connection->sending || out->length == 0) {
+    struct outlet *outlet = &connection->outlet;
+    if (connection->closing || outlet->sending || outlet->out.length == 0) {
         return;
     }
-    if (out->failed) {
+    int r = outlet_send(outlet, (uv_stream_t *)&connection->pipe, on_sent, connection);
+    if (r == -ENOMEM) {
         log_say(LOG_ERROR, "memory", NULL, "not enough memory for answers: a client is closed");
-        connection_close(connection);
-        return;
     }
-    uv_buf_t all = uv_buf_init(out->text, (unsigned)out->length);
-    bool has_fd = connection->passed_fd >= 0;
-    int sent =
-        has_fd ? try_send_fd(connection) : uv_try_write((uv_stream_t *)&connection->pipe, &all, 1);
-    if (sent < 0 && (sent != UV_EAGAIN || has_fd)) {
+    if (r < 0) {
         connection_close(connection);
-        return;
-    }
-    if (sent == (int)out->length) {
-        out->length = 0;
-        out->comma = false;
-        if (out->room > 4 * INPUT_BYTES) {
-            json_out_deinit(out);
-            *out = (struct json_out){0};
-        }
-        if (connection->ended) {
-            wake(connection);
-        }
-    } else {
-        send_rest(connection, sent > 0 ? (size_t)sent : 0);
+    } else if (r == 1) {
+        connection->users++;
+    } else if (connection->ended) {
+        wake(connection);
     }
 }
 
@@ -443,27 +303,69 @@ void connection_check_time(struct connection *connection, uint64_t now_ns)
     if (connection->frame_ns != 0 &&
         now_ns - connection->frame_ns > limits->read_timeout_ms * CLOCK_MS_NS) {
         slow = "a frame was begun and not completed (read_timeout_ms)";
-    } else if (connection->stuck_ns != 0 &&
-               now_ns - connection->stuck_ns > limits->write_timeout_ms * CLOCK_MS_NS) {
+    } else if (connection->outlet.stuck_ns != 0 &&
+               now_ns - connection->outlet.stuck_ns > limits->write_timeout_ms * CLOCK_MS_NS) {
         slow = "answers were not read (write_timeout_ms)";
     }
     if (slow) {
-        log_say(LOG_WARNING, "slow", NULL, "client of process %d is closed: %s",
-                (int)connection->pid, slow);
+        struct log_field fields[] = {{.key = "pid", .number = connection->pid},
+                                     {.key = "user", .number = connection->uid},
+                                     {0}};
+        log_say_with(LOG_WARNING, "slow", NULL, fields, "client of process %d is closed: %s",
+                     (int)connection->pid, slow);
+        connection->gateway->slow++;
         connection_close(connection);
     }
 }
 
-static void note_peer(struct connection *connection)
+static int fd_of(const struct connection *connection)
 {
-    struct ucred peer = {.pid = 0, .uid = (uid_t)-1, .gid = (gid_t)-1};
-    socklen_t bytes = sizeof peer;
     uv_os_fd_t fd;
-    if (uv_fileno((uv_handle_t *)&connection->pipe, &fd) == 0) {
-        (void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes);
+    return uv_fileno((const uv_handle_t *)&connection->pipe, &fd) == 0 ? fd : -1;
+}
+
+/* One answer, then it is closed. */
+static void turn_away(struct connection *connection, enum request_code code, const char *sentence,
+                      const char *limit)
+{
+    struct request *request = request_new(connection->gateway, connection);
+    connection->ended = connection->cut = true;
+    if (request) {
+        request_fail_with(request, code, sentence, limit, 0);
     }
+    wake(connection);
+}
+
+static void tell_forbidden(struct connection *connection)
+{
+    static struct log_limit limit; /* whoever may not come may come often */
+    struct log_field fields[] = {
+        {.key = "pid", .number = connection->pid}, {.key = "user", .number = connection->uid}, {0}};
+    uint64_t left_out;
+    connection->gateway->forbidden++;
+    if (log_limit_pass(&limit, &left_out)) {
+        log_say_with(LOG_WARNING, "forbidden", NULL, fields,
+                     "process %d of user %d may not use the daemon (users, groups); %llu others "
+                     "were not told of before",
+                     (int)connection->pid, (int)connection->uid, (unsigned long long)left_out);
+    }
+}
+
+static bool is_allowed(struct connection *connection)
+{
+    struct peer peer;
+    (void)peer_of(fd_of(connection), &peer);
     connection->pid = peer.pid;
     connection->uid = peer.uid;
+    return access_allows(&connection->gateway->access, fd_of(connection), &peer);
+}
+
+void connection_check_access(struct connection *connection)
+{
+    if (!is_allowed(connection)) {
+        tell_forbidden(connection);
+        connection_close(connection);
+    }
 }
 
 static void begin(struct connection *connection)
@@ -476,18 +378,18 @@ static void begin(struct connection *connection)
     gateway->connections = connection;
     gateway->client_count++;
     gateway->accepted++;
-    note_peer(connection);
-    log_say(LOG_DEBUG, "connected", NULL, "client of process %d, user %u", (int)connection->pid,
-            (unsigned)connection->uid);
+    if (!is_allowed(connection)) {
+        tell_forbidden(connection);
+        turn_away(connection, CODE_FORBIDDEN, "this user may not use the daemon", NULL);
+        return;
+    }
+    struct log_field fields[] = {
+        {.key = "pid", .number = connection->pid}, {.key = "user", .number = connection->uid}, {0}};
+    log_say_with(LOG_DEBUG, "connected", NULL, fields, "client of process %d, user %d",
+                 (int)connection->pid, (int)connection->uid);
     if (gateway->client_count > gateway->limits.clients) {
-        struct request *request = request_new(gateway, connection);
-        connection->ended = connection->cut = true;
         gateway->refused++;
-        if (request) {
-            request_fail_with(request, CODE_BUSY, "as many clients are connected as may be",
-                              "clients", 0);
-        }
-        wake(connection);
+        turn_away(connection, CODE_BUSY, "as many clients are connected as may be", "clients");
         return;
     }
     start_reading(connection);
@@ -502,7 +404,7 @@ void connection_accept(struct gateway *gateway, uv_stream_t *server)
     }
     connection->gateway = gateway;
     connection->users = 1;
-    connection->passed_fd = -1;
+    outlet_init(&connection->outlet);
     connection->pipe.data = connection;
     handles_init(&connection->handles, gateway->limits.handles);
     if (uv_accept(server, (uv_stream_t *)&connection->pipe) != 0) {

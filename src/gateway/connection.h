@@ -3,7 +3,8 @@
 #define GATEWAY_CONNECTION_H
 
 /*
- * Connection: one client's socket, what came and was not looked at, what goes and was not taken.
+ * Connection: one client: its socket, its requests, what came (gateway/intake.h) and what goes
+ * (gateway/outlet.h).
  *
  * Life: accepted, open, closing (no answers any more), freed once nothing of it is in flight and libuv has
  * let go of it. Threads: the loop's.
@@ -15,7 +16,8 @@
 #include <uv.h>
 
 #include "gateway/handles.h"
-#include "json/json_out.h"
+#include "gateway/intake.h"
+#include "gateway/outlet.h"
 
 struct gateway;
 struct guest;
@@ -33,27 +35,21 @@ struct connection {
     uv_pipe_t pipe;
     pid_t pid; /* of the peer when it connected */
     uid_t uid;
+    uint64_t asked; /* requests ever */
 
     bool reading;
     bool ended;   /* the peer sends no more */
     bool cut;     /* a frame was no frame: what comes is not looked at */
     bool closing; /* nothing is sent any more */
-    char *input;
-    size_t input_room;
-    size_t input_at;   /* where the next frame begins */
-    size_t input_end;  /* what has come */
+    struct intake intake;
     uint64_t frame_ns; /* since when a frame is incomplete; 0: none is */
-
-    struct json_out out; /* frames to be sent */
-    char *sending;       /* with libuv */
-    size_t sending_bytes;
-    uv_write_t write;
-    int passed_fd;     /* goes with the next bytes; -1: none */
-    uint64_t stuck_ns; /* since when nothing was taken; 0: nothing waits */
+    struct outlet outlet;
 
     struct request *requests; /* unanswered, and bare ones that wait for their turn; oldest first */
     struct request *requests_last;
-    uint32_t in_flight;
+    uint32_t in_flight; /* of them, those that have not been sent an answer */
+    size_t
+        kept_bytes; /* of answers that wait for others: for their turn, for the rest of a batch */
     struct guest *guests;
     struct handles handles;
     uint32_t users; /* libuv's handle, a write */
@@ -65,12 +61,8 @@ void connection_accept(struct gateway *gateway, uv_stream_t *server);
 /* Look at input: at most a round's frames. Returns whether there is more to look at now. */
 bool connection_turn(struct connection *connection);
 
-/* A frame begins and ends in connection->out. */
+/* A frame begins in outlet.out; outlet_frame_end() ends it. */
 size_t connection_frame_begin(struct connection *connection);
-void connection_frame_end(struct connection *connection, size_t begin);
-
-/* Have @fd (taken) go with the frames that are written. Returns 0, -EBUSY: another one waits. */
-int connection_pass_fd(struct connection *connection, int fd);
 
 /* Send what is written, as far as the socket takes it. */
 void connection_flush(struct connection *connection);
@@ -80,6 +72,9 @@ void connection_settled(struct connection *connection);
 
 /* Close it; calls in flight run on, unheard. */
 void connection_close(struct connection *connection);
+
+/* Whether its user may use the daemon still; else it is closed. */
+void connection_check_access(struct connection *connection);
 
 /* Close it if it has been slow for too long. */
 void connection_check_time(struct connection *connection, uint64_t now_ns);

@@ -52,19 +52,16 @@ static bool dispatch(struct gateway *gateway)
 static uint32_t collect(struct gateway *gateway, bool idle)
 {
     uint32_t count = 0;
-    uint64_t spin_until_ns = idle ? clock_after_ns(GATEWAY_SPIN_NS) : 0;
     struct seat **link = &gateway->busy;
     while (*link) {
         struct seat *seat = *link;
-        bool is_short =
-            seat->first && seat->expected_ns > 0 && seat->expected_ns <= GATEWAY_SPIN_NS;
         if (!seat->first) {
             seat->busy = false;
             *link = seat->next_busy;
             continue;
         }
         link = &seat->next_busy;
-        count += seat_collect(seat, is_short ? spin_until_ns : 0);
+        count += seat_collect(seat, idle);
     }
     return count;
 }
@@ -157,164 +154,6 @@ int gateway_init(struct gateway *gateway, uv_loop_t *loop, const struct gateway_
     return r != 0 ? r : uv_timer_start(&gateway->tick, on_tick, TICK_MS, TICK_MS);
 }
 
-static int compare_routes(const void *a, const void *b)
-{
-    const struct route *left = a;
-    const struct route *right = b;
-    int r = strcmp(left->name, right->name);
-    if (r == 0 && (left->cell || right->cell)) {
-        r = !left->cell ? -1 : !right->cell ? 1 : strcmp(left->cell, right->cell);
-    }
-    return r;
-}
-
-static size_t count_methods(struct house *const *houses, size_t count)
-{
-    size_t methods = 0;
-    for (size_t i = 0; i < count; i++) {
-        methods += houses[i]->method_count;
-    }
-    return methods;
-}
-
-/* Each method by its name and by cell.name. Its name alone has to be the only one. */
-static int make_routes(struct house *const *houses, size_t count, struct route **ret_routes,
-                       size_t *ret_count, struct message *why)
-{
-    size_t most = 2 * count_methods(houses, count);
-    size_t routes = 0;
-    struct route *table = calloc(most + 1, sizeof *table);
-    if (!table) {
-        return message_set(why, -ENOMEM, "not enough memory for %zu methods", most / 2);
-    }
-    for (size_t i = 0; i < count; i++) {
-        for (size_t j = 0; j < houses[i]->method_count; j++) {
-            struct method *method = &houses[i]->methods[j];
-            table[routes++] = (struct route){.name = method->settings.name, .method = method};
-            table[routes++] = (struct route){
-                .name = method->settings.name, .cell = houses[i]->settings.name, .method = method};
-        }
-    }
-    qsort(table, routes, sizeof *table, compare_routes);
-    for (size_t i = 1; i < routes; i++) {
-        if (compare_routes(&table[i - 1], &table[i]) == 0) {
-            int r = message_set(why, -EEXIST,
-                                "method '%s' is offered twice, by the cells '%s' and '%s'",
-                                table[i].name, table[i - 1].method->house->settings.name,
-                                table[i].method->house->settings.name);
-            free(table);
-            return r;
-        }
-    }
-    *ret_routes = table;
-    *ret_count = routes;
-    return 0;
-}
-
-static bool is_among(const struct house *house, struct house *const *houses, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (houses[i] == house) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static struct house *find_named(struct house *const *houses, size_t count, const char *name)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(houses[i]->settings.name, name) == 0) {
-            return houses[i];
-        }
-    }
-    return NULL;
-}
-
-static int start_new(struct gateway *gateway, struct house *const *houses, size_t count,
-                     struct message *why)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (is_among(houses[i], gateway->houses, gateway->house_count)) {
-            continue;
-        }
-        int r = house_start(houses[i], gateway);
-        if (r != 0) {
-            return message_set(why, r, "not enough memory for the workers of a cell");
-        }
-        if (lending_offer(houses[i], why) != 0) {
-            log_say(LOG_ERROR, "lending", houses[i]->settings.name, "nothing is lent: %s",
-                    why->text);
-        }
-    }
-    return 0;
-}
-
-int gateway_set_houses(struct gateway *gateway, struct house **houses, size_t count,
-                       struct message *why)
-{
-    struct route *routes = NULL;
-    size_t route_count = 0;
-    int r = make_routes(houses, count, &routes, &route_count, why);
-    if (r == 0) {
-        r = start_new(gateway, houses, count, why);
-        if (r != 0) {
-            free(routes);
-        }
-    }
-    if (r != 0) {
-        return r;
-    }
-    struct house **before = gateway->houses;
-    size_t before_count = gateway->house_count;
-    free(gateway->routes);
-    gateway->routes = routes;
-    gateway->route_count = route_count;
-    gateway->houses = houses;
-    gateway->house_count = count;
-    for (size_t i = 0; i < before_count; i++) {
-        if (!is_among(before[i], houses, count)) {
-            lending_replace(before[i], find_named(houses, count, before[i]->settings.name));
-            house_retire(before[i]);
-        }
-    }
-    free(before);
-    gateway_wake(gateway);
-    return 0;
-}
-
-/* @name as "cell.method", or as a method's name alone. */
-struct method *gateway_find_method(const struct gateway *gateway, const char *name, size_t length)
-{
-    char text[2 * GATEWAY_METHOD_BYTES];
-    if (length >= sizeof text || memchr(name, '\0', length)) {
-        return NULL;
-    }
-    memcpy(text, name, length);
-    text[length] = '\0';
-    char *point = strchr(text, '.');
-    struct route wanted = {.name = text};
-    if (point) {
-        *point = '\0';
-        wanted = (struct route){.name = point + 1, .cell = text};
-    }
-    const struct route *route =
-        gateway->route_count > 0
-            ? bsearch(&wanted, gateway->routes, gateway->route_count, sizeof wanted, compare_routes)
-            : NULL;
-    return route ? route->method : NULL;
-}
-
-struct house *gateway_find_house(const struct gateway *gateway, const char *name)
-{
-    for (size_t i = 0; i < gateway->house_count; i++) {
-        if (strcmp(gateway->houses[i]->settings.name, name) == 0) {
-            return gateway->houses[i];
-        }
-    }
-    return NULL;
-}
-
 void gateway_drain(struct gateway *gateway)
 {
     gateway->stopping = true;
@@ -322,6 +161,12 @@ void gateway_drain(struct gateway *gateway)
 
 bool gateway_is_idle(const struct gateway *gateway)
 {
+    for (const struct connection *connection = gateway->connections; connection;
+         connection = connection->next) {
+        if (outlet_bytes(&connection->outlet) > 0) {
+            return false;
+        }
+    }
     return gateway->in_flight == 0;
 }
 
@@ -342,6 +187,7 @@ void gateway_close(struct gateway *gateway)
 void gateway_deinit(struct gateway *gateway)
 {
     requests_free(gateway);
+    reports_deinit(&gateway->reports);
     free(gateway->routes);
     free(gateway->houses);
     document_deinit(&gateway->document);

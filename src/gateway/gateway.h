@@ -13,12 +13,15 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "gateway/access.h"
 #include "gateway/house.h"
+#include "gateway/reports.h"
 #include "gateway/settings.h"
 #include "json/document.h"
 
 struct connection;
 struct cordon_lender;
+struct reload;
 struct request;
 struct seat;
 
@@ -32,6 +35,7 @@ struct route {
 struct gateway {
     uv_loop_t *loop;
     struct gateway_limits limits;
+    struct access access; /* who may connect; lists of the daemon's settings */
     uint64_t started_ns;
     struct house **houses;
     size_t house_count;
@@ -49,7 +53,9 @@ struct gateway {
     uint32_t free_count;
     struct document document;    /* of the frame that is being looked at */
     struct cordon_result result; /* of the call that is being collected */
+    struct reports reports;
 
+    struct reload *reload; /* NULL: there is no configuration to read again */
     struct cordon_lender *lender;
     uv_poll_t lending;
     uv_check_t after_poll;
@@ -57,14 +63,22 @@ struct gateway {
     uv_timer_t tick;
     bool turning;
     bool stopping;
-    uint64_t accepted; /* clients ever */
-    uint64_t refused;  /* requests that never came to a method */
+    uint64_t accepted;  /* clients ever */
+    uint64_t forbidden; /* of them, those who may not use the daemon */
+    uint64_t slow;      /* of them, those closed for being slow */
+    uint64_t refused;   /* requests that never came to a method */
 };
 
 /* @loop: borrowed. @limits: copied. Returns 0, or a negative errno. */
 int gateway_init(struct gateway *gateway, uv_loop_t *loop, const struct gateway_limits *limits);
 
-/* Take these houses (ownership) in the place of all there were; those that stay are among both. */
+/*
+ * Take these houses and their array (ownership) in the place of all there were; those that stay are among both. From the
+ * next frame on, calls go to them.
+ *
+ * Returns 0; -EEXIST: two methods have one name; -ENOMEM: then nothing has changed, the array is freed, and the new houses are
+ * closed in the pool.
+ */
 int gateway_set_houses(struct gateway *gateway, struct house **houses, size_t count,
                        struct message *why);
 
@@ -75,7 +89,7 @@ struct house *gateway_find_house(const struct gateway *gateway, const char *name
 /* Do what can be done now; from outside of polling (a job has ended), soon. */
 void gateway_wake(struct gateway *gateway);
 
-/* No new requests from now on; gateway_is_idle() tells when all are answered. */
+/* No new requests from now on; gateway_is_idle() tells when all are answered, and the answers taken. */
 void gateway_drain(struct gateway *gateway);
 bool gateway_is_idle(const struct gateway *gateway);
 

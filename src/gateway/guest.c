@@ -256,6 +256,9 @@ static bool serve(struct guest *guest, uint64_t now_ns)
     if (guest->own && seat->state == SEAT_EMPTY) {
         seat_prepare(seat);
     }
+    if (outlet_bytes(&guest->connection->outlet) >= house->gateway->limits.output_bytes) {
+        return false; /* it shall first read what was answered */
+    }
     if (!seat || seat->state != SEAT_READY || seat->full || seat->in_flight >= GATEWAY_SEAT_CALLS) {
         return false;
     }

@@ -47,7 +47,13 @@ int handles_find(const struct handles *handles, const struct house *house, const
 void handles_forget(struct handles *handles, const struct house *house,
                     struct cordon_handle handle);
 
-/* All of a house that is going. */
+/* Whether one more would be refused. */
+static inline bool handles_are_full(const struct handles *handles)
+{
+    return handles->count >= handles->most;
+}
+
+/* All of a house, whose worker has ended. */
 void handles_forget_house(struct handles *handles, const struct house *house);
 
 #endif

@@ -10,6 +10,7 @@
 #include "gateway/connection.h"
 #include "gateway/gateway.h"
 #include "gateway/guest.h"
+#include "gateway/lending.h"
 #include "gateway/log.h"
 #include "gateway/seat.h"
 
@@ -49,6 +50,7 @@ static int add_functions(struct cell_settings *settings, const struct cordon_int
         struct method_settings *method = &methods[settings->method_count];
         *method = (struct method_settings){.name = strdup(name), .function = strdup(name)};
         settings->method_count++;
+        settings->added_count++;
         if (!method->name || !method->function) {
             return -ENOMEM;
         }
@@ -173,6 +175,17 @@ int house_open(struct cell_settings *settings, uint32_t generation, struct house
     return 0;
 }
 
+/* None of them has begun anything. */
+static void forget_seats(struct house *house)
+{
+    for (uint32_t i = 0; i < house->settings.workers && house->seats[i]; i++) {
+        free(house->seats[i]);
+        house->users--;
+    }
+    free(house->seats);
+    house->seats = NULL;
+}
+
 int house_start(struct house *house, struct gateway *gateway)
 {
     house->gateway = gateway;
@@ -184,11 +197,21 @@ int house_start(struct house *house, struct gateway *gateway)
         house->seats[i] =
             seat_new(house, false, i == 0 ? cordon_session_current(house->cell) : NULL);
         if (!house->seats[i]) {
+            forget_seats(house);
             return -ENOMEM;
         }
     }
     seat_prepare(house->seats[0]);
     return 0;
+}
+
+void house_discard(struct house *house, struct gateway *gateway)
+{
+    house->gateway = gateway;
+    if (house->lends) {
+        lending_replace(house, NULL);
+    }
+    house_retire(house);
 }
 
 void house_free(struct house *house)

@@ -34,6 +34,7 @@ struct method {
     bool
         needs_own; /* it makes or takes handles, or is pinned: the client needs a seat of its own */
     struct tally tally;
+    uint32_t purse_ns; /* what looking for its answers may cost: seat.c */
 };
 
 struct house {
@@ -50,7 +51,13 @@ struct house {
     struct seat **seats; /* settings.workers; [0] has the session that the cell opened with */
     uint32_t preparing;  /* of them, and of single clients' seats */
     uint32_t own_seats;
-    uint64_t last_report;    /* of an end in a seat; 0: none */
+    uint64_t restarts;    /* workers in the place of others that had served, and ended */
+    uint64_t last_report; /* of an end in a seat; 0: none */
+    struct {
+        const struct method *method; /* NULL: none ended in a call */
+        int outcome;
+        uint64_t when_ns;
+    } last_end;
     uint64_t unavailable_ns; /* until then no worker can be had, and requests are told so */
     struct message unavailable;
     struct guest *ring; /* the guest whose turn it is; they have requests that wait */
@@ -72,8 +79,11 @@ struct house {
 int house_open(struct cell_settings *settings, uint32_t generation, struct house **ret_house,
                struct message *why);
 
-/* From now on it is the loop's. Returns 0, -ENOMEM. */
+/* From now on it is the loop's. Returns 0; -ENOMEM: it is as it was before. */
 int house_start(struct house *house, struct gateway *gateway);
+
+/* It shall not be after all, whether it was started or not: it is closed in the pool. */
+void house_discard(struct house *house, struct gateway *gateway);
 
 /* End it: in the loop, once nobody uses it. */
 void house_retire(struct house *house);

@@ -1,126 +1,63 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gateway/http.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <microhttpd.h>
-#include <pthread.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/fd.h"
+#include "gateway/exposition.h"
 #include "gateway/gateway.h"
+#include "gateway/http_address.h"
+#include "gateway/http_question.h"
+#include "gateway/http_visitors.h"
+#include "gateway/metrics.h"
 #include "gateway/page.h"
-#include "gateway/stats.h"
 
-#define WAIT_MS      1000u
-#define CONNECTIONS  32u
-#define PER_ADDRESS  16u
-#define TIMEOUT_S    10u
-#define MEMORY_BYTES (32u * 1024u) /* of one connection */
-
-enum text_kind {
-    TEXT_METRICS,
-    TEXT_STATS,
-    TEXT_KINDS,
-};
-
-/* What was written for those who asked: @done counts the times. */
-struct text {
-    char *bytes;
-    size_t length;
-    uint64_t asked;
-    uint64_t done;
-};
+#define CONNECTIONS  128u
+#define SILENCE_S    5u
+#define MEMORY_BYTES (32u * 1024u) /* of one connection: its request's head is at most as long */
+#define LOOK_MS      1000u         /* how often slow connections are looked for */
 
 struct http {
-    struct gateway *gateway;
     struct MHD_Daemon *server;
-    uv_async_t ask;
-    pthread_mutex_t lock; /* guards the texts and `stopped` */
-    pthread_cond_t written;
-    struct text texts[TEXT_KINDS];
-    bool stopped;
-    char *path; /* of a Unix socket */
+    struct http_address address;
+    struct visitors visitors;
+    struct questions questions;
+    uv_timer_t look;
+    unsigned users; /* in the loop: the questions, the timer */
 };
 
-static void write_text(const struct http *http, enum text_kind kind, struct json_out *out)
-{
-    if (kind == TEXT_METRICS) {
-        stats_write_metrics(http->gateway, out);
-    } else {
-        stats_write(http->gateway, NULL, out);
-    }
-}
-
-/* In the loop. */
-static void on_ask(uv_async_t *ask)
-{
-    struct http *http = ask->data;
-    (void)pthread_mutex_lock(&http->lock);
-    for (int kind = 0; kind < TEXT_KINDS; kind++) {
-        struct text *text = &http->texts[kind];
-        if (text->asked == text->done) {
-            continue;
-        }
-        struct json_out out = {0};
-        write_text(http, (enum text_kind)kind, &out);
-        free(text->bytes);
-        text->bytes = out.failed ? NULL : out.text;
-        text->length = out.failed ? 0 : out.length;
-        if (out.failed) {
-            json_out_deinit(&out);
-        }
-        text->done = text->asked;
-    }
-    (void)pthread_cond_broadcast(&http->written);
-    (void)pthread_mutex_unlock(&http->lock);
-}
-
-/* A copy of a text that was written after this call began; NULL: the loop has no time, or no memory. */
-static char *fetch(struct http *http, enum text_kind kind, size_t *ret_length)
-{
-    struct text *text = &http->texts[kind];
-    char *copy = NULL;
-    struct timespec until = clock_timespec(clock_after_ns(WAIT_MS * CLOCK_MS_NS));
-    (void)pthread_mutex_lock(&http->lock);
-    uint64_t mine = ++text->asked;
-    if (!http->stopped && uv_async_send(&http->ask) == 0) {
-        int r = 0;
-        while (text->done < mine && !http->stopped && r == 0) {
-            r = pthread_cond_clockwait(&http->written, &http->lock, CLOCK_MONOTONIC, &until);
-        }
-        if (text->done >= mine && text->bytes) {
-            copy = malloc(text->length + 1);
-            if (copy) {
-                memcpy(copy, text->bytes, text->length);
-                *ret_length = text->length;
-            }
-        }
-    }
-    (void)pthread_mutex_unlock(&http->lock);
-    return copy;
-}
+/* ---- Responses ---------------------------------------------------------------------------------- */
 
 static enum MHD_Result respond(struct MHD_Connection *connection, unsigned status, const char *type,
                                void *body, size_t length, enum MHD_ResponseMemoryMode mode)
 {
+    static const char *const headers[][2] = {
+        {"Cache-Control", "no-store"},
+        {"Content-Security-Policy", PAGE_POLICY},
+        {"Cross-Origin-Opener-Policy", "same-origin"},
+        {"Cross-Origin-Resource-Policy", "same-origin"},
+        {"Referrer-Policy", "no-referrer"},
+        {"X-Content-Type-Options", "nosniff"},
+        {"X-Frame-Options", "DENY"},
+    };
     struct MHD_Response *response = MHD_create_response_from_buffer(length, body, mode);
     if (!response) {
         return MHD_NO;
     }
     (void)MHD_add_response_header(response, "Content-Type", type);
-    (void)MHD_add_response_header(response, "Cache-Control", "no-store");
-    (void)MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-    (void)MHD_add_response_header(response, "Content-Security-Policy",
-                                  "default-src 'none'; style-src 'unsafe-inline'; script-src "
-                                  "'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'");
+    for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++) {
+        (void)MHD_add_response_header(response, headers[i][0], headers[i][1]);
+    }
+    if (status == MHD_HTTP_METHOD_NOT_ALLOWED) {
+        (void)MHD_add_response_header(response, "Allow", "GET, HEAD");
+    }
     enum MHD_Result r = MHD_queue_response(connection, status, response);
     MHD_destroy_response(response);
     return r;
@@ -132,174 +69,209 @@ static enum MHD_Result say(struct MHD_Connection *connection, unsigned status, c
                    strlen(sentence), MHD_RESPMEM_MUST_COPY);
 }
 
-static enum MHD_Result give(struct http *http, struct MHD_Connection *connection,
-                            enum text_kind kind, const char *type)
+static enum MHD_Result refuse(struct MHD_Connection *connection, int result)
 {
-    size_t length = 0;
-    char *text = fetch(http, kind, &length);
-    return text ? respond(connection, MHD_HTTP_OK, type, text, length, MHD_RESPMEM_MUST_FREE)
-                : say(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "the daemon is busy\n");
+    switch (result) {
+    case -ENOENT:
+        return say(connection, MHD_HTTP_NOT_FOUND, "no such cell, or no such report of one\n");
+    case -EFBIG:
+        return say(connection, MHD_HTTP_INTERNAL_SERVER_ERROR,
+                   "this report is too large: 'cordon report' shows it\n");
+    case -EBADMSG:
+        return say(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, "this file is no report\n");
+    case -ESHUTDOWN:
+        return say(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "the daemon stops\n");
+    default:
+        return say(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "the daemon is busy\n");
+    }
 }
 
-/* A page of another site, opened in a browser here, must not read this one by a name of its own. */
-static bool is_our_host(struct http *http, struct MHD_Connection *connection)
+/* An answered question's text goes with the response. */
+static enum MHD_Result respond_to(struct question *question, struct MHD_Connection *connection)
 {
-    static const char *const ours[] = {"localhost", "127.", "[::1]"};
+    const char *type = "application/json";
+    if (question->result != 0) {
+        return refuse(connection, question->result);
+    }
+    if (question->kind == QUESTION_METRICS) {
+        struct exposition x = {.out = &question->text, .is_openmetrics = question->is_openmetrics};
+        metrics_write_process(&x);
+        exposition_end(&x);
+        type = question->is_openmetrics
+                   ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+                   : "text/plain; version=0.0.4; charset=utf-8";
+    }
+    if (!json_out_text(&question->text)) {
+        return refuse(connection, -ENOMEM);
+    }
+    char *text = question->text.text;
+    size_t length = question->text.length;
+    question->text = (struct json_out){0};
+    return respond(connection, MHD_HTTP_OK, type, text, length, MHD_RESPMEM_MUST_FREE);
+}
+
+/* ---- Requests ----------------------------------------------------------------------------------- */
+
+static enum MHD_Result count_host(void *context, enum MHD_ValueKind kind, const char *key,
+                                  const char *value)
+{
+    (void)kind;
+    (void)value;
+    *(unsigned *)context += strcasecmp(key, MHD_HTTP_HEADER_HOST) == 0;
+    return MHD_YES;
+}
+
+/* A Unix socket is reached by no browser; old clients name no host. */
+static bool is_our_host(const struct http *http, struct MHD_Connection *connection)
+{
+    unsigned hosts = 0;
     const char *host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Host");
-    for (size_t i = 0; host && i < sizeof ours / sizeof ours[0]; i++) {
-        if (strncmp(host, ours[i], strlen(ours[i])) == 0) {
-            return true;
-        }
-    }
-    return !host || http->path;
+    (void)MHD_get_connection_values(connection, MHD_HEADER_KIND, count_host, &hosts);
+    return http->address.path || hosts == 0 || (hosts == 1 && host && http_address_is_ours(host));
 }
 
-static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,
-                                  const char *method, const char *version, const char *upload,
-                                  size_t *upload_bytes, void **state)
+static bool wants_openmetrics(struct MHD_Connection *connection)
 {
-    struct http *http = context;
-    (void)version;
-    (void)upload;
-    if (!*state) {
-        static int begun;
-        *state = &begun;
-        return MHD_YES;
+    const char *accept =
+        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
+    return accept && strstr(accept, "application/openmetrics-text");
+}
+
+/* ?cell=NAME&count=N. False: no count. */
+static bool read_list_wish(struct MHD_Connection *connection, struct question *question)
+{
+    const char *cell = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "cell");
+    const char *count = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "count");
+    char *end = NULL;
+    unsigned long most = count ? strtoul(count, &end, 10) : REPORTS_LISTED;
+    if (count && (*count < '0' || *count > '9' || *end != '\0' || most == 0)) {
+        return false;
     }
-    if (*upload_bytes > 0) {
-        *upload_bytes = 0; /* nobody wants it */
-        return MHD_YES;
-    }
-    if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {
-        return say(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD\n");
-    }
-    if (!is_our_host(http, connection)) {
-        return say(connection, MHD_HTTP_FORBIDDEN, "not under this name\n");
-    }
-    if (strcmp(url, "/metrics") == 0) {
-        return give(http, connection, TEXT_METRICS, "text/plain; version=0.0.4; charset=utf-8");
-    }
-    if (strcmp(url, "/stats") == 0) {
-        return give(http, connection, TEXT_STATS, "application/json");
-    }
+    question->wish.most = (uint32_t)(most < REPORTS_LISTED_MAX ? most : REPORTS_LISTED_MAX);
+    question->cell = cell ? strdup(cell) : NULL;
+    return !cell || question->cell;
+}
+
+/* Something to be asked of the loop, or a response that needs nothing of it. */
+static enum MHD_Result route(struct http *http, struct MHD_Connection *connection, const char *url,
+                             void **state)
+{
+    static const char reports[] = "/reports";
+    const char *rest = url + sizeof reports - 1;
+    bool is_report = strncmp(url, reports, sizeof reports - 1) == 0 &&
+                     (*rest == '\0' || (rest[0] == '/' && rest[1] != '\0'));
     if (strcmp(url, "/") == 0) {
         return respond(connection, MHD_HTTP_OK, "text/html; charset=utf-8",
                        (void *)(uintptr_t)page_text, (size_t)(page_end - page_text),
                        MHD_RESPMEM_PERSISTENT);
     }
-    return say(connection, MHD_HTTP_NOT_FOUND, "there are /, /metrics and /stats\n");
+    if (!is_report && strcmp(url, "/metrics") != 0 && strcmp(url, "/stats") != 0) {
+        return say(connection, MHD_HTTP_NOT_FOUND,
+                   "there are /, /metrics, /stats, /reports and /reports/ID\n");
+    }
+    struct question *question = question_new(&http->questions, is_report       ? QUESTION_REPORTS
+                                                               : url[1] == 'm' ? QUESTION_METRICS
+                                                                               : QUESTION_STATS);
+    if (!question) {
+        return refuse(connection, -ENOMEM);
+    }
+    *state = question;
+    question->is_openmetrics = wants_openmetrics(connection);
+    if (is_report && *rest == '/' &&
+        !reports_parse_id(rest + 1, &question->wish.id, &question->wish.part)) {
+        return say(connection, MHD_HTTP_NOT_FOUND, "this is no report's id\n");
+    }
+    if (is_report && *rest == '\0' && !read_list_wish(connection, question)) {
+        return say(connection, MHD_HTTP_BAD_REQUEST, "'count' is a number from 1 to 256\n");
+    }
+    return MHD_YES;
 }
 
-struct address {
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-        struct sockaddr_un path;
-    } as;
-    socklen_t bytes;
-};
-
-static bool parse_port(const char *text, in_port_t *ret_port)
+/* Called when a request's head has come, for each piece of what follows it, at its end, and when it was answered. */
+static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *upload,
+                                  size_t *upload_bytes, void **state)
 {
-    char *end;
-    unsigned long port = strtoul(text, &end, 10);
-    *ret_port = htons((in_port_t)port);
-    return *text != '\0' && *end == '\0' && port > 0 && port <= 65535;
+    struct http *http = context;
+    struct question *question = *state;
+    (void)version;
+    (void)upload;
+    if (!question && strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {
+        return say(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD\n");
+    }
+    if (!question && !is_our_host(http, connection)) {
+        return say(connection, MHD_HTTP_FORBIDDEN, "not under this name\n");
+    }
+    if (!question) {
+        return route(http, connection, url, state);
+    }
+    if (*upload_bytes > 0) {
+        *upload_bytes = 0; /* nobody wants it */
+        return MHD_YES;
+    }
+    if (question->connection) {
+        return respond_to(question, connection);
+    }
+    return question_put(question, connection) ? MHD_YES : refuse(connection, -ESHUTDOWN);
 }
 
-static bool parse_host(const char *host, in_port_t port, struct address *address)
+static struct visitor *visitor_of(struct MHD_Connection *connection)
 {
-    if (inet_pton(AF_INET, host, &address->as.v4.sin_addr) == 1) {
-        address->as.v4.sin_family = AF_INET;
-        address->as.v4.sin_port = port;
-        address->bytes = sizeof address->as.v4;
-        return ntohl(address->as.v4.sin_addr.s_addr) >> 24 == 127;
-    }
-    if (inet_pton(AF_INET6, host, &address->as.v6.sin6_addr) == 1) {
-        address->as.v6.sin6_family = AF_INET6;
-        address->as.v6.sin6_port = port;
-        address->bytes = sizeof address->as.v6;
-        return IN6_IS_ADDR_LOOPBACK(&address->as.v6.sin6_addr);
-    }
-    return false;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
 }
 
-static bool parse_address(const char *text, struct address *address)
+static void on_completed(void *context, struct MHD_Connection *connection, void **state,
+                         enum MHD_RequestTerminationCode code)
 {
-    char host[64];
-    in_port_t port;
-    const char *colon = strrchr(text, ':');
-    bool bracketed = text[0] == '[' && colon && colon > text && colon[-1] == ']';
-    if (!colon || !parse_port(colon + 1, &port)) {
-        return false;
+    struct http *http = context;
+    (void)code;
+    if (*state) {
+        question_free(*state);
+        *state = NULL;
     }
-    size_t length = (size_t)(colon - text) - (bracketed ? 2 : 0);
-    if (length >= sizeof host) {
-        return false;
-    }
-    memcpy(host, text + (bracketed ? 1 : 0), length);
-    host[length] = '\0';
-    return parse_host(host, port, address);
+    visitor_rest(&http->visitors, visitor_of(connection));
 }
 
-static int bind_to(struct http *http, const char *text, int *ret_fd, struct message *why)
+static void on_connection(void *context, struct MHD_Connection *connection, void **visitor,
+                          enum MHD_ConnectionNotificationCode code)
 {
-    struct address address = {.bytes = 0};
-    mode_t before = 0;
-    if (strncmp(text, "unix:", 5) == 0) {
-        const char *path = text + 5;
-        if (strlen(path) >= sizeof address.as.path.sun_path) {
-            return message_set(why, -ENAMETOOLONG, "http: the path is too long: %s", path);
-        }
-        address.as.path.sun_family = AF_UNIX;
-        (void)snprintf(address.as.path.sun_path, sizeof address.as.path.sun_path, "%s", path);
-        address.bytes = sizeof address.as.path;
-        http->path = strdup(path);
-        (void)unlink(path); /* the gateway's lock is ours: nobody else serves it */
-        before = umask(0177);
-    } else if (!parse_address(text, &address)) {
-        return message_set(why, -EINVAL,
-                           "http: '%s' is no loopback address with a port (127.0.0.1:9464, "
-                           "[::1]:9464), and no unix:/path",
-                           text);
+    struct http *http = context;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+        visitor_leave(&http->visitors, *visitor);
+        *visitor = NULL;
+    } else if (info) {
+        *visitor = visitor_enter(&http->visitors, info->connect_fd);
     }
-    int one = 1;
-    OWN_FD fd = socket(address.as.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int r = fd < 0 ? -errno : 0;
-    if (r == 0) {
-        (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-        r = bind(fd, &address.as.any, address.bytes) == 0 && listen(fd, (int)CONNECTIONS) == 0
-                ? 0
-                : -errno;
-    }
-    if (http->path) {
-        (void)umask(before);
-    }
-    if (r != 0) {
-        return message_set(why, r, "http: cannot listen at %s: %s", text, strerror(-r));
-    }
-    *ret_fd = take_fd(&fd);
-    return 0;
 }
 
-static void http_free(struct http *http)
+/* ---- Life --------------------------------------------------------------------------------------- */
+
+static void on_look(uv_timer_t *timer)
 {
-    for (int kind = 0; kind < TEXT_KINDS; kind++) {
-        free(http->texts[kind].bytes);
-    }
-    if (http->path) {
-        (void)unlink(http->path);
-    }
-    free(http->path);
-    (void)pthread_cond_destroy(&http->written);
-    (void)pthread_mutex_destroy(&http->lock);
-    free(http);
+    struct http *http = timer->data;
+    visitors_cut(&http->visitors, clock_now_ns());
 }
 
-static void on_closed(uv_handle_t *handle)
+static void leave(struct http *http)
 {
-    http_free(handle->data);
+    if (--http->users == 0) {
+        visitors_deinit(&http->visitors);
+        free(http);
+    }
+}
+
+static void on_look_closed(uv_handle_t *handle)
+{
+    leave(handle->data);
+}
+
+static void on_questions_gone(struct questions *questions)
+{
+    leave((struct http *)((char *)questions - offsetof(struct http, questions)));
 }
 
 void http_stop(struct http *http)
@@ -307,44 +279,51 @@ void http_stop(struct http *http)
     if (!http) {
         return;
     }
-    (void)pthread_mutex_lock(&http->lock);
-    http->stopped = true;
-    (void)pthread_cond_broadcast(&http->written);
-    (void)pthread_mutex_unlock(&http->lock);
+    questions_stop(&http->questions);
     if (http->server) {
         MHD_stop_daemon(http->server);
     }
-    uv_close((uv_handle_t *)&http->ask, on_closed);
+    http_address_release(&http->address);
+    questions_close(&http->questions);
+    uv_close((uv_handle_t *)&http->look, on_look_closed);
+}
+
+static struct MHD_Daemon *start_server(struct http *http, int fd)
+{
+    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
+                            on_request, http, MHD_OPTION_LISTEN_SOCKET, fd,
+                            MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
+                            SILENCE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_BYTES,
+                            MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
+                            MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_END);
 }
 
 int http_start(struct gateway *gateway, const char *address, struct http **ret_http,
                struct message *why)
 {
+    int fd = -1;
     struct http *http = calloc(1, sizeof *http);
     if (!http) {
         return message_set(why, -ENOMEM, "http: not enough memory");
     }
-    http->gateway = gateway;
-    http->ask.data = http;
-    (void)pthread_mutex_init(&http->lock, NULL);
-    (void)pthread_cond_init(&http->written, NULL);
-    int fd = -1;
-    int r = bind_to(http, address, &fd, why);
+    int r = http_address_listen(address, &fd, &http->address, why);
     if (r != 0) {
-        http_free(http);
+        free(http);
         return r;
     }
-    r = uv_async_init(gateway->loop, &http->ask, on_ask);
+    r = questions_init(&http->questions, gateway, on_questions_gone);
     if (r != 0) {
         (void)close(fd);
-        http_free(http);
+        http_address_release(&http->address);
+        free(http);
         return message_set(why, r, "http: %s", uv_strerror(r));
     }
-    http->server = MHD_start_daemon(
-        MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL, NULL, on_request, http, MHD_OPTION_LISTEN_SOCKET,
-        fd, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-        PER_ADDRESS, MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)MEMORY_BYTES, MHD_OPTION_END);
+    http->users = 2;
+    http->look.data = http;
+    visitors_init(&http->visitors);
+    (void)uv_timer_init(gateway->loop, &http->look);
+    (void)uv_timer_start(&http->look, on_look, LOOK_MS, LOOK_MS);
+    http->server = start_server(http, fd);
     if (!http->server) {
         (void)close(fd);
         http_stop(http);

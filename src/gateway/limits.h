@@ -17,13 +17,14 @@ struct gateway_limits {
     uint32_t read_timeout_ms;
     uint32_t write_timeout_ms;
     uint32_t output_bytes;
+    uint32_t deadline_max_ms;
 };
 
 #define GATEWAY_LIMITS                                                                             \
     {                                                                                              \
         .frame_bytes = 16u << 20, .nesting = 64, .clients = 256, .client_in_flight = 128,          \
         .in_flight = 4096, .batch = 256, .handles = 1024, .read_timeout_ms = 30000,                \
-        .write_timeout_ms = 30000, .output_bytes = 32u << 20                                       \
+        .write_timeout_ms = 30000, .output_bytes = 32u << 20, .deadline_max_ms = 60000             \
     }
 
 #define GATEWAY_DRAIN_MS       10000u

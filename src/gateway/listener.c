@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,14 +18,37 @@
 
 #define LOCK_SUFFIX ".lock"
 
+/*
+ * In a directory like /tmp anybody can have made it first, to keep the daemon from starting, or to have it lock what is
+ * theirs.
+ */
+static bool is_private_file(int fd)
+{
+    struct stat there;
+    return fstat(fd, &there) == 0 && S_ISREG(there.st_mode) && there.st_nlink == 1 &&
+           there.st_uid == geteuid() && (there.st_mode & 077) == 0;
+}
+
 /* Held as long as the daemon lives: whoever has it may remove a socket that is in the way. */
 static int take_lock(struct listener *listener, struct message *why)
 {
     char path[sizeof(struct sockaddr_un) + sizeof LOCK_SUFFIX];
     (void)snprintf(path, sizeof path, "%s" LOCK_SUFFIX, listener->path);
-    listener->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    listener->lock_fd =
+        open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
     if (listener->lock_fd < 0) {
-        return message_set(why, -errno, "cannot make %s: %s", path, strerror(errno));
+        return errno == EACCES || errno == ELOOP || errno == EISDIR || errno == ENXIO
+                   ? message_set(why, -errno,
+                                 "cannot open %s: %s. If it is there, it is not this user's file",
+                                 path, strerror(errno))
+                   : message_set(why, -errno, "cannot make %s: %s", path, strerror(errno));
+    }
+    if (!is_private_file(listener->lock_fd)) {
+        return message_set(
+            why, -EPERM,
+            "%s is not this user's own file (mode 0600, one link): somebody else may "
+            "have made it. Remove it, or listen in a private directory",
+            path);
     }
     if (flock(listener->lock_fd, LOCK_EX | LOCK_NB) < 0) {
         return errno == EWOULDBLOCK
@@ -77,17 +101,67 @@ static int remove_stale(const struct sockaddr_un *address, struct message *why)
 static int bind_private(struct listener *listener, const struct sockaddr_un *address,
                         struct message *why)
 {
+    struct stat made;
     listener->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (listener->fd < 0) {
         return message_set(why, -errno, "cannot make a socket: %s", strerror(errno));
     }
-    mode_t before = umask(0177); /* no other thread runs yet */
+    mode_t before = umask(0177); /* no other thread makes files yet */
     int r = bind(listener->fd, (const struct sockaddr *)address, sizeof *address) == 0 ? 0 : -errno;
     (void)umask(before);
-    return r == 0 ? 0 : message_set(why, r, "cannot bind %s: %s", address->sun_path, strerror(-r));
+    if (r == 0 && lstat(address->sun_path, &made) < 0) {
+        r = -errno;
+    }
+    if (r != 0) {
+        return message_set(why, r, "cannot bind %s: %s", address->sun_path, strerror(-r));
+    }
+    listener->device = made.st_dev;
+    listener->inode = made.st_ino;
+    return 0;
 }
 
-int listener_open(const char *path, struct listener *listener, struct message *why)
+/* The socket that was made, by a descriptor that allows nothing but to change it; -1: it is gone, or another's. */
+static int find_made(const struct listener *listener)
+{
+    struct stat there;
+    OWN_FD fd = open(listener->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &there) < 0 || there.st_dev != listener->device ||
+        there.st_ino != listener->inode || !S_ISSOCK(there.st_mode)) {
+        return -1;
+    }
+    return take_fd(&fd);
+}
+
+int listener_set_access(const struct listener *listener, const struct access *access)
+{
+    gid_t group;
+    mode_t mode = access_mode(access, &group);
+    char by_fd[64];
+    if (listener->given || !listener->path) {
+        return 0;
+    }
+    OWN_FD fd = find_made(listener);
+    if (fd < 0) {
+        return -ENOENT;
+    }
+    /* A group that cannot be had: members connect as anybody else could, and are asked for. */
+    if (group != (gid_t)-1 && fchownat(fd, "", (uid_t)-1, group, AT_EMPTY_PATH) < 0) {
+        mode = 0666;
+    }
+    (void)snprintf(by_fd, sizeof by_fd, "/proc/self/fd/%d", fd);
+    return chmod(by_fd, mode) == 0 ? 0 : -errno;
+}
+
+static void drop(struct listener *listener)
+{
+    fd_release(&listener->fd);
+    fd_release(&listener->lock_fd);
+    free(listener->path);
+    listener->path = NULL;
+}
+
+int listener_open(const char *path, const struct access *access, struct listener *listener,
+                  struct message *why)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     *listener = (struct listener){.fd = -1, .lock_fd = -1};
@@ -102,12 +176,37 @@ int listener_open(const char *path, struct listener *listener, struct message *w
     r = r != 0 ? r : remove_stale(&address, why);
     r = r != 0 ? r : bind_private(listener, &address, why);
     if (r != 0) {
-        fd_release(&listener->fd);
-        fd_release(&listener->lock_fd);
-        free(listener->path);
-        listener->path = NULL;
+        drop(listener);
+        return r;
     }
-    return r;
+    r = listener_set_access(listener, access);
+    if (r != 0) {
+        listener_close(listener);
+        return message_set(why, r, "cannot let others connect to %s: %s", path, strerror(-r));
+    }
+    return 0;
+}
+
+int listener_open_given(int fd, struct listener *listener, struct message *why)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNSPEC};
+    socklen_t bytes = sizeof address;
+    *listener = (struct listener){.fd = fd, .lock_fd = -1, .given = true};
+    if (getsockname(fd, (struct sockaddr *)&address, &bytes) < 0) {
+        int r = message_set(why, -errno, "the socket that was handed over: %s", strerror(errno));
+        drop(listener);
+        return r;
+    }
+    size_t head = offsetof(struct sockaddr_un, sun_path);
+    size_t length = bytes > head ? bytes - head : 0;
+    bool named = length > 0 && address.sun_path[0] != '\0';
+    listener->path = strndup(named ? address.sun_path : "(a socket without a path)",
+                             named ? length : sizeof address.sun_path);
+    if (!listener->path) {
+        drop(listener);
+        return message_set(why, -ENOMEM, "not enough memory");
+    }
+    return 0;
 }
 
 int listener_take_fd(struct listener *listener)
@@ -117,11 +216,12 @@ int listener_take_fd(struct listener *listener)
 
 void listener_close(struct listener *listener)
 {
-    if (listener->path) {
-        (void)unlink(listener->path); /* the lock is ours: so is the path */
+    /* While the lock is ours nobody who asks for it puts another one there; somebody else might. */
+    if (listener->path && !listener->given) {
+        OWN_FD made = find_made(listener);
+        if (made >= 0) {
+            (void)unlink(listener->path);
+        }
     }
-    free(listener->path);
-    listener->path = NULL;
-    fd_release(&listener->fd);
-    fd_release(&listener->lock_fd);
+    drop(listener);
 }

@@ -1,223 +1,226 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "gateway/stats.h"
+#include "gateway/metrics.h"
 
-#include <stdarg.h>
-#include <stdio.h>
+#include <assert.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "cordon/outcome.h"
+#include "gateway/exposition.h"
 #include "gateway/gateway.h"
 #include "gateway/seat.h"
+#include "gateway/stats.h"
 
-#define LABEL_BYTES 512u
+#define OTHERS "(others)"
 
-static void line(struct json_out *out, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+static const char *const levels[] = {"process", "thread", "inline"};
 
-static void line(struct json_out *out, const char *format, ...)
+/* ---- Cells -------------------------------------------------------------------------------------- */
+
+struct cell_facts {
+    const struct house *house;
+    struct cordon_cell_stats stats;
+    uint64_t ready;
+};
+
+static struct cell_facts facts_of(const struct house *house)
 {
-    char text[2 * LABEL_BYTES + 256];
-    va_list args;
-    va_start(args, format);
-    int length = vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    char *place =
-        length > 0 && (size_t)length < sizeof text ? json_out_raw(out, (size_t)length) : NULL;
-    if (place) {
-        memcpy(place, text, (size_t)length);
+    struct cell_facts facts = {.house = house};
+    cordon_cell_stats(house->cell, &facts.stats);
+    for (uint32_t i = 0; i < house->settings.workers; i++) {
+        facts.ready += house->seats[i]->state == SEAT_READY;
     }
+    return facts;
 }
 
-static void head(struct json_out *out, const char *name, const char *type, const char *help)
-{
-    line(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
-
-/* As a label's value: backslash, quote and line end escaped. */
-static const char *label(const char *value, char *text)
-{
-    size_t at = 0;
-    for (; *value && at < LABEL_BYTES - 3; value++) {
-        if (*value == '\\' || *value == '"' || *value == '\n') {
-            text[at++] = '\\';
-        }
-        text[at++] = *value == '\n' ? 'n' : *value;
+#define FACT(name, expression)                                                                     \
+    static uint64_t name(const struct cell_facts *facts)                                           \
+    {                                                                                              \
+        return expression;                                                                         \
     }
-    text[at] = '\0';
-    return text;
-}
+FACT(is_up, strcmp(stats_state(facts->house), "ready") == 0)
+FACT(generation, facts->house->generation)
+FACT(in_flight, facts->house->in_flight)
+FACT(waiting, facts->house->waiting)
+FACT(workers, facts->house->settings.workers)
+FACT(ready, facts->ready)
+FACT(client_workers, facts->house->own_seats)
+FACT(spares, facts->stats.spares)
+FACT(breakers_open, facts->stats.breakers_open)
+FACT(breaker_opened, facts->stats.breaker_opened)
+FACT(started, facts->stats.started)
+FACT(crashes, facts->stats.crashes)
+FACT(timeouts, facts->stats.timeouts)
+FACT(recycled, facts->stats.recycled)
+FACT(promoted, facts->stats.promoted)
+FACT(starts_failed, facts->stats.starts_failed)
+#undef FACT
 
 /* One sample of each cell. */
-static void per_cell(const struct gateway *gateway, struct json_out *out, const char *name,
-                     const char *type, const char *help, double (*value)(const struct house *house))
+static const struct cell_family {
+    enum exposition_kind kind;
+    const char *name;
+    const char *help;
+    uint64_t (*value)(const struct cell_facts *facts);
+} cell_families[] = {
+    {EXPOSITION_GAUGE, "cordon_cell_up", "1 while a shared worker of the cell serves.", is_up},
+    {EXPOSITION_GAUGE, "cordon_cell_generation", "Grows with each replacement by a reload.",
+     generation},
+    {EXPOSITION_GAUGE, "cordon_cell_in_flight", "Calls given to workers.", in_flight},
+    {EXPOSITION_GAUGE, "cordon_cell_queue", "Requests that wait for a worker.", waiting},
+    {EXPOSITION_GAUGE, "cordon_cell_workers", "Shared workers the cell may have.", workers},
+    {EXPOSITION_GAUGE, "cordon_cell_workers_ready", "Shared workers that serve.", ready},
+    {EXPOSITION_GAUGE, "cordon_cell_client_workers", "Workers of single clients.", client_workers},
+    {EXPOSITION_GAUGE, "cordon_cell_spares", "Workers kept ready to take another's place.", spares},
+    {EXPOSITION_GAUGE, "cordon_cell_breakers_open", "Functions whose breaker is not closed.",
+     breakers_open},
+    {EXPOSITION_COUNTER, "cordon_cell_breaker_opened",
+     "How often the breaker of the cell or of a function opened.", breaker_opened},
+    {EXPOSITION_COUNTER, "cordon_cell_workers_started", "Workers put to work.", started},
+    {EXPOSITION_COUNTER, "cordon_cell_workers_crashed", "Workers that ended by a crash in a call.",
+     crashes},
+    {EXPOSITION_COUNTER, "cordon_cell_workers_timed_out", "Workers ended by a call's deadline.",
+     timeouts},
+    {EXPOSITION_COUNTER, "cordon_cell_workers_recycled",
+     "Workers replaced for their age or memory.", recycled},
+    {EXPOSITION_COUNTER, "cordon_cell_workers_promoted",
+     "Spares that took a dead or recycled worker's place.", promoted},
+    {EXPOSITION_COUNTER, "cordon_cell_worker_starts_failed", "Workers that never came to serve.",
+     starts_failed},
+};
+
+static void name_cell(struct exposition *x, const struct house *house)
 {
-    char cell[LABEL_BYTES];
-    head(out, name, type, help);
-    for (size_t i = 0; i < gateway->house_count; i++) {
-        line(out, "%s{cell=\"%s\"} %.17g\n", name, label(gateway->houses[i]->settings.name, cell),
-             value(gateway->houses[i]));
+    exposition_labels(x, &(struct exposition_label){"cell", house->settings.name}, 1);
+}
+
+static void write_cells(const struct gateway *gateway, struct exposition *x)
+{
+    for (size_t i = 0; i < sizeof cell_families / sizeof cell_families[0]; i++) {
+        const struct cell_family *family = &cell_families[i];
+        exposition_family(x, family->kind, family->name, family->help);
+        for (size_t j = 0; j < gateway->house_count; j++) {
+            struct cell_facts facts = facts_of(gateway->houses[j]);
+            name_cell(x, facts.house);
+            exposition_sample(x, NULL, family->value(&facts));
+        }
     }
 }
 
-static double in_flight(const struct house *house)
+static void write_cell_infos(const struct gateway *gateway, struct exposition *x)
 {
-    return house->in_flight;
-}
-
-static double waiting(const struct house *house)
-{
-    return house->waiting;
-}
-
-static double ready(const struct house *house)
-{
-    double count = 0;
-    for (uint32_t i = 0; i < house->settings.workers; i++) {
-        count += house->seats[i]->state == SEAT_READY;
-    }
-    return count;
-}
-
-static double client_workers(const struct house *house)
-{
-    return house->own_seats;
-}
-
-static double generation(const struct house *house)
-{
-    return house->generation;
-}
-
-static struct cordon_cell_stats stats_of(const struct house *house)
-{
-    struct cordon_cell_stats stats;
-    cordon_cell_stats(house->cell, &stats);
-    return stats;
-}
-
-static double breaker(const struct house *house)
-{
-    return stats_of(house).breaker;
-}
-
-static double crashes(const struct house *house)
-{
-    return (double)stats_of(house).crashes;
-}
-
-static double timeouts(const struct house *house)
-{
-    return (double)stats_of(house).timeouts;
-}
-
-static double recycled(const struct house *house)
-{
-    return (double)stats_of(house).recycled;
-}
-
-static double started(const struct house *house)
-{
-    return (double)stats_of(house).started;
-}
-
-static double starts_failed(const struct house *house)
-{
-    return (double)stats_of(house).starts_failed;
-}
-
-static void write_ended(const struct gateway *gateway, struct json_out *out)
-{
-    char cell[LABEL_BYTES];
-    char name[LABEL_BYTES];
-    head(out, "cordon_calls_total", "counter", "Calls that ended, by how they ended.");
+    exposition_family(x, EXPOSITION_INFO, "cordon_cell", "What the cell isolates, and how.");
     for (size_t i = 0; i < gateway->house_count; i++) {
         const struct house *house = gateway->houses[i];
+        const struct exposition_label labels[] = {
+            {"cell", house->settings.name},
+            {"library", house->library ? house->library : ""},
+            {"level", levels[house->settings.options.level]},
+        };
+        exposition_labels(x, labels, sizeof labels / sizeof labels[0]);
+        exposition_sample(x, NULL, 1);
+    }
+}
+
+static void write_breakers(const struct gateway *gateway, struct exposition *x)
+{
+    static const char *const states[] = {"closed", "open", "half-open"};
+    exposition_family(x, EXPOSITION_GAUGE, "cordon_cell_breaker",
+                      "1 for the state that the cell's own breaker is in.");
+    for (size_t i = 0; i < gateway->house_count; i++) {
+        struct cell_facts facts = facts_of(gateway->houses[i]);
+        name_cell(x, facts.house);
+        for (uint32_t state = 0; state < sizeof states / sizeof states[0]; state++) {
+            exposition_sample(x, &(struct exposition_label){"state", states[state]},
+                              facts.stats.breaker == state);
+        }
+    }
+}
+
+/* ---- Methods ------------------------------------------------------------------------------------ */
+
+typedef void write_tally_fn(struct exposition *x, const struct tally *tally);
+
+static void each_tally(const struct gateway *gateway, struct exposition *x, write_tally_fn *write)
+{
+    for (size_t i = 0; i < gateway->house_count; i++) {
+        const struct house *house = gateway->houses[i];
+        struct tally others = {0};
         for (size_t j = 0; j < house->method_count; j++) {
             const struct method *method = &house->methods[j];
-            (void)label(house->settings.name, cell);
-            (void)label(method->settings.name, name);
-            for (int k = 0; k < (int)TALLY_OUTCOMES; k++) {
-                line(out, "cordon_calls_total{cell=\"%s\",method=\"%s\",outcome=\"%s\"} %llu\n",
-                     cell, name, cordon_outcome_name(k),
-                     (unsigned long long)method->tally.ended[k]);
+            const struct exposition_label labels[] = {{"cell", house->settings.name},
+                                                      {"method", method->settings.name}};
+            if (j >= METRICS_METHODS) {
+                tally_merge(&others, &method->tally);
+            } else if (method->tally.count > 0) {
+                exposition_labels(x, labels, 2);
+                write(x, &method->tally);
             }
-            line(out, "cordon_calls_total{cell=\"%s\",method=\"%s\",outcome=\"error\"} %llu\n",
-                 cell, name, (unsigned long long)method->tally.errors);
+        }
+        if (others.count > 0) {
+            const struct exposition_label labels[] = {{"cell", house->settings.name},
+                                                      {"method", OTHERS}};
+            exposition_labels(x, labels, 2);
+            write(x, &others);
         }
     }
 }
 
-/* An octave in two: 1 us, 1.4 us, 2 us, ...: every second bucket of a tally. */
-static void write_histogram(const struct tally *tally, const char *cell, const char *name,
-                            struct json_out *out)
+static void write_outcomes(struct exposition *x, const struct tally *tally)
+{
+    for (int i = 0; i < (int)TALLY_OUTCOMES; i++) {
+        exposition_sample(x, &(struct exposition_label){"outcome", cordon_outcome_name(i)},
+                          tally->ended[i]);
+    }
+    exposition_sample(x, &(struct exposition_label){"outcome", "error"}, tally->errors);
+}
+
+/* Every fourth bucket of a tally, twice the one before, from 1 us to 67 s: as text, each exact. */
+static const char *const bounds[] = {
+    "1e-06",    "2e-06",    "4e-06",    "8e-06",     "1.6e-05",   "3.2e-05",   "6.4e-05",
+    "0.000128", "0.000256", "0.000512", "0.001024",  "0.002048",  "0.004096",  "0.008192",
+    "0.016384", "0.032768", "0.065536", "0.131072",  "0.262144",  "0.524288",  "1.048576",
+    "2.097152", "4.194304", "8.388608", "16.777216", "33.554432", "67.108864",
+};
+#define BOUNDS (sizeof bounds / sizeof bounds[0])
+static_assert(4 * (BOUNDS - 1) < TALLY_BUCKETS, "the last bound is a bucket's");
+
+static void write_histogram(struct exposition *x, const struct tally *tally)
 {
     uint64_t below = 0;
-    for (uint32_t i = 0; i < TALLY_BUCKETS - 1; i++) {
+    for (uint32_t i = 0; i <= 4 * (BOUNDS - 1); i++) {
         below += tally->buckets[i];
-        if (i % 2 == 0) {
-            line(out, "cordon_call_seconds_bucket{cell=\"%s\",method=\"%s\",le=\"%.9g\"} %llu\n",
-                 cell, name, (double)tally_bucket_ns(i) / 1e9, (unsigned long long)below);
+        if (i % 4 == 0) {
+            exposition_bucket(x, bounds[i / 4], below);
         }
     }
-    line(out, "cordon_call_seconds_bucket{cell=\"%s\",method=\"%s\",le=\"+Inf\"} %llu\n", cell,
-         name, (unsigned long long)tally->count);
-    line(out, "cordon_call_seconds_sum{cell=\"%s\",method=\"%s\"} %.9f\n", cell, name,
-         (double)tally->sum_ns / 1e9);
-    line(out, "cordon_call_seconds_count{cell=\"%s\",method=\"%s\"} %llu\n", cell, name,
-         (unsigned long long)tally->count);
+    exposition_bucket(x, "+Inf", tally->count);
+    exposition_sum(x, (double)tally->sum_ns / 1e9, tally->count);
 }
 
-static void write_times(const struct gateway *gateway, struct json_out *out)
+void metrics_write(const struct gateway *gateway, struct exposition *x)
 {
-    char cell[LABEL_BYTES];
-    char name[LABEL_BYTES];
-    head(out, "cordon_call_seconds", "histogram", "Time from a request to its answer.");
-    for (size_t i = 0; i < gateway->house_count; i++) {
-        const struct house *house = gateway->houses[i];
-        for (size_t j = 0; j < house->method_count; j++) {
-            if (house->methods[j].tally.count > 0) {
-                write_histogram(&house->methods[j].tally, label(house->settings.name, cell),
-                                label(house->methods[j].settings.name, name), out);
-            }
-        }
-    }
-}
-
-void stats_write_metrics(const struct gateway *gateway, struct json_out *out)
-{
-    head(out, "cordon_info", "gauge", "The daemon's version.");
-    line(out, "cordon_info{version=\"%s\"} 1\n", CORDON_VERSION);
-    head(out, "cordon_uptime_seconds", "gauge", "Since the daemon was started.");
-    line(out, "cordon_uptime_seconds %.3f\n", (double)(clock_now_ns() - gateway->started_ns) / 1e9);
-    head(out, "cordon_clients", "gauge", "Connected clients.");
-    line(out, "cordon_clients %u\n", gateway->client_count);
-    head(out, "cordon_clients_accepted_total", "counter", "Clients that ever connected.");
-    line(out, "cordon_clients_accepted_total %llu\n", (unsigned long long)gateway->accepted);
-    head(out, "cordon_requests_in_flight", "gauge", "Requests that are not answered yet.");
-    line(out, "cordon_requests_in_flight %u\n", gateway->in_flight);
-    head(out, "cordon_requests_refused_total", "counter", "Requests that came to no method.");
-    line(out, "cordon_requests_refused_total %llu\n", (unsigned long long)gateway->refused);
-    per_cell(gateway, out, "cordon_cell_in_flight", "gauge", "Calls given to workers.", in_flight);
-    per_cell(gateway, out, "cordon_cell_queue", "gauge", "Requests that wait for a worker.",
-             waiting);
-    per_cell(gateway, out, "cordon_cell_workers_ready", "gauge", "Shared workers that serve.",
-             ready);
-    per_cell(gateway, out, "cordon_cell_client_workers", "gauge", "Workers of single clients.",
-             client_workers);
-    per_cell(gateway, out, "cordon_cell_generation", "gauge", "Counts the cell's replacements.",
-             generation);
-    per_cell(gateway, out, "cordon_cell_breaker", "gauge", "0 closed, 1 open, 2 half-open.",
-             breaker);
-    per_cell(gateway, out, "cordon_cell_crashes_total", "counter", "Workers that crashed.",
-             crashes);
-    per_cell(gateway, out, "cordon_cell_timeouts_total", "counter", "Workers ended by a deadline.",
-             timeouts);
-    per_cell(gateway, out, "cordon_cell_recycled_total", "counter",
-             "Workers replaced for their age.", recycled);
-    per_cell(gateway, out, "cordon_cell_started_total", "counter", "Workers put to work.", started);
-    per_cell(gateway, out, "cordon_cell_starts_failed_total", "counter",
-             "Workers that never came to serve.", starts_failed);
-    write_ended(gateway, out);
-    write_times(gateway, out);
+    exposition_family(x, EXPOSITION_INFO, "cordon_build", "The daemon's version.");
+    exposition_sample(x, &(struct exposition_label){"version", CORDON_VERSION}, 1);
+    exposition_family(x, EXPOSITION_GAUGE, "cordon_clients", "Connected clients.");
+    exposition_sample(x, NULL, gateway->client_count);
+    exposition_family(x, EXPOSITION_GAUGE, "cordon_clients_limit", "Clients that may connect.");
+    exposition_sample(x, NULL, gateway->limits.clients);
+    exposition_family(x, EXPOSITION_COUNTER, "cordon_clients_accepted",
+                      "Clients that ever connected.");
+    exposition_sample(x, NULL, gateway->accepted);
+    exposition_family(x, EXPOSITION_GAUGE, "cordon_requests_in_flight",
+                      "Requests that are not answered yet.");
+    exposition_sample(x, NULL, gateway->in_flight);
+    exposition_family(x, EXPOSITION_COUNTER, "cordon_requests_refused",
+                      "Requests that came to no method.");
+    exposition_sample(x, NULL, gateway->refused);
+    write_cell_infos(gateway, x);
+    write_cells(gateway, x);
+    write_breakers(gateway, x);
+    exposition_family(x, EXPOSITION_COUNTER, "cordon_calls",
+                      "Calls that ended, by how they ended; error: of the daemon's own.");
+    each_tally(gateway, x, write_outcomes);
+    exposition_family(x, EXPOSITION_HISTOGRAM, "cordon_call_duration_seconds",
+                      "Time from a request's arrival to its answer.");
+    each_tally(gateway, x, write_histogram);
 }

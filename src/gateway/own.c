@@ -10,6 +10,7 @@
 #include "gateway/connection.h"
 #include "gateway/gateway.h"
 #include "gateway/lending.h"
+#include "gateway/reload.h"
 #include "gateway/request.h"
 #include "gateway/seat.h"
 #include "gateway/stats.h"
@@ -31,15 +32,6 @@ static void take_ping(struct gateway *gateway, struct request *request, struct j
         json_out_object_end(out);
         request_result_end(request);
     }
-}
-
-static const char *state_of(const struct house *house)
-{
-    bool any = false;
-    for (uint32_t i = 0; i < house->settings.workers; i++) {
-        any = any || house->seats[i]->state == SEAT_READY;
-    }
-    return any ? "ready" : house->unavailable_ns > clock_now_ns() ? "unavailable" : "starting";
 }
 
 static void write_cell(struct json_out *out, const struct house *house)
@@ -69,7 +61,7 @@ static void write_cell(struct json_out *out, const struct house *house)
     json_out_key(out, "generation");
     json_out_uint(out, house->generation);
     json_out_key(out, "state");
-    json_out_string(out, state_of(house));
+    json_out_string(out, stats_state(house));
     json_out_object_end(out);
 }
 
@@ -162,7 +154,7 @@ static void take_attach(struct gateway *gateway, struct request *request, struct
         return;
     }
     int r = house ? lending_attach(house, connection, &fd, &why) : -EINVAL;
-    if (r == 0 && connection_pass_fd(connection, fd) != 0) {
+    if (r == 0 && outlet_pass_fd(&connection->outlet, fd) != 0) {
         (void)close(fd);
         r = message_set(&why, -EAGAIN, "another seat is on its way to this client");
     }
@@ -191,7 +183,8 @@ bool own_take(struct gateway *gateway, struct request *request, const char *name
     } methods[] = {
         {"cordon.ping", take_ping},         {"cordon.cells", take_cells},
         {"cordon.describe", take_describe}, {"cordon.stats", take_stats},
-        {"cordon.attach", take_attach},
+        {"cordon.attach", take_attach},     {"cordon.reports", own_take_reports},
+        {"cordon.reload", own_take_reload},
     };
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
         if (strlen(methods[i].name) == length && memcmp(methods[i].name, name, length) == 0) {

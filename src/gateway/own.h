@@ -16,4 +16,7 @@ struct request;
 bool own_take(struct gateway *gateway, struct request *request, const char *name, size_t length,
               struct json_value params);
 
+/* cordon.reports: {"cell","count"} lists them, {"id"} is one. Answered later. */
+void own_take_reports(struct gateway *gateway, struct request *request, struct json_value params);
+
 #endif

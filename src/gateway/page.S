@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* page.html, embedded. PAGE is its path. */
+/* The page, embedded. PAGE is its path. The policy changes with it, and has this file assembled again. */
+#include "gateway/page_policy.h"
     .section .rodata.page, "a"
     .global page_text
     .hidden page_text

@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gateway/request.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "cordon/outcome.h"
-#include "cordon/violation.h"
+#include "gateway/answer.h"
 #include "gateway/connection.h"
 #include "gateway/gateway.h"
-#include "gateway/guest.h"
-#include "gateway/log.h"
-#include "gateway/seat.h"
 
+#define MEMBER_BYTES 512u   /* of an error, about: the answer of a batch keeps room for them */
 #define STORE_MOST   512u   /* requests that are kept for others to come */
 #define STORED_BYTES 65536u /* what one of them may hold on to */
 
@@ -32,6 +27,7 @@ struct request *request_new(struct gateway *gateway, struct connection *connecti
         json_call_init(&request->call);
     }
     request->next = request->previous = NULL;
+    request->gateway = gateway;
     request->connection = connection;
     request->mate = NULL;
     request->mate_previous = connection->requests_last;
@@ -42,6 +38,7 @@ struct request *request_new(struct gateway *gateway, struct connection *connecti
     }
     connection->requests_last = request;
     connection->in_flight++;
+    connection->asked++;
     gateway->in_flight++;
     request->arrived_ns = clock_now_ns();
     return request;
@@ -112,11 +109,6 @@ static void settle(struct gateway *gateway, struct request *request)
     }
 }
 
-static struct gateway *gateway_of(const struct request *request)
-{
-    return request->method ? request->method->house->gateway : request->connection->gateway;
-}
-
 void request_orphan(struct request *request)
 {
     if (request->group && --request->group->open == 0) {
@@ -125,6 +117,7 @@ void request_orphan(struct request *request)
     }
     request->group = NULL;
     if (request->ended) { /* only its turn was missing */
+        settle(request->connection->gateway, request);
         give_back(request->connection->gateway, request);
         return;
     }
@@ -134,7 +127,7 @@ void request_orphan(struct request *request)
 
 void request_drop(struct request *request)
 {
-    struct gateway *gateway = gateway_of(request);
+    struct gateway *gateway = request->gateway;
     settle(gateway, request);
     give_back(gateway, request);
 }
@@ -151,15 +144,7 @@ static bool has_elder(const struct request *request)
     return false;
 }
 
-/* Where an answer is written: into its batch, its own store, or the connection's frames. */
-struct answer {
-    struct json_out *out;
-    struct json_mark mark;
-    size_t frame;
-    bool is_frame;
-};
-
-static struct answer answer_begin(struct request *request)
+struct answer answer_begin(struct request *request)
 {
     struct answer answer = {0};
     if (request->group) {
@@ -169,7 +154,7 @@ static struct answer answer_begin(struct request *request)
         answer.out = &request->held;
         answer.mark = json_out_mark(answer.out);
     } else {
-        answer.out = &request->connection->out;
+        answer.out = &request->connection->outlet.out;
         answer.mark = json_out_mark(answer.out);
         answer.frame = connection_frame_begin(request->connection);
         answer.is_frame = true;
@@ -198,11 +183,13 @@ static void send_held(struct connection *connection)
         }
         if (request->ended) {
             size_t frame = connection_frame_begin(connection);
-            char *text = json_out_raw(&connection->out, request->held.length);
+            connection->kept_bytes -= request->held.length;
+            char *text = json_out_raw(&connection->outlet.out, request->held.length);
             if (text) {
                 memcpy(text, request->held.text, request->held.length);
             }
-            connection_frame_end(connection, frame);
+            outlet_frame_end(&connection->outlet, frame);
+            settle(connection->gateway, request);
             give_back(connection->gateway, request);
         }
         request = next;
@@ -214,14 +201,15 @@ static void group_answered(struct group *group, struct connection *connection)
     if (--group->open > 0) {
         return;
     }
+    connection->kept_bytes -= group->bytes;
     json_out_array_end(&group->out);
     if (group->out.length > 2) { /* "[]": notifications alone */
         size_t frame = connection_frame_begin(connection);
-        char *text = json_out_raw(&connection->out, group->out.length);
+        char *text = json_out_raw(&connection->outlet.out, group->out.length);
         if (text && json_out_text(&group->out)) {
             memcpy(text, group->out.text, group->out.length);
         }
-        connection_frame_end(connection, frame);
+        outlet_frame_end(&connection->outlet, frame);
     }
     json_out_deinit(&group->out);
     free(group);
@@ -238,10 +226,10 @@ static void answer_done(struct request *request)
     struct gateway *gateway = connection->gateway;
     struct group *group = request->group;
     bool waits = !request->is_rpc && has_elder(request);
-    settle(gateway, request);
     request->ended = true;
     if (!waits) {
         bool bare = !request->is_rpc;
+        settle(gateway, request);
         give_back(gateway, request);
         if (group) {
             group_answered(group, connection);
@@ -252,33 +240,65 @@ static void answer_done(struct request *request)
     connection_settled(connection);
 }
 
-static void answer_end(struct request *request, struct answer *answer)
+/* Bytes that its frame would have by now; members of a batch that have yet to come need some, too. */
+static size_t frame_bytes(const struct request *request, const struct answer *answer)
+{
+    const struct group *group = request->group;
+    if (!group) {
+        return answer->out->length - answer->mark.length;
+    }
+    size_t others = (size_t)group->open * MEMBER_BYTES;
+    size_t most = request->gateway->limits.frame_bytes / 4;
+    return answer->out->length + (others < most ? others : most);
+}
+
+/* Not even an error can be told: the connection is of no use. It ends when it is flushed. */
+static void give_up(struct connection *connection)
+{
+    (void)connection_frame_begin(connection);
+    connection->outlet.out.failed = true;
+}
+
+static void count_kept(struct request *request, const struct answer *answer)
+{
+    size_t bytes = answer->out->length - answer->mark.length;
+    request->connection->kept_bytes += bytes;
+    if (request->group) {
+        request->group->bytes += bytes;
+    }
+}
+
+void answer_end(struct request *request, struct answer *answer)
 {
     struct connection *connection = request->connection;
     size_t most = connection->gateway->limits.frame_bytes;
     json_out_object_end(answer->out);
-    size_t bytes = answer->out->length - answer->mark.length;
-    if (answer->out->failed || bytes > most) {
-        bool memory = answer->out->failed;
+    bool memory = answer->out->failed;
+    if (!answer->is_error && (memory || frame_bytes(request, answer) > most)) {
         json_out_rewind(answer->out, answer->mark);
         request_fail(request, CODE_INTERNAL,
                      memory ? "not enough memory for the answer"
                             : "the answer is larger than frame_bytes");
         return;
     }
+    if (memory && !answer->is_frame) {
+        json_out_rewind(answer->out, answer->mark);
+        give_up(connection);
+    }
     if (answer->is_frame) {
-        connection_frame_end(connection, answer->frame);
+        outlet_frame_end(&connection->outlet, answer->frame);
+    } else {
+        count_kept(request, answer);
     }
     answer_done(request);
 }
 
-/* Nobody wants to hear how it ended. */
-static bool is_unheard(struct request *request)
+bool answer_is_unheard(struct request *request)
 {
     if (request->connection && !request->connection->closing && !request->silent) {
         return false;
     }
-    struct gateway *gateway = gateway_of(request);
+    struct gateway *gateway = request->gateway;
     struct connection *connection = request->connection;
     struct group *group = request->group;
     settle(gateway, request);
@@ -292,229 +312,11 @@ static bool is_unheard(struct request *request)
     return true;
 }
 
-static void error_begin(struct json_out *out, enum request_code code, const char *sentence)
-{
-    json_out_key(out, "error");
-    json_out_object(out);
-    json_out_key(out, "code");
-    json_out_int(out, code);
-    json_out_key(out, "message");
-    json_out_text_bytes(out, sentence, strlen(sentence));
-}
-
-void request_fail_with(struct request *request, enum request_code code, const char *sentence,
-                       const char *limit, uint32_t retry_ms)
-{
-    if (is_unheard(request)) {
-        return;
-    }
-    static const char *const outcomes[] = {"crashed", "timeout", "aborted",     "denied",  "busy",
-                                           "stale",   "open",    "unavailable", "stopping"};
-    struct answer answer = answer_begin(request);
-    error_begin(answer.out, code, sentence);
-    if (code <= CODE_CRASHED && code >= CODE_STOPPING) {
-        json_out_key(answer.out, "data");
-        json_out_object(answer.out);
-        json_out_key(answer.out, "outcome");
-        json_out_string(answer.out, outcomes[CODE_CRASHED - code]);
-        if (limit) {
-            json_out_key(answer.out, "limit");
-            json_out_string(answer.out, limit);
-        }
-        if (retry_ms > 0) {
-            json_out_key(answer.out, "retry_after_ms");
-            json_out_uint(answer.out, retry_ms);
-        }
-        json_out_object_end(answer.out);
-    }
-    json_out_object_end(answer.out);
-    answer_end(request, &answer);
-}
-
-void request_fail(struct request *request, enum request_code code, const char *sentence)
-{
-    request_fail_with(request, code, sentence, NULL, 0);
-}
-
-static enum request_code code_of(int outcome)
-{
-    static const enum request_code codes[] = {
-        [CORDON_CRASHED] = CODE_CRASHED, [CORDON_TIMEOUT] = CODE_TIMEOUT,
-        [CORDON_ABORTED] = CODE_ABORTED, [CORDON_DENIED] = CODE_DENIED,
-        [CORDON_BUSY] = CODE_BUSY,       [CORDON_STALE] = CODE_STALE,
-        [CORDON_OPEN] = CODE_OPEN,
-    };
-    if (outcome >= CORDON_CRASHED && outcome <= CORDON_OPEN) {
-        return codes[outcome];
-    }
-    switch (outcome) {
-    case -EINVAL:
-    case -E2BIG:
-    case -ENOSPC:
-        return CODE_PARAMETERS;
-    case -ETIMEDOUT:
-        return CODE_TIMEOUT;
-    default:
-        return CODE_INTERNAL;
-    }
-}
-
-static void write_violations(struct json_out *out, struct seat *seat, uint32_t count)
-{
-    struct cordon_violation listed[8];
-    uint64_t ever;
-    size_t most = sizeof listed / sizeof listed[0];
-    size_t known =
-        seat->session ? cordon_session_violations(seat->session, listed, most, &ever) : 0;
-    size_t first = known > count ? known - count : 0;
-    json_out_key(out, "violations");
-    json_out_array(out);
-    for (size_t i = first; i < known; i++) {
-        json_out_object(out);
-        json_out_key(out, "act");
-        json_out_string(out, listed[i].act);
-        json_out_key(out, "grant");
-        json_out_string(out, listed[i].grant);
-        json_out_object_end(out);
-    }
-    json_out_array_end(out);
-}
-
-static struct seat *seat_of(const struct request *request)
-{
-    return request->guest ? request->guest->own ? request->guest->own : request->guest->last_seat
-                          : NULL;
-}
-
-/* What of the outcome machines want to know. */
-static void write_data(struct json_out *out, int outcome, const struct cordon_result *result)
-{
-    json_out_key(out, "data");
-    json_out_object(out);
-    json_out_key(out, "outcome");
-    json_out_string(out, cordon_outcome_name(outcome));
-    if (outcome == CORDON_CRASHED && result->signal != 0) {
-        json_out_key(out, "signal");
-        json_out_int(out, result->signal);
-    } else if (outcome == CORDON_CRASHED) {
-        json_out_key(out, "exit_status");
-        json_out_int(out, result->exit_status);
-    }
-    if (outcome <= CORDON_DENIED && result->report != 0) {
-        char id[32];
-        (void)snprintf(id, sizeof id, "%llu", (unsigned long long)result->report);
-        json_out_key(out, "report");
-        json_out_string(out, id);
-    }
-    if (outcome >= CORDON_BUSY && result->retry_after_ms > 0) {
-        json_out_key(out, "retry_after_ms");
-        json_out_uint(out, result->retry_after_ms);
-    }
-    json_out_object_end(out);
-}
-
-static void end_badly(struct request *request, int outcome, const struct cordon_result *result)
-{
-    struct answer answer = answer_begin(request);
-    error_begin(answer.out, code_of(outcome), result->error.text);
-    if (outcome > CORDON_DONE) {
-        write_data(answer.out, outcome, result);
-    }
-    json_out_object_end(answer.out);
-    answer_end(request, &answer);
-}
-
-/* Handles of the client, by its connection's names. */
-struct naming {
-    struct request *request;
-    uint32_t worker;
-};
-
-static void give_handle(void *context, struct cordon_handle handle, const char *type_name,
-                        struct json_out *out)
-{
-    struct naming *naming = context;
-    struct connection *connection = naming->request->connection;
-    char name[HANDLES_NAME_BYTES];
-    (void)type_name;
-    if (handle.worker == 0) {
-        handle.worker = naming->worker;
-    }
-    if (handles_name(&connection->handles, naming->request->method->house, handle, name) == 0) {
-        json_out_text_bytes(out, name, sizeof name);
-    } else {
-        out->failed = true;
-    }
-}
-
-static void forget_handle(void *context, struct cordon_handle handle)
-{
-    struct naming *naming = context;
-    handles_forget(&naming->request->connection->handles, naming->request->method->house, handle);
-}
-
-/* The worker that was called: handles inside memory do not say it. 0: none of the others does. */
-static uint32_t worker_of(const struct request *request, const struct cordon_result *result)
-{
-    if (result->value.kind == CORDON_VALUE_HANDLE) {
-        return result->value.handle.worker;
-    }
-    for (size_t i = 0; i < request->call.arg_count; i++) {
-        if (request->call.args[i].kind == CORDON_VALUE_HANDLE) {
-            return request->call.args[i].handle.worker;
-        }
-    }
-    return 0;
-}
-
-static void end_well(struct request *request, const struct cordon_result *result)
-{
-    struct naming naming = {.request = request, .worker = worker_of(request, result)};
-    struct json_hooks hooks = {.context = &naming, .give = give_handle, .released = forget_handle};
-    struct answer answer = answer_begin(request);
-    json_out_key(answer.out, "result");
-    json_call_result(&request->call, result, &hooks, answer.out);
-    if (request->method->settings.tells_errno && result->error_number != 0) {
-        json_out_key(answer.out, "errno");
-        json_out_int(answer.out, result->error_number);
-    }
-    /* The bare form is for clients that know nothing but results. */
-    struct seat *seat = request->is_rpc && result->violations > 0 ? seat_of(request) : NULL;
-    if (seat) {
-        write_violations(answer.out, seat, result->violations);
-    }
-    answer_end(request, &answer);
-}
-
-static void tell_log(const struct request *request, int outcome, const struct cordon_result *result)
-{
-    const struct method *method = request->method;
-    if (outcome >= CORDON_CRASHED && outcome <= CORDON_DENIED && outcome != CORDON_ABORTED) {
-        log_say(LOG_WARNING, cordon_outcome_name(outcome), method->house->settings.name, "%s: %s",
-                method->settings.name, result->error.text);
-    }
-}
-
-void request_end(struct request *request, int outcome, const struct cordon_result *result)
-{
-    tell_log(request, outcome, result);
-    if (!is_unheard(request)) {
-        if (outcome == CORDON_DONE) {
-            end_well(request, result);
-        } else {
-            end_badly(request, outcome, result);
-        }
-    }
-    if (outcome == CORDON_DONE) {
-        cordon_result_release((struct cordon_result *)(uintptr_t)result);
-    }
-}
-
 static struct answer own_answer; /* of the one that is between begin and end */
 
 struct json_out *request_result_begin(struct request *request)
 {
-    if (is_unheard(request)) {
+    if (answer_is_unheard(request)) {
         return NULL;
     }
     own_answer = answer_begin(request);

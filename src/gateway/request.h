@@ -24,6 +24,7 @@ struct seat;
 /* A JSON-RPC batch: one answer for all of its members. */
 struct group {
     uint32_t open; /* members that are not answered, and one while it is being read */
+    size_t bytes;  /* of answers in it, as its connection counts them */
     struct json_out out;
 };
 
@@ -43,11 +44,14 @@ enum request_code {
     CODE_OPEN = -32007,
     CODE_UNAVAILABLE = -32008,
     CODE_STOPPING = -32009,
+    CODE_FORBIDDEN = -32010,
+    CODE_REFUSED = -32011,
 };
 
 struct request {
     struct request *next; /* where it waits, or is in flight */
     struct request *previous;
+    struct gateway *gateway;
     struct connection *connection; /* NULL: gone */
     struct request *mate;          /* the next one of the connection's */
     struct request *mate_previous;
@@ -75,11 +79,18 @@ struct request *request_new(struct gateway *gateway, struct connection *connecti
 void request_fail(struct request *request, enum request_code code, const char *sentence);
 void request_fail_with(struct request *request, enum request_code code, const char *sentence,
                        const char *limit, uint32_t retry_ms);
+/* The connection has as many handles as it may. */
+void request_refuse_handles(struct request *request);
 /* What the call ended by: an outcome or negative errno, and all about it. */
 void request_end(struct request *request, int outcome, const struct cordon_result *result);
 /* The daemon's own methods write their result to what begin returns: one value. NULL: nobody wants it. */
 struct json_out *request_result_begin(struct request *request);
 void request_result_end(struct request *request);
+
+/* An error of ours (CODE_CRASHED and on), whose `data` goes on: keys of that object. NULL: nobody wants it. */
+struct json_out *request_error_begin(struct request *request, enum request_code code,
+                                     const char *sentence);
+void request_error_end(struct request *request);
 
 /* Its connection goes: nobody waits for its answer. One that is not in flight is to be dropped as well. */
 void request_orphan(struct request *request);

@@ -15,6 +15,8 @@
 
 static const char no_id[] = "null";
 
+#define QUEUE_RETRY_MS 50u
+
 static bool keep_id(struct request *request, struct json_value id)
 {
     request->id.length = 0;
@@ -64,18 +66,23 @@ static void refuse(struct connection *connection, struct group *group, struct js
     request_fail(request, code, sentence);
 }
 
-/* From now: what was asked for, else the method's, else the cell's. False: it is no duration. */
+/*
+ * From now: what was asked for, else the method's, else the cell's. No client has a worker for longer than the
+ * gateway allows, or its cell. False: it is no duration.
+ */
 static bool set_deadline(struct request *request, struct json_value given)
 {
     const struct method *method = request->method;
-    uint64_t ms = method->settings.deadline_ms;
+    uint64_t ms = method->settings.deadline_ms != 0 ? method->settings.deadline_ms
+                                                    : method->house->settings.options.deadline_ms;
     if (json_value_given(given)) {
         if (json_value_kind(given) != JSON_KIND_INT || json_value_int(given) <= 0) {
             return false;
         }
+        uint64_t most = request->gateway->limits.deadline_max_ms;
+        most = ms > most ? ms : most;
         ms = (uint64_t)json_value_int(given);
-    } else if (ms == 0) {
-        ms = method->house->settings.options.deadline_ms;
+        ms = ms < most ? ms : most;
     }
     uint64_t ns = ms > UINT64_MAX / CLOCK_MS_NS ? CLOCK_NEVER : ms * CLOCK_MS_NS;
     request->deadline_ns =
@@ -119,6 +126,24 @@ static struct guest *find_guest(struct request *request)
     return NULL;
 }
 
+/* In the line for the cell's workers; those with a worker of their own wait for that. */
+static bool has_place(struct request *request)
+{
+    struct house *house = request->method->house;
+    uint32_t most = house->settings.queue;
+    if (most == 0 || request->guest->own || house->waiting < most) {
+        return true;
+    }
+    (void)house_dispatch(house); /* what came with it may have found its worker */
+    if (house->waiting < most) {
+        return true;
+    }
+    request->guest = NULL;
+    request_fail_with(request, CODE_BUSY, "as many requests wait for the cell's workers as may",
+                      "queue", QUEUE_RETRY_MS);
+    return false;
+}
+
 static void take_call(struct request *request, struct json_value frame, struct json_value params)
 {
     static const char *const bare_keys[] = {"method", "deadline_ms", NULL};
@@ -145,8 +170,13 @@ static void take_call(struct request *request, struct json_value frame, struct j
         request_fail(request, code_of_parameters(r), why.text);
         return;
     }
+    if (method->json.traits & JSON_METHOD_GIVES_HANDLES &&
+        handles_are_full(&request->connection->handles)) {
+        request_refuse_handles(request);
+        return;
+    }
     request->guest = find_guest(request);
-    if (request->guest) {
+    if (request->guest && has_place(request)) {
         guest_enqueue(request->guest, request);
     }
 }

@@ -50,7 +50,8 @@ struct seat {
     uv_poll_t poll;
     bool polling;
     uv_work_t work;
-    int result; /* of the work */
+    int result;     /* of the work */
+    int worker_pid; /* of the last worker that was prepared; 0: there was none, or it is no process */
     uint32_t retry_ms;
     uint64_t retry_ns; /* EMPTY: when preparing may be tried again */
     struct cordon_error error;
@@ -71,8 +72,8 @@ int seat_submit(struct seat *seat, struct request *request, struct cordon_result
 /* Wake the worker for what was submitted. */
 void seat_flush(struct seat *seat);
 
-/* Collect what has ended; wait until @until_ns for the first. Returns how many. */
-uint32_t seat_collect(struct seat *seat, uint64_t until_ns);
+/* Collect what has ended; if @idle, spin a little for the first one, where that pays. Returns how many. */
+uint32_t seat_collect(struct seat *seat, bool idle);
 
 /* The loop goes to sleep: answers shall ring. True: one has come already. */
 bool seat_listen(struct seat *seat);

@@ -15,6 +15,7 @@
 #include "base/message.h"
 #include "cordon/cell.h"
 #include "gateway/limits.h"
+#include "gateway/log.h"
 #include "json/method.h"
 
 struct method_settings {
@@ -37,26 +38,35 @@ struct cell_settings {
     uint32_t client_sessions; /* workers of single clients (handles, pinned methods) */
     uint32_t leases;          /* lanes of attached clients; 0: none */
     uint64_t lease_idle_ms;
+    uint32_t queue;      /* requests that wait for its workers; 0: as many as there may be */
     bool every_function; /* of the interface is a method of its own name; others are in @methods */
     struct method_settings *methods;
     size_t method_count;
+    size_t added_count; /* of them, the last ones: functions, by @every_function (house_open()) */
 };
 
 struct settings {
     char *socket;  /* path */
-    uid_t *users;  /* beside the daemon's own; root is not exempt */
-    gid_t *groups; /* primary or supplementary */
+    uid_t *users;  /* who may connect, beside the daemon's own user and root, who always may */
+    gid_t *groups; /* members too: primary or supplementary */
     size_t user_count;
     size_t group_count;
-    char *http;        /* "127.0.0.1:9464", "unix:/path"; NULL: off */
-    uint64_t drain_ms; /* how long a stop waits for calls */
+    char *http;               /* "127.0.0.1:9464", "unix:/path"; NULL: off */
+    uint64_t drain_ms;        /* how long a stop waits for calls */
+    enum log_level log_level; /* LOG_LEVEL_DEFAULT, where nothing is said */
+    enum log_form log_form;
     struct gateway_limits limits;
     struct cell_settings *cells;
     size_t cell_count;
 };
 
-/* All zero is fine, NULL too. */
+/* All zero is fine. */
+void settings_deinit(struct settings *settings);
+/* The same, and the memory itself; NULL is fine. */
 void settings_free(struct settings *settings);
 void cell_settings_deinit(struct cell_settings *cell);
+
+/* Whether a cell with settings @a does what one with settings @b does: a reload may keep it. */
+bool cell_settings_equal(const struct cell_settings *a, const struct cell_settings *b);
 
 #endif

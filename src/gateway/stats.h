@@ -4,7 +4,7 @@
 
 /*
  * Statistics: what the daemon does, as JSON (cordon.stats, `cordon top`, the status page; the shape is in
- * cordon-stats(1)) and in Prometheus' text form (/metrics).
+ * docs/protocol/gateway.md). For Prometheus: metrics.h.
  *
  * Threads: the loop's.
  */
@@ -12,11 +12,12 @@
 #include "json/json_out.h"
 
 struct gateway;
+struct house;
 
 /* One JSON object. @cell: this one alone; NULL: all. */
 void stats_write(const struct gateway *gateway, const char *cell, struct json_out *out);
 
-/* Prometheus' text exposition, version 0.0.4, as raw text. */
-void stats_write_metrics(const struct gateway *gateway, struct json_out *out);
+/* "ready", "starting", or "unavailable": no worker can be had. */
+const char *stats_state(const struct house *house);
 
 #endif

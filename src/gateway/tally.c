@@ -44,6 +44,19 @@ void tally_add(struct tally *tally, int outcome, uint64_t whole_ns, uint64_t ser
     }
 }
 
+void tally_merge(struct tally *tally, const struct tally *more)
+{
+    tally->count += more->count;
+    tally->errors += more->errors;
+    tally->sum_ns += more->sum_ns;
+    for (uint32_t i = 0; i < TALLY_OUTCOMES; i++) {
+        tally->ended[i] += more->ended[i];
+    }
+    for (uint32_t i = 0; i < TALLY_BUCKETS; i++) {
+        tally->buckets[i] += more->buckets[i];
+    }
+}
+
 uint64_t tally_quantile(const struct tally *tally, uint32_t per_mille)
 {
     uint64_t wanted = (tally->count * per_mille + 999) / 1000;

@@ -27,6 +27,9 @@ struct tally {
 /* @outcome: enum cordon_outcome, or negative. @whole_ns: from the request; @service_ns: the worker's part. */
 void tally_add(struct tally *tally, int outcome, uint64_t whole_ns, uint64_t service_ns);
 
+/* Add what @more has seen. */
+void tally_merge(struct tally *tally, const struct tally *more);
+
 /* The time that @per_mille of a thousand did not exceed; 0: there is none. */
 uint64_t tally_quantile(const struct tally *tally, uint32_t per_mille);
 

@@ -5,10 +5,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/fd.h"
 #include "base/limits.h"
+#include "base/passing.h"
 #include "lane/layout.h"
 
 #define HEAD_BYTES  offsetof(struct errand, policy)
@@ -74,44 +74,14 @@ static bool fits(const struct errand_letter *letter, size_t bytes)
     }
 }
 
-/* All that came are ours to close, also those that are too many. */
-static bool take_fds(struct errand_letter *letter, struct msghdr *message)
-{
-    bool too_many = (message->msg_flags & MSG_CTRUNC) != 0;
-    for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part; part = CMSG_NXTHDR(message, part)) {
-        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) {
-            continue;
-        }
-        size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t i = 0; i < count; i++) {
-            int fd;
-            memcpy(&fd, CMSG_DATA(part) + i * sizeof fd, sizeof fd);
-            if (letter->fd_count < ERRAND_FDS_MAX) {
-                letter->fds[letter->fd_count++] = fd;
-            } else {
-                fd_release(&fd);
-                too_many = true;
-            }
-        }
-    }
-    return !too_many;
-}
-
 int errand_letter_receive(struct errand_letter *letter, int socket)
 {
-    _Alignas(struct cmsghdr) char control[CMSG_SPACE(ERRAND_FDS_MAX * sizeof(int))];
-    struct iovec bytes = {.iov_base = &letter->errand, .iov_len = sizeof letter->errand};
-    struct msghdr message = {.msg_iov = &bytes,
-                             .msg_iovlen = 1,
-                             .msg_control = control,
-                             .msg_controllen = sizeof control};
-    letter->fd_count = 0;
-    ssize_t length = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    ssize_t length = passing_receive(socket, &letter->errand, sizeof letter->errand, letter->fds,
+                                     ERRAND_FDS_MAX, &letter->fd_count);
     if (length <= 0) {
-        return length == 0 ? -EPIPE : errno == EINTR ? -EAGAIN : -errno;
+        return length == 0 ? -EPIPE : length == -EMSGSIZE ? -EBADMSG : (int)length;
     }
-    bool complete = take_fds(letter, &message) && !(message.msg_flags & MSG_TRUNC);
-    if (!complete || !fits(letter, (size_t)length)) {
+    if (!fits(letter, (size_t)length)) {
         errand_letter_deinit(letter);
         return -EBADMSG;
     }

@@ -150,6 +150,10 @@ static void add_stack(struct taking *taking, pid_t thread, uint64_t pointer)
         from = pointer;
         count = reach_bytes(taking->pid, from, bytes, sizeof bytes);
     }
+    if (count == 0) {
+        from = reach_above(taking->pid, pointer);
+        count = from == 0 ? 0 : reach_bytes(taking->pid, from, bytes, sizeof bytes);
+    }
     if (count > 0) {
         (void)capture_add(&taking->capture, CAPTURE_STACK, (uint32_t)thread, from, bytes, count);
     } else {

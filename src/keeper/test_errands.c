@@ -15,6 +15,7 @@
 
 #include "base/fd.h"
 #include "base/limits.h"
+#include "base/passing.h"
 #include "keeper/errands.h"
 
 #define FIXED_BYTES offsetof(struct errand, library)
@@ -51,21 +52,11 @@ static struct errand start_errand(void)
 
 static void send_letter(const void *bytes, size_t length, unsigned fd_count)
 {
-    _Alignas(struct cmsghdr) char control[CMSG_SPACE(8 * sizeof(int))] = {0};
-    struct iovec part = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = length};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    if (fd_count > 0) {
-        message.msg_control = control;
-        message.msg_controllen = CMSG_SPACE(fd_count * sizeof(int));
-        struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
-        rights->cmsg_level = SOL_SOCKET;
-        rights->cmsg_type = SCM_RIGHTS;
-        rights->cmsg_len = CMSG_LEN(fd_count * sizeof(int));
-        for (unsigned i = 0; i < fd_count; i++) {
-            memcpy(CMSG_DATA(rights) + i * sizeof(int), &spare, sizeof spare);
-        }
+    int fds[PASSING_FDS_MAX];
+    for (unsigned i = 0; i < fd_count; i++) {
+        fds[i] = spare;
     }
-    assert_int_equal(sendmsg(sockets[0], &message, 0), length);
+    assert_int_equal(passing_send(sockets[0], bytes, length, fds, fd_count), 0);
 }
 
 /* Lowest free number: descriptors that stay open move it. */

@@ -22,6 +22,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/passing.h"
 #include "lane/start.h"
 
 /* ---- Keeper ------------------------------------------------------------------------------------ */
@@ -101,19 +102,7 @@ static void send_errand(const struct scene *scene, const struct errand *errand, 
                         uint32_t count)
 {
     size_t bytes = errand->kind == ERRAND_START ? sizeof *errand : offsetof(struct errand, policy);
-    _Alignas(struct cmsghdr) char control[CMSG_SPACE(3 * sizeof(int))] = {0};
-    struct iovec part = {.iov_base = (void *)(uintptr_t)errand, .iov_len = bytes};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    if (count > 0) {
-        message.msg_control = control;
-        message.msg_controllen = CMSG_SPACE(count * sizeof(int));
-        struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
-        rights->cmsg_level = SOL_SOCKET;
-        rights->cmsg_type = SCM_RIGHTS;
-        rights->cmsg_len = CMSG_LEN(count * sizeof(int));
-        memcpy(CMSG_DATA(rights), fds, count * sizeof(int));
-    }
-    assert_int_equal(sendmsg(scene->socket, &message, 0), bytes);
+    assert_int_equal(passing_send(scene->socket, errand, bytes, fds, count), 0);
 }
 
 void scene_start(struct scene *scene, const char *script, struct actor *ret_actor)

@@ -145,7 +145,7 @@ void ward_bury(struct ward *ward)
         told = listener_waits(ward->listener, &ward->alarm);
     }
     if (!told) { /* only the host was; or what was read may be of another by now */
-        alarm = (struct taking_alarm){.signal = lane_ward_death(&ward->lane).status};
+        alarm = (struct taking_alarm){.signal = ward->death.status};
     }
     struct ward_reason reason = {.why = CAPTURE_WHY_CRASH,
                                  .thread = ward->alarm.thread,

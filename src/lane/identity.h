@@ -23,6 +23,15 @@
 #define LANE_IDENTITY_SALT 0u /* tests: a program of another build */
 #endif
 
+static inline uint32_t lane_hash(const uint32_t *facts, size_t count)
+{
+    uint32_t hash = 2166136261u; /* FNV-1a, by words */
+    for (size_t i = 0; i < count; i++) {
+        hash = (hash ^ facts[i]) * 16777619u;
+    }
+    return hash;
+}
+
 static inline uint32_t lane_identity(void)
 {
     const uint32_t facts[] = {
@@ -40,6 +49,7 @@ static inline uint32_t lane_identity(void)
         offsetof(struct lane_host_page, record),
         sizeof(struct lane_record),
         sizeof(struct lane_worker_page),
+        offsetof(struct lane_worker_page, leaving),
         offsetof(struct lane_worker_page, mail),
         sizeof(struct lane_mail),
         offsetof(struct lane_mail, words),
@@ -61,11 +71,42 @@ static inline uint32_t lane_identity(void)
         sizeof(struct cordon_plan_type),
         LANE_IDENTITY_SALT,
     };
-    uint32_t hash = 2166136261u; /* FNV-1a, by words */
-    for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++) {
-        hash = (hash ^ facts[i]) * 16777619u;
-    }
-    return hash;
+    return lane_hash(facts, sizeof facts / sizeof facts[0]);
+}
+
+/*
+ * What a client of a daemon must agree on with it: all that it shares with the workers that it is lent and with who
+ * lends them, and nothing of what stays between the daemon, its keeper and their programs. Clients in other
+ * languages compute it as docs/protocol/attach.md says.
+ */
+static inline uint32_t lane_client_identity(void)
+{
+    const uint32_t facts[] = {
+        LANE_VERSION,
+        LANE_SLOTS,
+        LANE_WORDS,
+        LANE_H_BYTES_AT,
+        LANE_W_BYTES_AT,
+        LANE_CALLBACK_SHARE,
+        offsetof(struct lane_host_page, verdict),
+        offsetof(struct lane_host_page, death),
+        offsetof(struct lane_host_page, host_parked),
+        offsetof(struct lane_host_page, submitted),
+        offsetof(struct lane_host_page, record),
+        sizeof(struct lane_record),
+        offsetof(struct lane_worker_page, mail),
+        sizeof(struct lane_mail),
+        offsetof(struct lane_mail, words),
+        sizeof(struct lane_death),
+        LEASE_VERSION,
+        PROVISION_VERSION,
+        CORDON_PLAN_VERSION,
+        sizeof(struct cordon_plan_header),
+        sizeof(struct cordon_plan_function),
+        sizeof(struct cordon_plan_type),
+        LANE_IDENTITY_SALT,
+    };
+    return lane_hash(facts, sizeof facts / sizeof facts[0]);
 }
 
 #endif

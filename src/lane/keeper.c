@@ -151,6 +151,9 @@ void lane_ward_close(struct lane_ward *ward)
 struct lane_death lane_ward_death(const struct lane_ward *ward)
 {
     struct lane_death death = {0};
+    if (lane_ward_is_lent(ward)) {
+        return ward->verdict != LANE_ALIVE ? ward->ledger->death : death; /* H is a client's word */
+    }
     /* Pairs with the release in lane_verdict_give(): death before final. */
     if (atomic_load_explicit(&ward->h->verdict_final, memory_order_acquire) & LANE_FINAL_DEATH) {
         death = ward->h->death;

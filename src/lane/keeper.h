@@ -66,7 +66,10 @@ bool lane_ward_is_said_dead(const struct lane_ward *ward);
 /* The worker serves: told to a lender. */
 void lane_ward_loaded(struct lane_ward *ward);
 
-/* What stands beside the verdict; zeroes without. For people: a host may write anything there. */
+/*
+ * What stands beside the verdict; zeroes without. For people: a host may write anything there. Of a lent lane: what
+ * lane_ward_condemn() was given, whatever its client says.
+ */
 struct lane_death lane_ward_death(const struct lane_ward *ward);
 
 /* Have the pages at hand that a verdict reads: it is given while somebody waits. */

@@ -2,6 +2,7 @@
 /* What a hostile worker writes into its mail, word by word; and a host that lacks memory or descriptors. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -167,12 +169,21 @@ static void test_verdict_without_its_blame_spares_nobody(void **state)
     lane_close(lane);
 }
 
-static void *finish_soon(void *context)
+/* Returns once somebody waits on @word, who has then been woken; or has given up long ago. */
+static void wake_a_waiter(const _Atomic uint32_t *word)
+{
+    uint64_t until_ns = clock_after_ns(CLOCK_SECOND_NS);
+    while (syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0) == 0 &&
+           clock_now_ns() < until_ns) {
+        (void)sched_yield();
+    }
+}
+
+static void *finish_late(void *context)
 {
     struct lane_host_page *h = context;
-    (void)usleep(3000);
-    futex_wake(&h->verdict_final, INT32_MAX); /* for nothing: who waits looks, and waits on */
-    (void)usleep(3000);
+    wake_a_waiter(&h->verdict_final); /* for nothing: who waits looks, and waits on */
+    wake_a_waiter(&h->verdict_final);
     atomic_store(&h->verdict_seq, 2);
     atomic_store(&h->verdict_final, LANE_FINAL_SEQ);
     futex_wake(&h->verdict_final, INT32_MAX);
@@ -188,7 +199,7 @@ static void test_blame_that_comes_late_is_waited_for(void **state)
     uint32_t seq = submit(lane);
     post(lane, seq, &(struct mail){.verb = LANE_RETURN});
     atomic_store(&h->verdict, LANE_DEADLINE);
-    assert_int_equal(pthread_create(&thread, NULL, finish_soon, h), 0);
+    assert_int_equal(pthread_create(&thread, NULL, finish_late, h), 0);
     assert_int_equal(look(lane, seq), LANE_CAME);
     assert_int_equal(pthread_join(thread, NULL), 0);
     lane_close(lane);

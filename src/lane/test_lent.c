@@ -194,6 +194,24 @@ static void test_worker_that_left_on_the_clients_word_did_not_die(void **state)
     }
 }
 
+static void test_death_that_the_client_writes_is_nobodys(void **state)
+{
+    (void)state;
+    struct bench bench;
+    const struct lane_death forged = {.code = 2, .status = 12345, .text = "the daemon did it"};
+    const struct lane_death real = {.code = 2, .status = 11, .text = "real"};
+    set_up(&bench);
+    bench.h->death = forged;
+    atomic_store(&bench.h->verdict, LANE_DIED);
+    atomic_store(&bench.h->verdict_final, LANE_FINAL_SEQ | LANE_FINAL_DEATH);
+    assert_int_equal(lane_ward_death(&bench.ward).status, 0);
+    assert_true(lane_ward_condemn(&bench.ward, LANE_DIED, 1, &real));
+    bench.h->death = forged;
+    assert_int_equal(lane_ward_death(&bench.ward).status, 11);
+    assert_string_equal(lane_ward_death(&bench.ward).text, "real");
+    tear_down(&bench);
+}
+
 static void test_gone_is_told_in_both_and_the_first_death_stays(void **state)
 {
     (void)state;
@@ -269,6 +287,7 @@ int main(void)
         cmocka_unit_test(test_an_earlier_deadline_is_the_clients_to_give),
         cmocka_unit_test(test_verdict_that_the_client_writes_is_nobodys),
         cmocka_unit_test(test_worker_that_left_on_the_clients_word_did_not_die),
+        cmocka_unit_test(test_death_that_the_client_writes_is_nobodys),
         cmocka_unit_test(test_gone_is_told_in_both_and_the_first_death_stays),
         cmocka_unit_test(test_rewriting_client_gets_bounded_looks),
         cmocka_unit_test(test_memory_of_huge_pages_is_no_lane),

@@ -15,12 +15,12 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/limits.h"
 #include "base/message.h"
+#include "base/passing.h"
 #include "invoke/engine.h"
 #include "lane/identity.h"
 #include "lane/start.h"
@@ -195,21 +195,9 @@ static void blame_memory(const struct policy *policy, struct message *why, int e
 static int send_listener(int listener, struct message *why)
 {
     char what = START_LISTENER;
-    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof listener)] = {0};
-    struct iovec part = {.iov_base = &what, .iov_len = 1};
-    struct msghdr letter = {.msg_iov = &part,
-                            .msg_iovlen = 1,
-                            .msg_control = control,
-                            .msg_controllen = sizeof control};
-    struct cmsghdr *rights = CMSG_FIRSTHDR(&letter);
-    rights->cmsg_level = SOL_SOCKET;
-    rights->cmsg_type = SCM_RIGHTS;
-    rights->cmsg_len = CMSG_LEN(sizeof listener);
-    memcpy(CMSG_DATA(rights), &listener, sizeof listener);
-    ssize_t sent = sendmsg(START_FD_SOCKET, &letter, MSG_NOSIGNAL);
-    return sent == 1 ? 0
-                     : message_set(why, -errno, "the keeper cannot be given the listener: %s",
-                                   strerror(errno));
+    int r = passing_send(START_FD_SOCKET, &what, 1, &listener, 1);
+    return r < 0 ? message_set(why, r, "the keeper cannot be given the listener: %s", strerror(-r))
+                 : 0;
 }
 
 /* Of the granted variables the last of a name counts. */

@@ -128,6 +128,16 @@ static void test_breaker_counts_ends_and_refuses_all_clients(const struct harnes
 
 /* ---- Something else is lent -------------------------------------------------------------------- */
 
+static bool is_drained(void *context)
+{
+    return rig_order(context, "").draining == 0;
+}
+
+static void await_drained(struct rig *rig)
+{
+    assert_true(harness_wait(is_drained, rig, 10000));
+}
+
 static void test_replaced_cell_is_left_without_losing_a_call(const struct harness *harness)
 {
     (void)harness;
@@ -165,9 +175,7 @@ static void test_what_is_still_needed_goes_on_until_the_drain_is_over(const stru
     (void)rig_order(&rig, "replace 1000");
     rig_expect_abs(session, absolute, 2);
     assert_int_equal(cordon_object_write(session, pair, "a", &a, sizeof a, &error), 0);
-    while (rig_order(&rig, "").draining) {
-        (void)usleep(10000);
-    }
+    await_drained(&rig);
     assert_int_equal(cordon_object_read(session, pair, "a", &a, sizeof a, &error), CORDON_STALE);
     rig_expect_abs(session, absolute, 3);
     cordon_session_close(session);
@@ -185,9 +193,7 @@ static void test_other_functions_are_another_cell(const struct harness *harness)
     struct cordon_function *absolute = harness_bind(cell, "abs");
     rig_expect_abs(NULL, absolute, 3);
     (void)rig_order(&rig, "change 1");
-    while (rig_order(&rig, "").draining) {
-        (void)usleep(10000);
-    }
+    await_drained(&rig);
     int r = call_abs(NULL, absolute, &result);
     assert_int_equal(r, -ESTALE);
     cordon_cell_close(cell);
@@ -207,9 +213,7 @@ static void test_withdrawn_cell_is_refused(const struct harness *harness)
     struct cordon_function *absolute = harness_bind(cell, "abs");
     rig_expect_abs(NULL, absolute, 3);
     (void)rig_order(&rig, "withdraw 1");
-    while (rig_order(&rig, "").draining) {
-        (void)usleep(10000);
-    }
+    await_drained(&rig);
     assert_int_equal(call_abs(NULL, absolute, &result), -ESHUTDOWN);
     cordon_cell_close(cell);
     rig_close(&rig);
@@ -217,10 +221,26 @@ static void test_withdrawn_cell_is_refused(const struct harness *harness)
 
 /* ---- Deaths ------------------------------------------------------------------------------------ */
 
-static void *kill_soon(void *context)
+/* Kills the daemon as soon as the caller waits. */
+struct killer {
+    struct rig *rig;
+    int caller; /* its thread */
+    bool waited;
+    uint64_t killed_ns;
+};
+
+static bool caller_waits(void *context)
 {
-    (void)usleep(100000);
-    rig_kill(context);
+    const struct killer *killer = context;
+    return harness_thread_waits(killer->caller);
+}
+
+static void *kill_daemon(void *context)
+{
+    struct killer *killer = context;
+    killer->waited = harness_wait(caller_waits, killer, 10000);
+    killer->killed_ns = clock_now_ns();
+    rig_kill(killer->rig);
     return NULL;
 }
 
@@ -239,16 +259,17 @@ static void test_killed_daemon_ends_calls_within_100_ms_and_a_new_one_is_found(
     rig_expect_abs(NULL, absolute, 1);
     size_t count = harness_descendants((int)getppid(), "cordon-worker", workers, 4);
     assert_in_range(count, 1, 4);
-    pthread_t killer;
+    pthread_t thread;
+    struct killer killer = {.rig = &rig, .caller = gettid()};
     struct cordon_value arg = cordon_uint(60000000);
-    assert_int_equal(pthread_create(&killer, NULL, kill_soon, &rig), 0);
-    uint64_t begin_ns = clock_now_ns();
+    assert_int_equal(pthread_create(&thread, NULL, kill_daemon, &killer), 0);
     int r = cordon_call(wait, &arg, 1, cordon_after_ms(20000), &result);
-    uint64_t took_ns = clock_now_ns() - begin_ns;
+    uint64_t ended_ns = clock_now_ns();
     harness_expect(r, CORDON_ABORTED, &result);
-    assert_int_equal(pthread_join(killer, NULL), 0);
-    /* 100 ms to the kill, 100 ms to a look; the rest is for a machine that is busy. */
-    assert_in_range(took_ns, 100 * CLOCK_MS_NS, 600 * CLOCK_MS_NS);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_true(killer.waited);
+    /* 100 ms to a look; the rest is for a machine that is busy. */
+    assert_in_range(ended_ns - killer.killed_ns, 0, 500 * CLOCK_MS_NS);
     for (size_t i = 0; i < count; i++) {
         for (int tries = 0; !harness_process_gone(workers[i]) && tries < 500; tries++) {
             (void)usleep(10000);

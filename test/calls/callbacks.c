@@ -185,6 +185,72 @@ static void test_a_failed_callback_leaves_outputs_alone(const struct harness *ha
     cordon_callback_free(callback);
 }
 
+struct piece {
+    uint8_t *at;
+    uint64_t bytes;
+};
+
+/* A call whose callback changes what it was made from. */
+struct change {
+    struct piece pieces[2];
+    struct piece to;
+    uint8_t small[16]; /* the callback puts one byte of these there */
+};
+
+static int change_piece(void *context, struct cordon_session *session,
+                        const struct cordon_value *args, size_t count,
+                        struct cordon_value *ret_value)
+{
+    struct change *change = context;
+    (void)session, (void)args, (void)count;
+    change->pieces[1] = change->to;
+    *ret_value = cordon_int(0);
+    return 0;
+}
+
+static void test_memory_that_a_callback_changes_is_not_written(const struct harness *harness)
+{
+    static uint8_t rooms[2][4096];
+    struct change change = {.pieces = {{rooms[0], 4096}, {rooms[1], 4096}}};
+    struct cordon_cell_options options = harness_options(harness);
+    options.library = "";
+    struct cordon_cell *cell = harness_open_with(&options);
+    struct cordon_session *session = harness_session(cell);
+    struct cordon_callback *callback = NULL;
+    assert_int_equal(cordon_callback_new(change_piece, &change, &callback), 0);
+    struct cordon_function *sort = harness_bind(
+        cell,
+        "struct p { inout uint8_t at[bytes]; size_t bytes; };"
+        "void qsort(inout struct p base[n], size_t n, size_t size, int (*cmp)(const void a[size],"
+        " const void b[size]))");
+    const struct cordon_value args[] = {cordon_out(change.pieces, 2),
+                                        cordon_uint(sizeof(struct piece)),
+                                        cordon_function_pointer(callback)};
+    struct cordon_result result;
+    change.to = change.pieces[1];
+    harness_expect(cordon_session_call(session, sort, args, 3, CORDON_DEFAULT, &result),
+                   CORDON_DONE, &result);
+    memset(rooms, 1, sizeof rooms);
+    change.to = (struct piece){change.small, 1};
+    change.pieces[1] = (struct piece){rooms[1], 4096};
+    harness_expect(cordon_session_call(session, sort, args, 3, CORDON_DEFAULT, &result), -EFAULT,
+                   &result);
+    assert_non_null(strstr(result.error.text, "changed while the call was under way"));
+    assert_ptr_equal(change.pieces[1].at, change.small);
+    assert_int_equal(change.pieces[1].bytes, 1);
+    for (size_t i = 0; i < sizeof change.small; i++) {
+        assert_int_equal(change.small[i], 0);
+    }
+    /* The worker has done nothing wrong: it serves on. */
+    change.pieces[1] = (struct piece){rooms[1], 4096};
+    change.to = change.pieces[1];
+    harness_expect(cordon_session_call(session, sort, args, 3, CORDON_DEFAULT, &result),
+                   CORDON_DONE, &result);
+    assert_int_equal(cordon_session_close(session), 0);
+    assert_int_equal(cordon_cell_close(cell), 0);
+    cordon_callback_free(callback);
+}
+
 int main(int argc, char **argv)
 {
     static const struct harness_case cases[] = {
@@ -198,6 +264,8 @@ int main(int argc, char **argv)
          0, 0},
         {"a_failed_callback_leaves_outputs_alone", test_a_failed_callback_leaves_outputs_alone,
          HARNESS_ALL_LEVELS, 0, 0},
+        {"memory_that_a_callback_changes_is_not_written",
+         test_memory_that_a_callback_changes_is_not_written, HARNESS_ALL_LEVELS, 0, 0},
     };
     return harness_main(argc, argv, cases, HARNESS_COUNT(cases));
 }

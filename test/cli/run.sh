@@ -343,6 +343,7 @@ case $(cat "$work/stdout") in *'"frame"'* | *'"plan"'*) fail 'report --json' 'no
 examines 0 '*"plan":*' "$cordon" report --json --frame "$id"
 examines 0 "$reports/$id.json" "$cordon" report --path "$id"
 examines 0 'report *' "$cordon" report "$reports/$id.json"
+cp "$reports/$id.json" "$work/whole.json"
 examines 0 "report $id *" "$cordon" report last
 examines 0 "*$id *SIGSEGV*" "$cordon" report
 examines 0 "*{\"id\":\"$id\",*\"function\":\"fault_null_read\"}" "$cordon" report --json
@@ -398,6 +399,30 @@ status=$?
 "$cordon" call libc.so.6 'int abs(int x)' -5 >&- 2>"$work/stderr"
 status=$?
 [ $status -eq 1 ] || fail 'closed standard output' 1 "$(cat "$work/stderr")" $status
+
+# A pipe whose reader has gone before anything is written.
+mkfifo "$work/pipe"
+exec 3<>"$work/pipe" 4>"$work/pipe" 3>&-
+unread() {
+    cases=$((cases + 1))
+    "$cordon" "$@" >&4 2>"$work/stderr" </dev/null
+    status=$?
+    if [ $status -ne 141 ] || [ -s "$work/stderr" ]; then
+        fail "$*, and nobody reads" '141, in silence' "$(cat "$work/stderr")" $status
+    fi
+}
+unread report "$work/whole.json"
+unread report --json
+unread call libc.so.6 'int abs(int x)' -5
+unread doctor
+unread --help
+exec 4>&-
+cases=$((cases + 1))
+"$cordon" report "$work/whole.json" >/dev/full 2>"$work/stderr"
+status=$?
+if [ $status -ne 1 ] || [ "$(wc -l <"$work/stderr")" -ne 1 ]; then
+    fail 'a report, and a full disk' '1, one line' "$(cat "$work/stderr")" $status
+fi
 
 printf '%d cases, %d failed\n' "$cases" "$failures"
 [ "$failures" -eq 0 ]

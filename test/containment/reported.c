@@ -14,6 +14,7 @@ int reported_exit(int status);
 int reported_hang(int threads);
 int reported_hang_blocked(void);
 int reported_overflow(int depth);
+int reported_overflow_far(int depth);
 int reported_secret(const char *name, const char *password);
 int reported_bytes(const uint8_t *data, uint32_t length);
 int reported_add(int a, int b);
@@ -76,6 +77,13 @@ EXPORTED int reported_overflow(int depth)
     volatile char frame[1000];
     frame[0] = (char)depth;
     return reported_overflow(depth + 1) + frame[0];
+}
+
+EXPORTED int reported_overflow_far(int depth)
+{
+    volatile char frame[20000];
+    frame[0] = (char)depth;
+    return reported_overflow_far(depth + 1) + frame[0];
 }
 
 EXPORTED int reported_secret(const char *name, const char *password)

@@ -22,6 +22,7 @@ static const char interface_text[] =
     "int reported_hang(int threads);\n"
     "int reported_hang_blocked(void);\n"
     "int reported_overflow(int depth);\n"
+    "int reported_overflow_far(int depth);\n"
     "int reported_secret(const char *name, secret const char *password);\n"
     "int reported_bytes(const uint8_t data[length], uint32_t length);\n"
     "int reported_add(int a, int b);\n"

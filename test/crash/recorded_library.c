@@ -17,6 +17,7 @@ struct thing {
 
 EXPORTED int links_sum(const struct link *first);
 EXPORTED struct thing *thing_pick(const char *path);
+EXPORTED struct thing *thing_new(void);
 EXPORTED int thing_number(const struct thing *thing);
 EXPORTED int thing_login(struct thing *thing, const char *password);
 EXPORTED void thing_break(struct thing *thing);
@@ -41,6 +42,12 @@ EXPORTED struct thing *thing_pick(const char *path)
         (void)fclose(file);
     }
     return &things[letter == '1'];
+}
+
+/* Never freed: each has a handle of its own. */
+EXPORTED struct thing *thing_new(void)
+{
+    return calloc(1, sizeof(struct thing));
 }
 
 EXPORTED int thing_number(const struct thing *thing)

@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "cell/replay_words.h"
 #include "crash/recorded_rig.h"
 
 /* ---- What goes otherwise ----------------------------------------------------------------------- */
@@ -27,6 +28,20 @@ static void write_letter(const char *path, char letter)
     assert_int_equal(fclose(file), 0);
 }
 
+/* The library may read a file of @path, which is made from this template. */
+static void open_with_letter(struct rig *rig, const struct harness *harness, char *path)
+{
+    static char grant[64];
+    static const char *const grants[] = {grant, NULL};
+    rig_init(rig, harness, rig_things_library(), rig_things_text);
+    int file = mkstemp(path);
+    /* A worker may be another user than this process. */
+    assert_true(file >= 0 && fchmod(file, 0644) == 0 && close(file) == 0);
+    (void)snprintf(grant, sizeof grant, "read:%s", path);
+    rig->options.grants = grants;
+    rig_open(rig);
+}
+
 /*
  * The library gives one thing twice, so one handle; replayed, it gives two. Calls with the second handle reach
  * what the fresh worker calls it now.
@@ -35,15 +50,8 @@ static void test_handles_with_other_numbers_are_mapped(const struct harness *har
 {
     struct rig rig;
     struct cordon_replay_result result;
-    char path[] = "/tmp/cordon-letter-XXXXXX"; /* a worker may be another user than this process */
-    char grant[64];
-    rig_init(&rig, harness, rig_things_library(), rig_things_text);
-    int file = mkstemp(path);
-    assert_true(file >= 0 && fchmod(file, 0644) == 0 && close(file) == 0);
-    (void)snprintf(grant, sizeof grant, "read:%s", path);
-    const char *const grants[] = {grant, NULL};
-    rig.options.grants = grants;
-    rig_open(&rig);
+    char path[] = "/tmp/cordon-letter-XXXXXX";
+    open_with_letter(&rig, harness, path);
     write_letter(path, '0');
     struct cordon_handle first = RIG_CALL(&rig, "thing_pick", cordon_string(path)).handle;
     struct cordon_handle second = RIG_CALL(&rig, "thing_pick", cordon_string("/none")).handle;
@@ -67,6 +75,36 @@ static void test_handles_with_other_numbers_are_mapped(const struct harness *har
     assert_int_equal(result.differs_at, session.until - 2); /* a request to bind comes between */
     assert_non_null(strstr(result.difference.text, "is 1, and was 0"));
     rig_session_deinit(&session);
+    assert_int_equal(unlink(path), 0);
+    rig_close(&rig);
+}
+
+/* A session in which one call goes otherwise, so that @count handles have other numbers. Returns what replaying does. */
+static int replay_other_numbers(struct rig *rig, const char *path, uint32_t count)
+{
+    struct cordon_replay_result result;
+    write_letter(path, '0');
+    struct cordon_handle first = RIG_CALL(rig, "thing_pick", cordon_string(path)).handle;
+    (void)RIG_CALL(rig, "thing_pick", cordon_string("/none"));
+    for (uint32_t i = 1; i < count; i++) {
+        (void)rig_call(rig, "thing_new", NULL, 0);
+    }
+    RIG_END(rig, CORDON_CRASHED, "thing_break", cordon_object(first));
+    struct rig_session session = rig_session(rig);
+    write_letter(path, '1');
+    int r = rig_replay(rig, &session, CORDON_LEVEL_PROCESS, &result);
+    assert_true(r < 0 || (result.outcome == CORDON_CRASHED && result.differences == 0));
+    rig_session_deinit(&session);
+    return r;
+}
+
+static void test_handles_with_other_numbers_have_a_limit(const struct harness *harness)
+{
+    struct rig rig;
+    char path[] = "/tmp/cordon-letter-XXXXXX";
+    open_with_letter(&rig, harness, path);
+    assert_int_equal(replay_other_numbers(&rig, path, REPLAY_HANDLES_MAX), 0);
+    assert_int_equal(replay_other_numbers(&rig, path, REPLAY_HANDLES_MAX + 1), -E2BIG);
     assert_int_equal(unlink(path), 0);
     rig_close(&rig);
 }
@@ -177,6 +215,8 @@ int main(int argc, char **argv)
 {
     static const struct harness_case cases[] = {
         {"handles_with_other_numbers_are_mapped", test_handles_with_other_numbers_are_mapped,
+         HARNESS_ONCE, 0, 60},
+        {"handles_with_other_numbers_have_a_limit", test_handles_with_other_numbers_have_a_limit,
          HARNESS_ONCE, 0, 60},
         {"recording_that_is_full_is_said", test_recording_that_is_full_is_said, HARNESS_ONCE, 0, 0},
         {"secret_ends_the_recording_and_is_nowhere", test_secret_ends_the_recording_and_is_nowhere,

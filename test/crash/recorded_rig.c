@@ -216,6 +216,7 @@ const char rig_things_text[] = "typedef struct thing thing;\n"
                                "struct link_ { void *next; int value; };\n"
                                "int links_sum(const struct link_ *first);\n"
                                "static thing *thing_pick(const char *path);\n"
+                               "thing *thing_new(void);\n"
                                "int thing_number(thing *t);\n"
                                "int thing_login(thing *t, secret const char *password);\n"
                                "void thing_break(thing *t);\n";

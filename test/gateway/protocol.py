@@ -2,6 +2,7 @@
 """The wire: both forms, ids, batches, order, values, errors; what is malformed, and clients that vanish."""
 
 import json
+import re
 import struct
 import threading
 import time
@@ -165,7 +166,7 @@ def a_crash_is_an_answer_and_the_others_get_theirs():
         answer = client.call("fault_null_read", 1)
         equal((code(answer), answer["error"]["data"]["outcome"]), (-32001, "crashed"))
         equal(answer["error"]["data"]["signal"], 11)
-        true(answer["error"]["data"]["report"].isdigit(), "it names a report")
+        true(re.fullmatch("[0-9a-f]{16}", answer["error"]["data"]["report"]), "it names a report")
         answer = client.call("fault_exit7", 1)
         equal((code(answer), answer["error"]["data"]["exit_status"]), (-32001, 7))
         for _ in range(10):

@@ -46,8 +46,8 @@ class Client:
 
     def __init__(self, path, timeout=20):
         self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(str(path))  # waits while the backlog is full
         self.socket.settimeout(timeout * SCALE)
-        self.socket.connect(str(path))
 
     def __enter__(self):
         return self
@@ -93,22 +93,28 @@ class Client:
 
 
 class Daemon:
-    """`cordon serve`, ready. @interfaces: texts by name, or paths of interface files."""
+    """`cordon serve`, ready. @interfaces: texts by name, or paths of interface files. @config: text of a cordon.yaml.
+    @launcher: a command that is to start it. Whatever else is for subprocess.Popen."""
 
-    def __init__(self, *options, interfaces=None, expect_ready=True):
+    def __init__(self, *options, interfaces=None, config=None, expect_ready=True, launcher=(), env=None, **popen):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="gateway-"))
         self.path = pathlib.Path(options[options.index("--socket") + 1]) if "--socket" in options else self.directory / "socket"
         self.log_path = self.directory / "log"
-        command = [CORDON, "serve", *options]
+        self.config_path = self.directory / "cordon.yaml"
+        command = [*launcher, CORDON, "serve", *options]
         if "--socket" not in options:
             command += ["--socket", str(self.path)]
         for name, text in (interfaces or {}).items():
             file = self.directory / f"{name}.cordon"
             file.write_text(text)
-            command += ["--interface", str(file)]
-        env = dict(os.environ, XDG_STATE_HOME=str(self.directory))
+            command += ["--interface", str(file)] if config is None else []
+        if config is not None:
+            self.config_path.write_text(config)
+            command += ["--config", str(self.config_path)]
+        env = {key: value for key, value in (dict(os.environ, XDG_STATE_HOME=str(self.directory)) | (env or {})).items() if value is not None}
         with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen(command, stderr=log, stdin=subprocess.DEVNULL, env=env)
+            popen = {"stderr": log, "stdin": subprocess.DEVNULL} | popen
+            self.process = subprocess.Popen(command, env=env, **popen)
         if expect_ready:
             self.wait(self.is_listening, "the daemon listens")
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #include <cmocka.h>
@@ -108,6 +109,21 @@ bool harness_wait(bool (*condition)(void *context), void *context, uint32_t ms)
         }
         (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     }
+}
+
+bool harness_thread_waits(int thread)
+{
+    char path[64];
+    long number = -1;
+    (void)snprintf(path, sizeof path, "/proc/self/task/%d/syscall", thread);
+    FILE *file = fopen(path, "re");
+    /* "running" while it does. */
+    bool waits = file && fscanf(file, "%ld", &number) == 1 &&
+                 (number == SYS_futex || number == SYS_futex_waitv);
+    if (file) {
+        (void)fclose(file);
+    }
+    return waits;
 }
 
 /* Name, state and parent of a process, from its stat line; false if there is none. */

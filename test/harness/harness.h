@@ -96,6 +96,9 @@ void harness_expect(int outcome, int expected, const struct cordon_result *resul
 /* Wait for a condition, up to @ms. Returns whether it came. */
 bool harness_wait(bool (*condition)(void *context), void *context, uint32_t ms);
 
+/* True while @thread of this process waits in the kernel for a futex, as callers do for their answer. */
+bool harness_thread_waits(int thread);
+
 /* True if no process of this id exists any more (a zombie does not exist). */
 bool harness_process_gone(int pid);
 

@@ -2,6 +2,7 @@
 
 /* Workers are replaced after calls, time or memory; never while they hold something, never losing a call. */
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -238,6 +239,37 @@ static void test_a_session_rests(const struct harness *harness)
     subject_close(&subject);
 }
 
+static void *interrupt_soon(void *context)
+{
+    const struct subject *subject = context;
+    while (subject_stats(subject).calls < 2) {
+        pause_ms(1);
+    }
+    pause_ms(20); /* any time will do: before it begins, while it runs */
+    assert_int_equal(cordon_session_interrupt(subject->session), 0);
+    return NULL;
+}
+
+/* Another thread ends a call that never would; the next one has a fresh worker. */
+static void test_a_session_is_interrupted(const struct harness *harness)
+{
+    struct subject subject;
+    struct cordon_cell_options options = subject_options(harness, &subject);
+    struct cordon_result result;
+    pthread_t thread;
+    subject_open(&subject, &options);
+    (void)subject_call(&subject, "remember", 3);
+    assert_int_equal(pthread_create(&thread, NULL, interrupt_soon, &subject), 0);
+    struct cordon_value arg = cordon_int(60);
+    int r = cordon_session_call(subject.session,
+                                harness_bind(subject.cell, "unsigned sleep(unsigned n)"), &arg, 1,
+                                CORDON_NEVER, &result);
+    assert_int_equal(r, CORDON_ABORTED);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(subject_call(&subject, "recall", 0), 0);
+    subject_close(&subject);
+}
+
 int main(int argc, char **argv)
 {
     static const struct harness_case cases[] = {
@@ -249,6 +281,7 @@ int main(int argc, char **argv)
         {"what_on_start_made_postpones_nothing", test_what_on_start_made_postpones_nothing,
          HARNESS_PROCESS, 0, 0},
         {"batches_lose_nothing", test_batches_lose_nothing, HARNESS_PROCESS, 0, 0},
+        {"a_session_is_interrupted", test_a_session_is_interrupted, HARNESS_PROCESS, 0, 0},
         {"a_session_rests", test_a_session_rests, HARNESS_PROCESS, 0, 0},
     };
     return harness_main(argc, argv, cases, HARNESS_COUNT(cases));

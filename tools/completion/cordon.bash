@@ -69,7 +69,7 @@ _cordon() {
     local command=${COMP_WORDS[1]}
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        COMPREPLY=($(compgen -W 'call describe report replay doctor serve bench help --help --version' -- "$cur"))
+        COMPREPLY=($(compgen -W 'call describe report replay doctor serve check bench help --help --version' -- "$cur"))
         return
     fi
     case $command in
@@ -111,18 +111,27 @@ _cordon() {
             COMPREPLY=($(compgen -W '--json --user --keeper --help' -- "$cur"))
         fi
         ;;
-    serve)
-        if [[ $prev == --interface || $prev == --socket ]]; then
-            COMPREPLY=($(compgen -f -- "$cur"))
+    check)
+        if [[ $cur == --* ]]; then
+            COMPREPLY=($(compgen -W "$(_cordon_options check)" -- "$cur"))
         else
-            COMPREPLY=($(compgen -W '--interface --socket --http --help' -- "$cur"))
+            COMPREPLY=($(compgen -f -- "$cur"))
         fi
+        ;;
+    serve)
+        case $prev in
+        --config | --interface | --socket) COMPREPLY=($(compgen -f -- "$cur")) ;;
+        --log-level) COMPREPLY=($(compgen -W 'error warning notice debug' -- "$cur")) ;;
+        --log-format) COMPREPLY=($(compgen -W 'text json auto' -- "$cur")) ;;
+        --http) COMPREPLY=($(compgen -W '127.0.0.1:9464 unix:' -- "$cur")) ;;
+        *) COMPREPLY=($(compgen -W "$(_cordon_options serve)" -- "$cur")) ;;
+        esac
         ;;
     bench)
         COMPREPLY=($(compgen -W "--json --quick --help
             $(cordon bench --names 2>/dev/null)" -- "$cur"))
         ;;
-    help) COMPREPLY=($(compgen -W 'call describe report replay doctor serve bench help' -- "$cur")) ;;
+    help) COMPREPLY=($(compgen -W 'call describe report replay doctor serve check bench help' -- "$cur")) ;;
     esac
 }
 

@@ -1,0 +1,3 @@
+module cordon.internal/cordon
+
+go 1.19

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package frame
+
+import (
+	"fmt"
+	"reflect"
+
+	"cordon.internal/cordon/internal/plan"
+)
+
+// Incoming is a callback of the library: the worker is the sender, its frame a private copy that is judged here.
+type Incoming struct {
+	Args []Arg // what the function is passed, in order
+
+	fn         *Func
+	replyFixed uint32
+}
+
+// Arg is one of a callback's arguments.
+type Arg struct {
+	Value any  // decoded; where Back is true it is replaced by what the function has made of it
+	Back  bool // the library gets it back
+
+	param *plan.Param
+	t     *plan.Type
+	place uint64
+	count uint64
+}
+
+// Callable reports what of a callback's shape a Go function cannot serve.
+func (fn *Func) Callable() error {
+	p := fn.Plan
+	if fn.variadic >= 0 {
+		return fmt.Errorf("a callback with '...' cannot be a Go function")
+	}
+	if fn.F.Has(plan.NoReturn) {
+		return fmt.Errorf("a callback that does not return cannot be a Go function")
+	}
+	if fn.F.Result.Passing != plan.PassWord && fn.F.Result.Passing != plan.PassNothing {
+		return fmt.Errorf("a callback that returns memory cannot be a Go function")
+	}
+	for i := range fn.F.Params {
+		param := &fn.F.Params[i]
+		t := p.Type(param.Type)
+		back := t.Kind == plan.Pointer && t.Direction&plan.Out != 0
+		if param.Passing == plan.PassDynamic || t.Kind == plan.String && t.Direction&plan.Out != 0 ||
+			back && param.Passing == plan.PassBytes && !isPlain(p, p.Target(t)) {
+			return fmt.Errorf("parameter '%s' gives the library memory that a Go function cannot make", param.Name)
+		}
+	}
+	return nil
+}
+
+// Accept judges a callback's request: its words and, if bytes travel, its frame, of which replyMax bytes may be answered.
+func (fn *Func) Accept(words []uint64, frame []byte, replyMax uint32, outer *Outer, hooks Hooks) (*Incoming, error) {
+	f := fn.F
+	if len(words) < f.InWords {
+		return nil, lie(f, "has too few words")
+	}
+	in := &Incoming{fn: fn}
+	d := decoder{fn: fn, hooks: hooks, request: &Request{}, sent: frame, budget: budgetOf(len(frame))}
+	copy(d.request.Words[:], words)
+	if !f.Has(plan.Mailbox) {
+		if err := in.header(frame, replyMax); err != nil {
+			return nil, err
+		}
+		d.budget += 8 * uint64(in.replyFixed)
+	}
+	d.before = scope{p: fn.Plan, f: f, outer: outer, words: d.request.Words[:], request: frame}
+	d.after = d.before
+	for i := range f.Params {
+		param := &f.Params[i]
+		if param.Filled {
+			continue
+		}
+		arg := Arg{param: param, t: fn.Plan.Type(param.Type)}
+		if err := in.accept(&d, &arg); err != nil {
+			return nil, err
+		}
+		in.Args = append(in.Args, arg)
+	}
+	return in, nil
+}
+
+func (in *Incoming) header(frame []byte, replyMax uint32) error {
+	fn := in.fn
+	if uint32(len(frame)) < fn.requestStart() || le.Uint32(frame) != magic || le.Uint16(frame[4:]) != version ||
+		int(le.Uint16(frame[6:])) != fn.F.InWords || uint64(le.Uint32(frame[8:])) > uint64(len(frame)) ||
+		le.Uint64(frame[16:]) != fn.Plan.Hash || le.Uint32(frame[24:]) != fn.Index {
+		return lie(fn.F, "is no frame, or of another plan")
+	}
+	in.replyFixed = le.Uint32(frame[28:])
+	if in.replyFixed > replyMax || replyMax > 0 && in.replyFixed < fn.replyStart() {
+		return lie(fn.F, "has no room for its answer")
+	}
+	return nil
+}
+
+func (in *Incoming) accept(d *decoder, arg *Arg) (err error) {
+	p, t := in.fn.Plan, arg.t
+	word := uint64(0)
+	if arg.param.InWord != plan.NoWord {
+		word = d.request.Words[arg.param.InWord]
+	}
+	if arg.param.Passing == plan.PassWord {
+		if t.Kind != plan.Pointer {
+			arg.Value, err = d.word(t, word)
+			return err
+		}
+		arg.Back = t.Direction&plan.Out != 0
+		arg.Value, err = d.word(p.Target(t), word)
+		return err
+	}
+	arg.place = word
+	if word == 0 {
+		return nil
+	}
+	if err := in.place(d, arg); err != nil {
+		return err
+	}
+	if t.Kind == plan.Struct {
+		image := d.sent[requestOf(word) : requestOf(word)+t.Size]
+		arg.Value, err = d.object(t, image, image, false, &d.before, &d.after, nil, nil)
+		return err
+	}
+	arg.Back = t.Kind == plan.Pointer && t.Direction&plan.Out != 0
+	if t.Direction == plan.Out {
+		target := p.Target(t)
+		single := t.Code == plan.None
+		arg.Value = d.plain(target, make([]byte, arg.count*uint64(target.ElementBytes())), single)
+		return nil
+	}
+	incoming := *t
+	incoming.Direction = plan.In
+	arg.Value, err = d.sentPointer(&incoming, word, 0, &d.before, &d.after)
+	return err
+}
+
+// place judges a place that the worker has written: both halves as its direction says, and inside.
+func (in *Incoming) place(d *decoder, arg *Arg) error {
+	p, t, word := in.fn.Plan, arg.t, arg.place
+	direction := t.Direction
+	if t.Kind == plan.Struct {
+		direction = plan.In
+	}
+	size := uint64(t.Size)
+	if t.Kind == plan.Pointer {
+		arg.count = d.sentCount(t, word, &d.before)
+		size = uint64(p.Target(t).ElementBytes())
+		if arg.count > offsetMask/size {
+			return lie(in.fn.F, "has a parameter that is too long")
+		}
+		size *= arg.count
+	} else if t.Kind == plan.String {
+		size = 1
+	}
+	request, reply := uint64(requestOf(word)), uint64(replyOf(word))
+	if word&(inArena|1<<31) != 0 || (request != 0) != (direction&plan.In != 0) || (reply != 0) != (direction&plan.Out != 0) {
+		return lie(in.fn.F, "has a place that its direction does not allow")
+	}
+	if request != 0 && (request < uint64(in.fn.requestStart()) || request%align != 0 || request+size > uint64(len(d.sent))) {
+		return lie(in.fn.F, "has a place outside of its request")
+	}
+	if reply != 0 && (reply < uint64(in.fn.replyStart()) || reply%align != 0 || reply+size > uint64(in.replyFixed)) {
+		return lie(in.fn.F, "has a place outside of its answer")
+	}
+	return d.charge(size)
+}
+
+// Answer encodes what the function returned and what it has made of the arguments: words, and bytes in memory, of which
+// it says how many.
+func (in *Incoming) Answer(result any, memory []byte, hooks Hooks) (words [plan.WordsMax]uint64, bytes uint32, err error) {
+	fn := in.fn
+	e := encoder{fn: fn, space: &Space{Hooks: hooks}}
+	if fn.F.Result.OutWord != plan.NoWord {
+		if words[fn.F.Result.OutWord], err = e.answerWord(fn.Plan.Type(fn.F.Result.Type), result); err != nil {
+			return words, 0, fmt.Errorf("its result: %w", err)
+		}
+	}
+	if uint64(in.replyFixed) > uint64(len(memory)) {
+		return words, 0, fmt.Errorf("its answer of %d bytes: %w", in.replyFixed, ErrTooLarge)
+	}
+	zero(memory[:in.replyFixed])
+	for i := range in.Args {
+		arg := &in.Args[i]
+		if !arg.Back {
+			continue
+		}
+		if arg.param.Passing == plan.PassWord {
+			words[arg.param.OutWord], err = e.answerWord(fn.Plan.Target(arg.t), arg.Value)
+		} else {
+			err = e.answerBytes(arg, memory)
+		}
+		if err != nil {
+			return words, 0, fmt.Errorf("parameter '%s': %w", arg.param.Name, err)
+		}
+	}
+	if fn.F.OutWords > plan.MailboxWords {
+		for i := 0; i < fn.F.OutWords; i++ {
+			le.PutUint64(memory[8*i:], words[i])
+		}
+	}
+	return words, in.replyFixed, nil
+}
+
+func (e *encoder) answerWord(t *plan.Type, value any) (uint64, error) {
+	v := ValueOf(value)
+	if t.Kind.IsScalar() {
+		if word, ok := v.Scalar(t.Kind); ok {
+			return word, nil
+		}
+		return 0, fmt.Errorf("is %s; %s", v.describe(), rangeText(t.Kind))
+	}
+	nullable := *t
+	nullable.Flags |= plan.Nullable
+	switch t.Kind {
+	case plan.Handle:
+		return e.space.Hooks.HandleWord(e.fn.Plan, &nullable, v.Any)
+	case plan.Token, plan.Within:
+		if v.Kind == Nil {
+			return 0, nil
+		}
+		if v.Kind == Int || v.Kind == Uint {
+			if t.Kind == plan.Within {
+				return v.Word + 1, nil
+			}
+			return v.Word, nil
+		}
+	}
+	return 0, fmt.Errorf("is %s, but must be a %v", v.describe(), t.Kind)
+}
+
+func (e *encoder) answerBytes(arg *Arg, memory []byte) error {
+	target := e.fn.Plan.Target(arg.t)
+	size := uint64(target.ElementBytes())
+	to := memory[replyOf(arg.place) : uint64(replyOf(arg.place))+arg.count*size]
+	v := ValueOf(arg.Value)
+	if source, element := elementsOf(e.fn.Plan, target, &v); element != 0 {
+		copy(to, source)
+		return nil
+	}
+	count, err := e.countOf(target, &v)
+	if err != nil {
+		return err
+	}
+	if count > arg.count {
+		count = arg.count
+	}
+	return e.each(&v, count, func(i uint64, element any) error {
+		return e.plainImage(target, element, to[i*size:(i+1)*size])
+	})
+}
+
+// plainImage encodes an object without pointers. Its sentences name no parameter: it is the library's.
+func (e *encoder) plainImage(t *plan.Type, value any, image []byte) error {
+	if t.Kind.IsScalar() {
+		word, err := e.answerWord(t, value)
+		store(t.Kind, image, word)
+		return err
+	}
+	return e.object(t, value, image, nil, nil)
+}
+
+// Convert makes a value for a parameter of a Go function.
+func Convert(value any, to reflect.Type) (reflect.Value, error) {
+	rv := reflect.New(to).Elem()
+	if err := Assign(rv, value); err != nil {
+		return rv, err
+	}
+	return rv, nil
+}

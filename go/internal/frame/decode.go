@@ -1,0 +1,621 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package frame
+
+import (
+	"bytes"
+	"unsafe"
+
+	"cordon.internal/cordon/internal/plan"
+)
+
+// Reply is what came back. Words are private, and nobody has judged them; Memory may still change.
+type Reply struct {
+	Words  []uint64
+	Memory []byte // the reply's room: Request.ReplyMax bytes
+}
+
+// Result is a decoded reply.
+type Result struct {
+	Value any   // of the function: nil for void, and for NULL
+	Outs  []any // of each of Func.Gives
+}
+
+// Offset is where a pointer of the library points to, in an argument: in bytes from its start. None is NULL.
+type Offset = int
+
+// decoder is one reply on its way in.
+type decoder struct {
+	fn       *Func
+	hooks    Hooks
+	request  *Request
+	sent     []byte // the request's bytes, which the other side cannot write
+	memory   []byte // the reply's, which it can: copied once
+	before   scope  // lengths as they were sent: capacities
+	after    scope  // as the call left them
+	budget   uint64
+	depth    int
+	came     [plan.ParamsMax]uint64
+	dynamic  bool
+	fixed    uint32
+	replyMax uint32
+}
+
+// Scalar decodes the result of a function of Scalars or Short: a word.
+func (fn *Func) Scalar(word uint64) (any, error) {
+	kind := fn.Plan.Type(fn.F.Result.Type).Kind
+	if kind == plan.Void {
+		return nil, nil
+	}
+	if !Fits(kind, word) {
+		return nil, lie(fn.F, "holds a number beyond its type")
+	}
+	return goScalar(kind, word), nil
+}
+
+// Decode judges a reply and makes Go values of it. sent are the request's bytes.
+func (fn *Func) Decode(request *Request, sent []byte, reply *Reply, outer *Outer, hooks Hooks) (*Result, error) {
+	d := decoder{fn: fn, hooks: hooks, request: request, sent: sent, memory: reply.Memory,
+		fixed: request.ReplyFixed, replyMax: request.ReplyMax}
+	if len(d.memory) < int(d.replyMax) {
+		d.replyMax = uint32(len(d.memory))
+	}
+	if d.fixed > d.replyMax {
+		d.fixed = d.replyMax
+	}
+	d.budget = budgetOf(len(sent) + int(d.replyMax))
+	d.before = scope{p: fn.Plan, f: fn.F, outer: outer, words: request.Words[:], request: sent}
+	d.after = d.before
+	d.after.replyWords, d.after.came = reply.Words, &d.came
+	return d.decode(reply.Words)
+}
+
+// budgetOf is the work that so many bytes may cause.
+func budgetOf(bytes int) uint64 { return 8*uint64(bytes) + 256<<10 }
+
+func (d *decoder) decode(words []uint64) (*Result, error) {
+	f := d.fn.F
+	for i := range f.Params {
+		if f.Params[i].Passing == plan.PassBytes {
+			d.takePointee(i)
+		}
+	}
+	result := &Result{Outs: make([]any, len(d.fn.Gives))}
+	if f.Result.OutWord != plan.NoWord {
+		var err error
+		if result.Value, err = d.result(words[f.Result.OutWord]); err != nil {
+			return nil, err
+		}
+	}
+	for n, i := range d.fn.Gives {
+		out, err := d.output(i, words)
+		if err != nil {
+			return nil, err
+		}
+		result.Outs[n] = out
+	}
+	return result, nil
+}
+
+// copyOut takes bytes of the reply, once: what stands there from now on is nobody's business.
+func (d *decoder) copyOut(at, count uint64) []byte {
+	copied := make([]byte, count)
+	copy(copied, d.memory[at:at+count])
+	return copied
+}
+
+// takePointee takes an integer that lengths may name out of the reply: nobody looks at it there again.
+func (d *decoder) takePointee(i int) {
+	param := &d.fn.F.Params[i]
+	target := d.fn.Plan.Pointee(param)
+	if target == nil {
+		return
+	}
+	at := uint64(replyOf(d.request.Words[param.InWord]))
+	if at == 0 || at+uint64(target.Size) > uint64(d.fixed) {
+		return
+	}
+	d.came[i] = load(target.Kind, d.copyOut(at, uint64(target.Size)))
+	d.after.known |= 1 << i
+}
+
+func (d *decoder) result(word uint64) (any, error) {
+	t := d.fn.Plan.Type(d.fn.F.Result.Type)
+	switch {
+	case d.fn.F.Result.Passing == plan.PassWord:
+		return d.word(t, word)
+	case t.Kind == plan.Struct:
+		if word>>32 != 1 {
+			return nil, lie(d.fn.F, "holds a result that is not there")
+		}
+		elements, err := d.dynamicElements(t, word, true)
+		if err != nil {
+			return nil, err
+		}
+		return elements, nil
+	}
+	return d.dynamicPointer(t, word)
+}
+
+// word judges what travels in a word.
+func (d *decoder) word(t *plan.Type, word uint64) (any, error) {
+	if t.Kind.IsScalar() {
+		if !Fits(t.Kind, word) {
+			return nil, lie(d.fn.F, "holds a number beyond its type")
+		}
+		return goScalar(t.Kind, word), nil
+	}
+	switch t.Kind {
+	case plan.Handle:
+		return d.handle(t, word), nil
+	case plan.Within:
+		if word == 0 {
+			return nil, nil
+		}
+		if !d.isWithin(t, word) {
+			return nil, lie(d.fn.F, "points outside the argument that it belongs to")
+		}
+		return Offset(word - 1), nil
+	case plan.Token:
+		return word, nil
+	case plan.Callback:
+		if word == 0 {
+			return nil, nil
+		}
+		return word, nil
+	}
+	return nil, nil
+}
+
+func (d *decoder) handle(t *plan.Type, word uint64) any {
+	if word == 0 {
+		return nil
+	}
+	return d.hooks.NewHandle(d.fn.Plan, t, word)
+}
+
+// isWithin: 0, or an offset + 1 into the argument that the type belongs to.
+func (d *decoder) isWithin(t *plan.Type, word uint64) bool {
+	if word == 0 {
+		return true
+	}
+	base := &d.fn.F.Params[t.Within]
+	if base.Passing != plan.PassBytes || base.InWord == plan.NoWord || d.request.Words[base.InWord] == 0 {
+		return word == 1
+	}
+	return word-1 <= d.sentBytes(d.fn.Plan.Type(base.Type), d.request.Words[base.InWord], &d.before)
+}
+
+// sentBytes is how much was sent, or how much room there was: the end of it is as far as a pointer may move.
+func (d *decoder) sentBytes(t *plan.Type, place uint64, before *scope) uint64 {
+	if place == 0 {
+		return 0
+	}
+	if t.Kind == plan.String {
+		room := uint64(0)
+		if t.Code != plan.None {
+			room = d.sentCount(t, place, before)
+		}
+		if t.Direction&plan.In != 0 {
+			if sent := uint64(len(d.sentText(place))) + 1; sent > room {
+				room = sent
+			}
+		}
+		return room
+	}
+	return d.sentCount(t, place, before) * uint64(d.fn.Plan.Target(t).ElementBytes())
+}
+
+func (d *decoder) sentText(place uint64) string {
+	text := d.sentFrom(place)
+	if end := bytes.IndexByte(text, 0); end >= 0 {
+		text = text[:end]
+	}
+	return string(text)
+}
+
+// sentFrom is what was sent from a place on. Of a call it is our own; of a callback the worker's, and may be none.
+func (d *decoder) sentFrom(place uint64) []byte {
+	if at := uint64(requestOf(place)); at < uint64(len(d.sent)) {
+		return d.sent[at:]
+	}
+	return nil
+}
+
+func (d *decoder) sentCount(t *plan.Type, place uint64, before *scope) uint64 {
+	if t.Has(plan.NullEnded) {
+		list, count := d.sentFrom(place), uint64(0)
+		for len(list) >= 8 && le.Uint64(list) != 0 {
+			list, count = list[8:], count+1
+		}
+		return count
+	}
+	if t.Code == plan.None {
+		return 1
+	}
+	count, err := before.evaluate(t.Code)
+	if err != nil {
+		return 0 // it was computed when it was sent
+	}
+	return count
+}
+
+// returnedCount is how many elements are there now, at most room. A negative length means none; one that cannot be
+// computed says nothing, and all are taken.
+func (d *decoder) returnedCount(t *plan.Type, room uint64, after *scope) uint64 {
+	code := t.CodeAfter()
+	if code == plan.None {
+		return room
+	}
+	count, err := after.evaluate(code)
+	switch {
+	case err == plan.ErrNegative:
+		return 0
+	case err != nil || count > room:
+		return room
+	}
+	return count
+}
+
+// output is what came back in parameter i.
+func (d *decoder) output(i int, words []uint64) (any, error) {
+	param := &d.fn.F.Params[i]
+	t := d.fn.Plan.Type(param.Type)
+	switch param.Passing {
+	case plan.PassWord:
+		return d.word(d.fn.Plan.Target(t), words[param.OutWord])
+	case plan.PassDynamic:
+		return d.dynamicPointer(d.fn.Plan.Target(t), words[param.OutWord])
+	}
+	place := d.request.Words[param.InWord]
+	if place == 0 {
+		return nil, nil
+	}
+	if d.after.known>>i&1 != 0 {
+		return goScalar(d.fn.Plan.Target(t).Kind, d.came[i]), nil
+	}
+	if t.Kind == plan.Struct { // by value: what is behind its pointers comes back
+		image := d.sent[requestOf(place) : requestOf(place)+t.Size]
+		return d.object(t, image, image, false, &d.before, &d.after, nil, nil)
+	}
+	return d.sentPointer(t, place, 0, &d.before, &d.after)
+}
+
+// sentPointer makes a value of what a pointer points to that was sent. moved is how far the function has moved it, in
+// bytes.
+func (d *decoder) sentPointer(t *plan.Type, place, moved uint64, before, after *scope) (any, error) {
+	out := t.Direction&plan.Out != 0
+	if t.Kind == plan.String {
+		return d.sentString(t, place, moved, out, before, after), nil
+	}
+	p := d.fn.Plan
+	target := p.Target(t)
+	size := uint64(target.ElementBytes())
+	count := d.sentCount(t, place, before)
+	if out && moved == 0 {
+		count = d.returnedCount(t, count, after)
+	}
+	var image, request []byte
+	if count > offsetMask/size {
+		return nil, lie(d.fn.F, "is longer than its request")
+	}
+	if err := d.charge(count * size); err != nil {
+		return nil, err
+	}
+	if in := uint64(requestOf(place)); in != 0 {
+		if in+count*size > uint64(len(d.sent)) {
+			return nil, lie(d.fn.F, "is longer than its request")
+		}
+		request = d.sent[in : in+count*size]
+	}
+	if out {
+		at := uint64(replyOf(place))
+		if at == 0 || count*size > uint64(d.fixed)-at {
+			return nil, nil
+		}
+		image = d.copyOut(at, count*size)
+	} else {
+		image = append([]byte(nil), request...)
+	}
+	if moved > uint64(len(image)) {
+		moved = uint64(len(image))
+	}
+	single := t.Code == plan.None && !t.Has(plan.NullEnded)
+	if isPlain(p, target) {
+		return d.plain(target, image[moved-moved%size:], single), nil
+	}
+	values := make([]any, 0, count)
+	for i := uint64(0); i < count; i++ {
+		part, sent := image[i*size:(i+1)*size], []byte(nil)
+		if request != nil {
+			sent = request[i*size : (i+1)*size]
+		}
+		value, err := d.object(target, part, sent, out, before, after, nil, nil)
+		if err != nil {
+			return nil, err
+		}
+		values = append(values, value)
+	}
+	if single && len(values) == 1 {
+		return values[0], nil
+	}
+	return values, nil
+}
+
+// sentString: to its NUL, and of one that went in at least as much as was sent.
+func (d *decoder) sentString(t *plan.Type, place, moved uint64, out bool, before, after *scope) any {
+	sent := ""
+	if t.Direction&plan.In != 0 {
+		sent = d.sentText(place)
+	}
+	text := sent
+	if d.charge(uint64(len(sent))) != nil {
+		return nil
+	}
+	if out {
+		room := uint64(len(sent)) + 1
+		if t.Code != plan.None {
+			room = d.sentCount(t, place, before)
+		}
+		at := uint64(replyOf(place))
+		if at == 0 || room == 0 || room > uint64(d.fixed)-at {
+			return nil
+		}
+		most := room
+		if t.LengthCode != plan.None && moved == 0 {
+			most = d.returnedCount(t, room, after)
+		}
+		came := d.copyOut(at, most)
+		if end := bytes.IndexByte(came, 0); end >= 0 {
+			came = came[:end]
+		}
+		text = string(came)
+	}
+	if moved > uint64(len(text)) {
+		moved = uint64(len(text))
+	}
+	return text[moved:]
+}
+
+// plain makes Go values of private memory without pointers: bytes, slices of numbers, structs. single: one of them.
+func (d *decoder) plain(target *plan.Type, image []byte, single bool) any {
+	size := target.ElementBytes()
+	if single {
+		if len(image) < int(size) {
+			return nil
+		}
+		return d.plainObject(target, image[:size])
+	}
+	if isBytes(target) && !(target.Kind == plan.I8 && !target.Has(plan.Text)) {
+		return image
+	}
+	count := len(image) / int(size)
+	switch target.Kind {
+	case plan.Bool:
+		values := make([]bool, count)
+		for i, b := range image {
+			values[i] = b != 0
+		}
+		return values
+	case plan.I8:
+		return numbersFrom[int8](image)
+	case plan.I16:
+		return numbersFrom[int16](image)
+	case plan.U16:
+		return numbersFrom[uint16](image)
+	case plan.I32:
+		return numbersFrom[int32](image)
+	case plan.U32:
+		return numbersFrom[uint32](image)
+	case plan.I64:
+		return numbersFrom[int64](image)
+	case plan.U64, plan.Token:
+		return numbersFrom[uint64](image)
+	case plan.F32:
+		return numbersFrom[float32](image)
+	case plan.F64:
+		return numbersFrom[float64](image)
+	}
+	values := make([]any, count)
+	for i := range values {
+		values[i] = d.plainObject(target, image[i*int(size):(i+1)*int(size)])
+	}
+	return values
+}
+
+// numbersFrom copies, since the bytes need not be aligned as numbers.
+func numbersFrom[T any](image []byte) []T {
+	size := int(unsafe.Sizeof(*new(T)))
+	values := make([]T, len(image)/size)
+	if len(values) > 0 {
+		copy(unsafe.Slice((*byte)(unsafe.Pointer(&values[0])), len(values)*size), image)
+	}
+	return values
+}
+
+func (d *decoder) plainObject(t *plan.Type, image []byte) any {
+	value, _ := d.object(t, image, nil, false, &d.before, &d.after, nil, nil)
+	return value
+}
+
+// object makes a value of a private image. sent is the image as it was sent, with places in it, or nil; fresh: the image
+// came back, and its pointers say where the function has moved what was sent. owner and ownerImage are the struct around.
+func (d *decoder) object(t *plan.Type, image, sent []byte, fresh bool, before, after *scope, owner *plan.Type, ownerImage []byte) (any, error) {
+	p := d.fn.Plan
+	switch t.Kind {
+	case plan.Struct:
+		return d.structObject(t, image, sent, fresh, before, after)
+	case plan.Array:
+		target := p.Target(t)
+		if isPlain(p, target) {
+			return d.plain(target, image, false), nil
+		}
+		values := make([]any, 0, t.Count)
+		for i := uint32(0); i < t.Count; i++ {
+			from, to := i*target.Size, (i+1)*target.Size
+			value, err := d.object(target, image[from:to], cut(sent, from, to), fresh, before, after, owner, ownerImage)
+			if err != nil {
+				return nil, err
+			}
+			values = append(values, value)
+		}
+		return values, nil
+	case plan.Union:
+		field := unionField(p, t, owner, ownerImage)
+		if field == nil || p.Type(field.Type).Kind == plan.Void {
+			return nil, nil
+		}
+		chosen := p.Type(field.Type)
+		if before.image != nil && fresh {
+			if was := unionField(p, t, owner, before.image); was == nil || was.Type != field.Type {
+				sent = nil // another field than was sent: there is no place for its pointers
+			}
+		}
+		return d.object(chosen, image[:chosen.Size], cut(sent, 0, chosen.Size), fresh, before, after, owner, ownerImage)
+	case plan.Pointer, plan.String:
+		return d.spot(t, le.Uint64(image), sent, fresh, before, after)
+	case plan.Handle:
+		return d.handle(t, le.Uint64(image)), nil
+	case plan.Within:
+		if word := le.Uint64(image); word != 0 && d.isWithin(t, word) {
+			return Offset(word - 1), nil
+		}
+		return nil, nil
+	case plan.Token:
+		return le.Uint64(image), nil
+	case plan.Callback, plan.Varargs, plan.Void:
+		return nil, nil
+	}
+	return goScalar(t.Kind, load(t.Kind, image)), nil
+}
+
+func cut(memory []byte, from, to uint32) []byte {
+	if memory == nil {
+		return nil
+	}
+	return memory[from:to]
+}
+
+// spot makes a value of a pointer inside an image.
+func (d *decoder) spot(t *plan.Type, word uint64, sent []byte, fresh bool, before, after *scope) (any, error) {
+	if d.dynamic {
+		return d.dynamicPointer(t, word)
+	}
+	place := uint64(0)
+	if sent != nil {
+		place = le.Uint64(sent)
+	}
+	moved := uint64(0)
+	if fresh {
+		if word == 0 || place == 0 {
+			return nil, nil
+		}
+		if word-1 <= d.sentBytes(t, place, before) {
+			moved = word - 1
+		}
+	}
+	if place == 0 {
+		return nil, nil
+	}
+	return d.sentPointer(t, place, moved, before, after)
+}
+
+func (d *decoder) structObject(t *plan.Type, image, sent []byte, fresh bool, before, after *scope) (any, error) {
+	p := d.fn.Plan
+	fields := p.FieldsOf(t)
+	value := make(map[string]any, len(fields))
+	innerBefore, innerAfter := before, after
+	if !isPlain(p, t) {
+		innerBefore, innerAfter = before.in(t, sent), after.in(t, image)
+	}
+	for i := range fields {
+		field := &fields[i]
+		ft := p.Type(field.Type)
+		from, to := field.Offset, field.Offset+ft.Size
+		member, err := d.object(ft, image[from:to], cut(sent, from, to), fresh, innerBefore, innerAfter, t, image)
+		if err != nil {
+			return nil, err
+		}
+		value[field.Name] = member
+	}
+	return value, nil
+}
+
+// charge pays for bytes that are looked at: nested words may all name the same ones.
+func (d *decoder) charge(bytes uint64) error {
+	if cost := bytes + align; cost <= d.budget {
+		d.budget -= cost
+		return nil
+	}
+	return lie(d.fn.F, "names its bytes too many times")
+}
+
+// ---- What the worker alone knew the length of --------------------------------------------------
+
+// dynamicPointer makes a value of a word of offset and count; 0 is NULL.
+func (d *decoder) dynamicPointer(t *plan.Type, word uint64) (any, error) {
+	if word == 0 {
+		return nil, nil
+	}
+	count := word >> 32
+	if t.Kind == plan.String {
+		if count > stringMax {
+			return nil, lie(d.fn.F, "holds a string that is too long")
+		}
+		text, err := d.dynamicBytes(word, count)
+		if err != nil {
+			return nil, err
+		}
+		if bytes.IndexByte(text, 0) >= 0 {
+			return nil, lie(d.fn.F, "holds a string with a NUL inside")
+		}
+		return string(text), nil
+	}
+	single := t.Code == plan.None && t.LengthCode == plan.None && !t.Has(plan.NullEnded)
+	if single && count != 1 {
+		return nil, lie(d.fn.F, "holds another number of elements than one")
+	}
+	return d.dynamicElements(d.fn.Plan.Target(t), word, single)
+}
+
+func (d *decoder) dynamicBytes(word, count uint64) ([]byte, error) {
+	at := uint64(uint32(word))
+	if at < uint64(d.fixed) || at > uint64(d.replyMax) || count > uint64(d.replyMax)-at {
+		return nil, lie(d.fn.F, "holds memory that is not there")
+	}
+	if err := d.charge(count); err != nil {
+		return nil, err
+	}
+	return d.copyOut(at, count), nil
+}
+
+func (d *decoder) dynamicElements(target *plan.Type, word uint64, single bool) (any, error) {
+	size := uint64(target.ElementBytes())
+	count := word >> 32
+	image, err := d.dynamicBytes(word, count*size)
+	if err != nil {
+		return nil, err
+	}
+	if isPlain(d.fn.Plan, target) {
+		return d.plain(target, image, single), nil
+	}
+	if d.depth >= depthMax {
+		return nil, lie(d.fn.F, "nests too many pointers")
+	}
+	d.depth++
+	was := d.dynamic
+	d.dynamic = true
+	defer func() { d.depth--; d.dynamic = was }()
+	values := make([]any, 0, count)
+	for i := uint64(0); i < count; i++ {
+		value, err := d.object(target, image[i*size:(i+1)*size], nil, true, &d.before, &d.after, nil, nil)
+		if err != nil {
+			return nil, err
+		}
+		values = append(values, value)
+	}
+	if single {
+		return values[0], nil
+	}
+	return values, nil
+}

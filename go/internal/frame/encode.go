@@ -1,0 +1,589 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package frame
+
+import (
+	"fmt"
+
+	"cordon.internal/cordon/internal/plan"
+)
+
+// Space is where a request may be laid out, and how much reply may be asked for.
+type Space struct {
+	Request    []byte // aligned to 16
+	ReplyLimit uint32
+	Hooks      Hooks
+	Outer      *Outer
+}
+
+// encoder is one call on its way out.
+type encoder struct {
+	fn      *Func
+	args    []Value
+	space   *Space
+	request *Request
+	scope   scope
+	limit   uint32 // of the request
+	at      uint32 // where the next part of the request goes
+	replyAt uint32
+	param   int // the one at work, for sentences
+	depth   int
+}
+
+// Words encodes a call that takes nothing but numbers (Scalars), and reports false if it is to be looked at more closely.
+func (fn *Func) Words(args []Value, words *[plan.MailboxWords]uint64) bool {
+	if len(args) != len(fn.F.Params) {
+		return false
+	}
+	for i := range args {
+		word, ok := args[i].Scalar(fn.Plan.Type(fn.F.Params[i].Type).Kind)
+		if !ok {
+			return false
+		}
+		words[i] = word
+	}
+	return true
+}
+
+// EncodeShort lays out the arrays of a call that is Short, and its words: words[0] is left to the lane. It reports false
+// if the call is to be encoded in general.
+func (fn *Func) EncodeShort(args []Value, memory []byte, words *[6]uint64) (bytes uint32, ok bool) {
+	if len(args) != len(fn.Takes) {
+		return 0, false
+	}
+	at := uint32(0)
+	for n, i := range fn.Takes {
+		param := &fn.F.Params[i]
+		t := fn.Plan.Type(param.Type)
+		if param.Passing == plan.PassWord {
+			if words[1+i], ok = args[n].Scalar(t.Kind); !ok {
+				return 0, false
+			}
+			continue
+		}
+		source, element := elementsOf(fn.Plan, fn.Plan.Target(t), &args[n])
+		if len(source) == 0 || len(source) > len(memory)-int(at)-align {
+			return 0, false
+		}
+		length := fn.Plan.PlainParam(t.Code)
+		count := uint64(len(source)) / uint64(element)
+		if !Fits(fn.Plan.Type(fn.F.Params[length].Type).Kind, count) || int64(count) < 0 {
+			return 0, false
+		}
+		words[1+i], words[1+length] = uint64(at), count
+		copy(memory[at:], source)
+		at = roundUp(at + uint32(len(source)))
+	}
+	return at, at > 0
+}
+
+// Encode lays out a call. args are one value for each of Takes, and then those of `...`. A function whose request is only
+// words leaves the space as it is.
+func (fn *Func) Encode(args []Value, functionID uint32, space *Space, request *Request) error {
+	e := encoder{fn: fn, args: args, space: space, request: request}
+	e.scope = scope{p: fn.Plan, f: fn.F, outer: space.Outer, words: request.Words[:], request: nil}
+	*request = Request{}
+	if len(args) < len(fn.Takes) || len(args) > len(fn.Takes) && fn.variadic < 0 {
+		least := ""
+		if fn.variadic >= 0 {
+			least = "at least "
+		}
+		return fmt.Errorf("'%s' takes %s%d argument%s, %d given", fn.F.Name, least, len(fn.Takes), plural(len(fn.Takes)), len(args))
+	}
+	if err := e.words(); err != nil {
+		return err
+	}
+	if fn.F.Has(plan.Mailbox) {
+		return nil
+	}
+	return e.frame(functionID)
+}
+
+func plural(n int) string {
+	if n == 1 {
+		return ""
+	}
+	return "s"
+}
+
+// refuse makes a sentence about the parameter at work.
+func (e *encoder) refuse(format string, args ...any) error {
+	param := &e.fn.F.Params[e.param]
+	what := "parameter"
+	for n, i := range e.fn.Takes {
+		if i == e.param {
+			what = fmt.Sprintf("argument %d", n+1)
+		}
+	}
+	if param.Name != "" {
+		what += " '" + param.Name + "'"
+	}
+	return fmt.Errorf("'%s': %s %w", e.fn.F.Name, what, fmt.Errorf(format, args...))
+}
+
+// argument is the value of parameter i; nil if it is not passed.
+func (e *encoder) argument(i int) *Value {
+	for n, taken := range e.fn.Takes {
+		if taken == i {
+			return &e.args[n]
+		}
+	}
+	return nil
+}
+
+// words encodes what is no place: lengths of the others are computed from these.
+func (e *encoder) words() error {
+	f := e.fn.F
+	for i := range f.Params {
+		param := &f.Params[i]
+		if param.Passing != plan.PassWord || param.InWord == plan.NoWord {
+			continue
+		}
+		e.param = i
+		var word uint64
+		var err error
+		if param.Filled {
+			word, err = e.filled(param)
+		} else {
+			word, err = e.word(e.fn.Plan.Type(param.Type), e.argument(i))
+		}
+		if err != nil {
+			return err
+		}
+		e.request.Words[param.InWord] = word
+	}
+	return nil
+}
+
+func (e *encoder) filled(param *plan.Param) (uint64, error) {
+	array := &e.fn.F.Params[param.FilledBy]
+	kind := e.fn.Plan.Type(param.Type).Kind
+	count, err := e.countOf(e.fn.Plan.Target(e.fn.Plan.Type(array.Type)), e.argument(int(param.FilledBy)))
+	if err != nil {
+		e.param = int(param.FilledBy)
+		return 0, e.refuse("%w", err)
+	}
+	if count > ranges[kind].max {
+		e.param = int(param.FilledBy)
+		return 0, e.refuse("holds %d elements, more than its length '%s' (%v) can say: %w", count, param.Name, kind, ErrTooLarge)
+	}
+	return count, nil
+}
+
+// word encodes a value that travels in a word: a number, or what a pointer to one points to.
+func (e *encoder) word(t *plan.Type, v *Value) (uint64, error) {
+	if v == nil {
+		return 0, nil
+	}
+	if t.Kind == plan.Pointer {
+		target := e.fn.Plan.Target(t)
+		pointee := *v
+		if v.Kind == Other {
+			pointee = pointeeOf(v)
+		}
+		if pointee.Kind == Nil && target.Kind != plan.Handle && target.Kind != plan.Callback && target.Kind != plan.Within {
+			return 0, e.refuse("is nil, but must point to one %v", target.Kind)
+		}
+		return e.opaque(target, &pointee)
+	}
+	return e.opaque(t, v)
+}
+
+// opaque encodes numbers, handles, tokens, callbacks and offsets.
+func (e *encoder) opaque(t *plan.Type, v *Value) (uint64, error) {
+	if t.Kind.IsScalar() {
+		return e.scalar(t, v)
+	}
+	switch t.Kind {
+	case plan.Handle:
+		if v.Kind != Nil && v.Kind != Other {
+			return 0, e.refuse("is %s, but must be a handle of %s", v.describe(), e.fn.Plan.TypeName(t))
+		}
+		word, err := e.space.Hooks.HandleWord(e.fn.Plan, t, v.Any)
+		if err != nil {
+			return 0, e.refuse("%w", err)
+		}
+		if word == 0 && !t.Has(plan.Nullable) {
+			return 0, e.refuse("is nil, but must not be (not nullable)")
+		}
+		return word, nil
+	case plan.Callback:
+		return e.callback(t, v)
+	case plan.Token:
+		if v.Kind == Nil {
+			return 0, nil
+		}
+		if v.Kind == Int || v.Kind == Uint {
+			return v.Word, nil
+		}
+		return 0, e.refuse("is %s, but must be a number: no pointer of this process is given away", v.describe())
+	case plan.Within:
+		if v.Kind == Nil {
+			return 0, nil
+		}
+		if (v.Kind == Int || v.Kind == Uint) && v.Word < 1<<32 {
+			return v.Word + 1, nil
+		}
+		return 0, e.refuse("is %s, but must be an offset in bytes, or nil", v.describe())
+	}
+	return 0, e.refuse("is of a kind that does not travel in a word: %v", t.Kind)
+}
+
+func (e *encoder) callback(t *plan.Type, v *Value) (uint64, error) {
+	switch v.Kind {
+	case Nil:
+		if !t.Has(plan.Nullable) {
+			return 0, e.refuse("is nil, but must not be (not nullable)")
+		}
+		return 0, nil
+	case Int, Uint: // a constant such as SIG_IGN
+		return 1<<63 | v.Word&(1<<62-1), nil
+	case Other:
+		word, err := e.space.Hooks.CallbackWord(e.fn.Plan, t, v.Any)
+		if err != nil {
+			return 0, e.refuse("%w", err)
+		}
+		return word, nil
+	}
+	return 0, e.refuse("is %s, but must be a function", v.describe())
+}
+
+func (e *encoder) scalar(t *plan.Type, v *Value) (uint64, error) {
+	word, ok := v.Scalar(t.Kind)
+	if ok {
+		return word, nil
+	}
+	if v.Kind == Text && t.Has(plan.Enum) {
+		for _, enumerator := range e.fn.Plan.EnumeratorsOf(t) {
+			if enumerator.Name == v.Text {
+				return uint64(enumerator.Value), nil
+			}
+		}
+		return 0, e.refuse("is %q, which is no name of %s", v.Text, e.fn.Plan.TypeName(t))
+	}
+	if v.Kind == Other { // a pointer to a number stands for it
+		if pointee := pointeeOf(v); pointee.Kind != Nil && pointee.Kind != Other {
+			return e.scalar(t, &pointee)
+		}
+	}
+	return 0, e.refuse("is %s; %s", v.describe(), rangeText(t.Kind))
+}
+
+// ---- Places ------------------------------------------------------------------------------------
+
+func (e *encoder) frame(functionID uint32) error {
+	fn, space := e.fn, e.space
+	e.limit = uint32(len(space.Request))
+	if len(space.Request) > offsetMask {
+		e.limit = offsetMask
+	}
+	if space.ReplyLimit > offsetMask {
+		space.ReplyLimit = offsetMask
+	}
+	e.at, e.replyAt = fn.requestStart(), fn.replyStart()
+	if e.at > e.limit || e.replyAt > space.ReplyLimit {
+		return fmt.Errorf("'%s': its words do not fit a frame of %d bytes: %w", fn.F.Name, e.limit, ErrTooLarge)
+	}
+	e.scope.request = space.Request
+	zero(space.Request[:e.at])
+	// What lengths may name goes first, wherever it stands: the others' are computed from what was sent.
+	for _, first := range [2]bool{true, false} {
+		for i := range fn.F.Params {
+			if fn.pointees>>i&1 != 0 == first {
+				if err := e.place(i); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	e.finish(functionID)
+	return nil
+}
+
+func zero(memory []byte) {
+	for i := range memory {
+		memory[i] = 0
+	}
+}
+
+func (e *encoder) finish(functionID uint32) {
+	r, space := e.request, e.space
+	r.Bytes = e.at
+	r.ReplyFixed = roundUp(e.replyAt)
+	if r.ReplyFixed > space.ReplyLimit {
+		r.ReplyFixed = e.replyAt
+	}
+	room := space.ReplyLimit - r.ReplyFixed
+	least := uint32(0) // the sentence of a refusal comes where the reply would
+	if e.fn.dynamic {
+		least = dynamicRoom
+	} else if r.ReplyFixed < sentenceBytes {
+		least = sentenceBytes - r.ReplyFixed
+	}
+	if least > room {
+		least = room
+	}
+	r.ReplyMax = r.ReplyFixed + least
+	h := space.Request
+	le.PutUint32(h, magic)
+	le.PutUint16(h[4:], version)
+	le.PutUint16(h[6:], uint16(e.fn.F.InWords))
+	le.PutUint32(h[8:], r.Bytes)
+	le.PutUint32(h[12:], functionID)
+	le.PutUint64(h[16:], e.fn.Plan.Hash)
+	le.PutUint32(h[24:], e.fn.Index)
+	le.PutUint32(h[28:], r.ReplyFixed)
+	le.PutUint32(h[32:], r.ReplyMax)
+	for i := 0; i < e.fn.F.InWords; i++ {
+		le.PutUint64(h[headerBytes+8*i:], r.Words[i])
+	}
+}
+
+func (e *encoder) place(i int) error {
+	param := &e.fn.F.Params[i]
+	t := e.fn.Plan.Type(param.Type)
+	e.param = i
+	var place uint64
+	var err error
+	switch param.Passing {
+	case plan.PassVarargs:
+		place, err = e.varargs()
+	case plan.PassBytes:
+		place, err = e.bytes(t, e.argument(i))
+	case plan.PassDynamic:
+		if param.InWord == plan.NoWord {
+			return nil
+		}
+		place, err = e.owned(t, e.argument(i))
+	default:
+		return nil
+	}
+	if err == nil {
+		e.request.Words[param.InWord] = place
+	}
+	return err
+}
+
+// bytes encodes a parameter that is memory; v is nil if it only comes back.
+func (e *encoder) bytes(t *plan.Type, v *Value) (uint64, error) {
+	switch {
+	case v != nil && v.Kind == Nil && t.Kind != plan.Struct:
+		return e.null(t)
+	case t.Kind == plan.String:
+		return e.stringArgument(t, v)
+	case t.Kind == plan.Pointer:
+		return e.pointer(t, v, &e.scope, nil)
+	}
+	if v == nil || v.Kind != Other {
+		return 0, e.refuse("is %s, but a struct is needed", v.describe())
+	}
+	at, err := e.reserveRequest(uint64(t.Size))
+	if err != nil {
+		return 0, err
+	}
+	return uint64(at), e.image(t, v.Any, at)
+}
+
+// null: declared so, or to no elements, as another argument says.
+func (e *encoder) null(t *plan.Type) (uint64, error) {
+	if t.Has(plan.Nullable) {
+		return 0, nil
+	}
+	if index := e.fn.Plan.PlainParam(t.Code); t.Code != plan.None && (index == plan.None || !e.fn.F.Params[index].Filled) {
+		if needed, err := e.scope.evaluate(t.Code); err == nil && needed == 0 {
+			return 0, nil
+		}
+	}
+	return 0, e.refuse("is nil, but must not be (not nullable)")
+}
+
+func (e *encoder) reserve(what string, bytes uint64, limit uint32, cursor *uint32) (uint32, error) {
+	at := uint64(roundUp(*cursor))
+	if at > uint64(limit) || bytes > uint64(limit)-at {
+		return 0, e.refuse("needs %d bytes of the %s, which holds %d in all: %w", bytes, what, limit, ErrTooLarge)
+	}
+	*cursor = uint32(at + bytes)
+	return uint32(at), nil
+}
+
+func (e *encoder) reserveRequest(bytes uint64) (uint32, error) {
+	before := e.at
+	at, err := e.reserve("request", bytes, e.limit, &e.at)
+	if err == nil {
+		zero(e.space.Request[before:at]) // nothing of an earlier call shows between the parts of this one
+	}
+	return at, err
+}
+
+func (e *encoder) reserveReply(bytes uint64) (uint32, error) {
+	return e.reserve("reply", bytes, e.space.ReplyLimit, &e.replyAt)
+}
+
+func (e *encoder) stringArgument(t *plan.Type, v *Value) (uint64, error) {
+	text, isText := "", false
+	if v != nil {
+		if text, isText = textOf(v); !isText {
+			return 0, e.refuse("is %s, but must be a string", v.describe())
+		}
+	}
+	capacity := uint64(len(text)) + 1
+	if t.Code != plan.None {
+		var err error
+		if capacity, err = e.scope.evaluate(t.Code); err != nil {
+			return 0, e.refuse("has a length that %w", err)
+		}
+	}
+	return e.string(t, text, capacity)
+}
+
+// string encodes a text; capacity is what comes back at most, with the NUL.
+func (e *encoder) string(t *plan.Type, text string, capacity uint64) (uint64, error) {
+	in, out := t.Direction&plan.In != 0, t.Direction&plan.Out != 0
+	if len(text) > stringMax || out && capacity > stringMax+1 {
+		return 0, e.refuse("is a string of more than %d bytes: %w", stringMax, ErrTooLarge)
+	}
+	for i := 0; in && i < len(text); i++ {
+		if text[i] == 0 {
+			return 0, e.refuse("is a string with a NUL inside its %d bytes", len(text))
+		}
+	}
+	if in && out && capacity <= uint64(len(text)) {
+		return 0, e.refuse("is a string of %d bytes, and has room for %d with its NUL", len(text), capacity)
+	}
+	var place uint64
+	if out {
+		at, err := e.reserveReply(capacity)
+		if err != nil {
+			return 0, err
+		}
+		place = uint64(at) << 32
+	}
+	if in {
+		at, err := e.reserveRequest(uint64(len(text)) + 1)
+		if err != nil {
+			return 0, err
+		}
+		copy(e.space.Request[at:], text)
+		e.space.Request[at+uint32(len(text))] = 0
+		place |= uint64(at)
+	}
+	return place, nil
+}
+
+// owned encodes `inout owned(free) char **`: what the pointer points to goes as bytes.
+func (e *encoder) owned(t *plan.Type, v *Value) (uint64, error) {
+	target := *e.fn.Plan.Target(t)
+	if v == nil || v.Kind == Nil {
+		return 0, nil
+	}
+	target.Direction = plan.In
+	if target.Kind == plan.String {
+		text, isText := textOf(v)
+		if !isText {
+			return 0, e.refuse("is %s, but must be a string", v.describe())
+		}
+		return e.string(&target, text, 0)
+	}
+	return e.pointer(&target, v, &e.scope, nil)
+}
+
+// pointer encodes what t points to: v's elements, as many as its length says. v is nil if it only comes back.
+func (e *encoder) pointer(t *plan.Type, v *Value, s *scope, owner *plan.Type) (uint64, error) {
+	target := e.fn.Plan.Target(t)
+	needed := uint64(1)
+	if t.Code != plan.None {
+		var err error
+		if needed, err = s.evaluate(t.Code); err != nil {
+			return 0, e.refuse("has a length that %w", err)
+		}
+	}
+	if v != nil {
+		given, err := e.countOf(target, v)
+		if err != nil {
+			return 0, e.refuse("%w", err)
+		}
+		if t.Has(plan.NullEnded) {
+			needed = given
+		}
+		if given < needed || given != needed && t.Code != plan.None && e.isFilled(t, owner) {
+			return 0, e.refuse("holds %d element%s, but its length is %d", given, plural(int(given)), needed)
+		}
+	}
+	size := uint64(target.ElementBytes())
+	if needed > offsetMask/size {
+		return 0, e.refuse("takes %d elements of %d bytes: %w", needed, size, ErrTooLarge)
+	}
+	return e.block(t, target, v, needed)
+}
+
+// isFilled: the length is nothing but a parameter, or a member, that is filled in: then counts must be equal.
+func (e *encoder) isFilled(t, owner *plan.Type) bool {
+	if index := e.fn.Plan.PlainParam(t.Code); index != plan.None {
+		return e.fn.F.Params[index].Filled
+	}
+	if index := e.fn.Plan.PlainField(t.Code); index != plan.None && owner != nil {
+		return e.fn.Plan.FieldsOf(owner)[index].Flags&plan.FieldFilled != 0
+	}
+	return false
+}
+
+func (e *encoder) block(t, target *plan.Type, v *Value, count uint64) (uint64, error) {
+	bytes := count * uint64(target.ElementBytes())
+	if t.Has(plan.NullEnded) {
+		bytes += 8
+	}
+	var place uint64
+	if t.Direction&plan.Out != 0 {
+		at, err := e.reserveReply(bytes)
+		if err != nil {
+			return 0, err
+		}
+		place = uint64(at) << 32
+	}
+	if t.Direction&plan.In == 0 {
+		return place, nil
+	}
+	at, err := e.reserveRequest(bytes)
+	if err != nil {
+		return 0, err
+	}
+	place |= uint64(at)
+	if t.Has(plan.NullEnded) {
+		zero(e.space.Request[uint64(at)+bytes-8 : uint64(at)+bytes])
+	}
+	return place, e.elements(target, v, count, at)
+}
+
+func (e *encoder) elements(target *plan.Type, v *Value, count uint64, at uint32) error {
+	if v == nil {
+		zero(e.space.Request[at : uint64(at)+count*uint64(target.ElementBytes())])
+		return nil
+	}
+	if source, element := elementsOf(e.fn.Plan, target, v); element != 0 {
+		copy(e.space.Request[at:uint64(at)+count*uint64(element)], source)
+		return nil
+	}
+	if e.depth >= depthMax {
+		return e.refuse("nests more than %d pointers: %w", depthMax, ErrTooLarge)
+	}
+	e.depth++
+	defer func() { e.depth-- }()
+	return e.each(v, count, func(i uint64, element any) error {
+		return e.image(target, element, at+uint32(i)*target.Size)
+	})
+}
+
+// image encodes one object at its place: beside it first, since its pointers become places on the way.
+func (e *encoder) image(t *plan.Type, v any, at uint32) error {
+	var small [256]byte
+	image := small[:]
+	if int(t.Size) > len(small) {
+		image = make([]byte, t.Size)
+	}
+	image = image[:t.Size]
+	if err := e.object(t, v, image, nil, nil); err != nil {
+		return err
+	}
+	copy(e.space.Request[at:], image)
+	return nil
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Callables that the library calls, on the thread that waits for the outer call. What one raises ends the outer call with that
+ * exception; the library gets the `fails(...)` value.
+ *
+ * How long it lives: with the call; with the cell, if the library keeps it.
+ */
+#include <errno.h>
+
+#include "giving.h"
+
+struct call_back {
+    struct call_back *next; /* of the call */
+    struct cordon_callback *callback;
+    struct function_object *function; /* owned: whose parameter it is */
+    const struct cordon_plan_function *shape;
+    PyObject *callable;    /* owned */
+    struct taking *taking; /* NULL: kept by the library, hence by the cell */
+};
+
+static void free_call_back(struct call_back *back)
+{
+    cordon_callback_free(back->callback);
+    Py_XDECREF(back->callable);
+    Py_XDECREF(back->function);
+    PyMem_RawFree(back);
+}
+
+void callbacks_end(struct taking *taking)
+{
+    while (taking->callbacks) {
+        struct call_back *back = taking->callbacks;
+        taking->callbacks = back->next;
+        free_call_back(back);
+    }
+}
+
+static void free_kept(PyObject *capsule)
+{
+    free_call_back(PyCapsule_GetPointer(capsule, "cordon.callback"));
+}
+
+/* ---- Arguments ---------------------------------------------------------------------------------- */
+
+static const struct cordon_plan_param *shape_param(const struct call_back *back, uint32_t i)
+{
+    return VIEW_TABLE(back->function->plan, struct cordon_plan_param, params_at) +
+           back->shape->first_param + i;
+}
+
+static const char *format_of(const struct cordon_plan_type *type)
+{
+    static const char *const formats[CORDON_PLAN_KIND_COUNT] = {
+        [CORDON_PLAN_BOOL] = "?", [CORDON_PLAN_I8] = "b",  [CORDON_PLAN_U8] = "B",
+        [CORDON_PLAN_I16] = "h",  [CORDON_PLAN_U16] = "H", [CORDON_PLAN_I32] = "i",
+        [CORDON_PLAN_U32] = "I",  [CORDON_PLAN_I64] = "l", [CORDON_PLAN_U64] = "L",
+        [CORDON_PLAN_F32] = "f",  [CORDON_PLAN_F64] = "d",
+    };
+    return formats[type->kind];
+}
+
+/* Memory that the callback may write to: a view that ends with it. */
+static PyObject *writable_view(const struct plan_view *plan, const struct cordon_plan_type *type,
+                               const struct cordon_value *value)
+{
+    const struct cordon_plan_type *target = view_target(plan, type);
+    size_t bytes = value->count * view_element_bytes(plan, type);
+    PyObject *view = PyMemoryView_FromMemory(value->memory, (Py_ssize_t)bytes, PyBUF_WRITE);
+    if (!view || view_is_bytes(plan, type) || !format_of(target)) {
+        return view;
+    }
+    PyObject *cast = PyObject_CallMethod(view, "cast", "s", format_of(target));
+    Py_DECREF(view);
+    return cast;
+}
+
+static PyObject *give_argument(const struct giving *giving, const struct cordon_plan_type *type,
+                               const struct cordon_value *value)
+{
+    const struct cordon_plan_type *target;
+    switch (value->kind) {
+    case CORDON_VALUE_INT:
+    case CORDON_VALUE_UINT:
+    case CORDON_VALUE_FLOAT:
+        return view_is_scalar(type) ? give_word(type, value)
+                                    : PyLong_FromUnsignedLongLong(value->u);
+    case CORDON_VALUE_HANDLE:
+        return handle_new(giving->function, value->handle, view_name(giving->plan, type->name));
+    case CORDON_VALUE_MEMORY:
+        break;
+    default:
+        Py_RETURN_NONE;
+    }
+    if (type->kind == CORDON_PLAN_STRING) {
+        return PyUnicode_DecodeUTF8(value->memory, (Py_ssize_t)value->count, "surrogateescape");
+    }
+    if (type->kind == CORDON_PLAN_STRUCT) {
+        return give_object(giving, type, value->memory, NULL, NULL, 0);
+    }
+    if (type->kind == CORDON_PLAN_POINTER && type->direction != CORDON_PLAN_IN) {
+        return writable_view(giving->plan, type, value);
+    }
+    target = view_target(giving->plan, type);
+    if (view_is_bytes(giving->plan, type)) {
+        return PyBytes_FromStringAndSize(
+            value->memory,
+            (Py_ssize_t)(value->count * view_element_bytes(giving->plan, type)));
+    }
+    if (type->code == CORDON_PLAN_NONE && !(type->flags & CORDON_PLAN_NULL_ENDED)) {
+        return give_object(giving, target, value->memory, NULL, NULL, 0);
+    }
+    PyObject *list = PyList_New((Py_ssize_t)value->count);
+    size_t each = view_element_bytes(giving->plan, type);
+    for (size_t i = 0; list && i < value->count; i++) {
+        PyObject *element = give_object(giving, target, (const uint8_t *)value->memory + i * each,
+                                        NULL, NULL, 1);
+        if (!element) {
+            Py_CLEAR(list);
+            break;
+        }
+        PyList_SET_ITEM(list, (Py_ssize_t)i, element);
+    }
+    return list;
+}
+
+/* Those that the callable gets, as a tuple. */
+static PyObject *give_arguments(const struct call_back *back, const struct cordon_value *args,
+                                size_t count)
+{
+    const struct plan_view *plan = back->function->plan;
+    struct giving giving = {.function = back->function, .plan = plan, .scope = {.plan = plan}};
+    PyObject *values = PyTuple_New((Py_ssize_t)count);
+    for (uint32_t i = 0; values && i < back->shape->param_count; i++) {
+        const struct cordon_plan_param *param = shape_param(back, i);
+        if (param->position >= count) {
+            continue;
+        }
+        PyObject *value = give_argument(&giving, view_type(plan, param->type),
+                                        &args[param->position]);
+        if (!value) {
+            Py_CLEAR(values);
+            break;
+        }
+        PyTuple_SET_ITEM(values, param->position, value);
+    }
+    return values;
+}
+
+/* ---- The call ----------------------------------------------------------------------------------- */
+
+static int take_return(const struct call_back *back, PyObject *object,
+                       struct cordon_value *ret_value)
+{
+    const struct plan_view *plan = back->function->plan;
+    const struct cordon_plan_type *type = view_type(plan, back->shape->result.type);
+    struct taking *taking;
+    uint64_t word;
+    int r = 0;
+    if (type->kind == CORDON_PLAN_VOID) {
+        return 0;
+    }
+    taking = taking_begin(back->function);
+    if (!taking) {
+        return -1;
+    }
+    struct image_step step = {.text = "return value of the callback"};
+    taking->image.step = &step;
+    taking->image.noun = NULL;
+    if (view_is_scalar(type)) {
+        r = take_number(taking, type, object, &word);
+        if (r == 0) {
+            *ret_value = number_as_value(type, word);
+        }
+    } else {
+        r = take_opaque(taking, type, object, ret_value);
+    }
+    taking->image.step = NULL;
+    taking_end(taking);
+    return r;
+}
+
+/* Views of memory that ends with the callback end with it, whoever still has one. */
+static void release_views(PyObject *values)
+{
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(values); i++) {
+        PyObject *value = PyTuple_GET_ITEM(values, i);
+        if (value && PyMemoryView_Check(value)) {
+            Py_XDECREF(PyObject_CallMethod(value, "release", NULL));
+            PyErr_Clear(); /* somebody made a view of it: that one is theirs to answer for */
+        }
+    }
+}
+
+/* Keep what was raised for the outer call, which raises it. */
+static void note_raised(const struct call_back *back)
+{
+    PyObject *type;
+    PyObject *value;
+    PyObject *trace;
+    if (!back->taking || back->taking->raised) {
+        PyErr_WriteUnraisable(back->callable);
+        return;
+    }
+    PyErr_Fetch(&type, &value, &trace);
+    PyErr_NormalizeException(&type, &value, &trace);
+    if (trace) {
+        (void)PyException_SetTraceback(value, trace);
+    }
+    back->taking->raised = value;
+    Py_XDECREF(type);
+    Py_XDECREF(trace);
+}
+
+static int on_call(void *context, struct cordon_session *session, const struct cordon_value *args,
+                   size_t count, struct cordon_value *ret_value)
+{
+    struct call_back *back = context;
+    PyGILState_STATE state = PyGILState_Ensure();
+    PyObject *values = give_arguments(back, args, count);
+    PyObject *returned = values ? PyObject_Call(back->callable, values, NULL) : NULL;
+    int r = returned ? take_return(back, returned, ret_value) : -1;
+    (void)session;
+    if (r < 0) {
+        note_raised(back);
+    }
+    if (values) {
+        release_views(values);
+    }
+    Py_XDECREF(returned);
+    Py_XDECREF(values);
+    PyGILState_Release(state);
+    return r < 0 ? -ECANCELED : 0;
+}
+
+int take_callable(struct taking *taking, const struct cordon_plan_type *type, PyObject *callable,
+                  struct cordon_callback **ret_callback)
+{
+    const struct plan_view *plan = taking->function->plan;
+    struct call_back *back = PyMem_RawCalloc(1, sizeof *back);
+    bool kept = (type->flags & CORDON_PLAN_KEPT) != 0;
+    if (!back || cordon_callback_new(on_call, back, &back->callback) != 0) {
+        PyMem_RawFree(back);
+        (void)PyErr_NoMemory();
+        return -1;
+    }
+    back->function = (struct function_object *)Py_NewRef((PyObject *)taking->function);
+    back->callable = Py_NewRef(callable);
+    back->shape = VIEW_TABLE(plan, struct cordon_plan_function, functions_at) + type->target;
+    *ret_callback = back->callback;
+    if (!kept) {
+        back->taking = taking;
+        back->next = taking->callbacks;
+        taking->callbacks = back;
+        return 0;
+    }
+    PyObject *capsule = PyCapsule_New(back, "cordon.callback", free_kept);
+    if (!capsule) {
+        free_call_back(back);
+        return -1;
+    }
+    int r = PyList_Append(taking->function->cell->kept, capsule);
+    Py_DECREF(capsule);
+    return r;
+}

@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Function: a declaration that is bound, as a callable. */
+#include <errno.h>
+#include <limits.h>
+#include <structmember.h>
+
+#include "calling.h"
+#include "giving.h"
+
+/* ---- What it is called with --------------------------------------------------------------------- */
+
+/* Whether something behind an object of @type comes back: an iovec's bytes, though the iovec goes in. */
+static bool comes_back(const struct plan_view *plan, const struct cordon_plan_type *type,
+                       uint32_t depth)
+{
+    if (depth > CORDON_PLAN_DEPTH_MAX) {
+        return false;
+    }
+    if (view_is_memory(type) && type->direction != CORDON_PLAN_IN) {
+        return true;
+    }
+    if (type->kind == CORDON_PLAN_STRUCT) {
+        for (uint32_t i = 0; i < type->count; i++) {
+            if (comes_back(plan, view_type(plan, view_field(plan, type, i)->type), depth + 1)) {
+                return true;
+            }
+        }
+        return false;
+    }
+    return (type->kind == CORDON_PLAN_POINTER || type->kind == CORDON_PLAN_ARRAY) &&
+           comes_back(plan, view_target(plan, type), depth + 1);
+}
+
+static int read_parameters(struct function_object *self)
+{
+    const struct cordon_plan_function *shape = view_function(self->plan);
+    self->count = shape->passed_count;
+    self->parameters = PyMem_Calloc(self->count + 1, sizeof *self->parameters);
+    if (!self->parameters) {
+        (void)PyErr_NoMemory();
+        return -1;
+    }
+    self->scalar = true;
+    for (uint32_t i = 0; i < shape->param_count; i++) {
+        const struct cordon_plan_param *param = view_param(self->plan, i);
+        if (param->position >= self->count) {
+            continue; /* it only says a length */
+        }
+        struct parameter *parameter = &self->parameters[param->position];
+        parameter->index = i;
+        parameter->type = view_type(self->plan, param->type);
+        parameter->name = PyUnicode_InternFromString(view_name(self->plan, param->name));
+        if (!parameter->name) {
+            return -1;
+        }
+        parameter->comes_back = comes_back(self->plan, parameter->type, 0);
+        parameter->sent = !view_only_out(parameter->type) &&
+                          parameter->type->kind != CORDON_PLAN_VARARGS;
+        parameter->optional = (parameter->type->flags & CORDON_PLAN_NULLABLE) != 0;
+        self->variadic = self->variadic || parameter->type->kind == CORDON_PLAN_VARARGS;
+        self->sent += parameter->sent;
+        self->outputs += parameter->comes_back;
+        self->scalar = self->scalar && view_is_scalar(parameter->type);
+    }
+    const struct cordon_plan_type *result = view_type(self->plan, shape->result.type);
+    self->returns = result->kind != CORDON_PLAN_VOID;
+    self->outputs += self->returns;
+    self->scalar = self->scalar && (!self->returns || view_is_scalar(result));
+    return 0;
+}
+
+/* Of several outputs: `result` is what the function returned. */
+static int make_result_class(struct function_object *self)
+{
+    Py_ssize_t at = 0;
+    if (self->outputs < 2) {
+        return 0;
+    }
+    PyObject *fields = PyTuple_New(self->outputs);
+    if (fields && self->returns) {
+        PyTuple_SET_ITEM(fields, at++, PyUnicode_FromString("result"));
+    }
+    for (uint32_t i = 0; fields && i < self->count; i++) {
+        if (self->parameters[i].comes_back) {
+            PyTuple_SET_ITEM(fields, at++, Py_NewRef(self->parameters[i].name));
+        }
+    }
+    PyObject *module = fields ? PyImport_ImportModule("cordon._classes") : NULL;
+    PyObject *name = module ? PyUnicode_FromFormat("%U_result", self->name) : NULL;
+    self->result_class = name ? PyObject_CallMethod(module, "make", "OO", name, fields) : NULL;
+    Py_XDECREF(name);
+    Py_XDECREF(module);
+    Py_XDECREF(fields);
+    return self->result_class ? 0 : -1;
+}
+
+/* ---- Calls -------------------------------------------------------------------------------------- */
+
+/* Numbers in, a number back: nothing is held, nothing allocated. Returns 1: it is another kind of call. */
+static int call_scalar(struct function_object *self, PyObject *const *args, size_t count,
+                       PyObject **ret_object)
+{
+    struct cordon_value values[CORDON_PLAN_PARAMS_MAX];
+    struct cordon_result result;
+    for (size_t i = 0; i < count; i++) {
+        const struct cordon_plan_type *type = self->parameters[i].type;
+        int overflow = 0;
+        if (type->kind == CORDON_PLAN_F64 && PyFloat_CheckExact(args[i])) {
+            values[i] = cordon_float(PyFloat_AS_DOUBLE(args[i]));
+            continue;
+        }
+        bool wide = type->kind == CORDON_PLAN_I32 || type->kind == CORDON_PLAN_U32 ||
+                    type->kind == CORDON_PLAN_I64 || type->kind == CORDON_PLAN_U64;
+        if (!wide || !PyLong_CheckExact(args[i])) {
+            return 1;
+        }
+        long long number = PyLong_AsLongLongAndOverflow(args[i], &overflow);
+        bool is_unsigned = type->kind == CORDON_PLAN_U32 || type->kind == CORDON_PLAN_U64;
+        if (overflow != 0 || (is_unsigned && number < 0) ||
+            (type->kind == CORDON_PLAN_I32 && number != (int32_t)number) ||
+            (type->kind == CORDON_PLAN_U32 && number != (uint32_t)number)) {
+            return 1; /* the long way says what is wrong */
+        }
+        values[i] = is_unsigned ? cordon_uint((uint64_t)number) : cordon_int(number);
+    }
+    int r = call_and_wait(self, values, count, CORDON_DEFAULT, &result);
+    if (r != CORDON_DONE) {
+        *ret_object = r == INT_MIN ? NULL : raise_result(self, r, &result);
+    } else if (!self->returns) {
+        *ret_object = Py_NewRef(Py_None);
+    } else {
+        *ret_object = give_word(view_type(self->plan, view_function(self->plan)->result.type),
+                                &result.value);
+    }
+    return 0;
+}
+
+/* `timeout=` is the call's, unless the function has a parameter of that name. Borrowed. */
+static PyObject *find_timeout(const struct function_object *self, PyObject *const *args,
+                              size_t positional, PyObject *names, Py_ssize_t *ret_at)
+{
+    *ret_at = -1;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); i++) {
+        if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, i), "timeout") != 0) {
+            continue;
+        }
+        for (uint32_t j = 0; j < self->count; j++) {
+            if (PyUnicode_Compare(self->parameters[j].name, PyTuple_GET_ITEM(names, i)) == 0) {
+                return NULL;
+            }
+        }
+        *ret_at = i;
+        return args[positional + (size_t)i];
+    }
+    return NULL;
+}
+
+static PyObject *finish(struct taking *taking, int r, struct cordon_result *result)
+{
+    PyObject *object = NULL;
+    if (taking->raised) {
+        if (r != INT_MIN) {
+            PyErr_SetObject((PyObject *)Py_TYPE(taking->raised), taking->raised);
+        }
+    } else if (r == CORDON_DONE) {
+        object = give_result(taking, result);
+    } else if (r != INT_MIN) {
+        (void)raise_result(taking->function, r, result);
+    }
+    if (r == CORDON_DONE) {
+        cordon_result_release(result);
+    }
+    return object;
+}
+
+static PyObject *call_any(struct function_object *self, PyObject *const *args, size_t positional,
+                          PyObject *names)
+{
+    struct cordon_result result;
+    uint64_t deadline_ns = CORDON_DEFAULT;
+    Py_ssize_t timeout_at = -1;
+    PyObject *timeout =
+        names ? find_timeout(self, args, positional, names, &timeout_at) : NULL;
+    PyObject *object = NULL;
+    if (deadline_of(timeout, &deadline_ns) < 0) {
+        return NULL;
+    }
+    struct taking *taking = taking_begin(self);
+    if (!taking) {
+        return NULL;
+    }
+    int r = take_arguments(taking, args, positional, names, timeout_at);
+    if (r == 0) {
+        memset(&result.error, 0, sizeof result.error.text[0]);
+        r = call_and_wait(self, taking->values, taking->count, deadline_ns, &result);
+        object = finish(taking, r, &result);
+    }
+    taking_end(taking);
+    return object;
+}
+
+static PyObject *function_call(PyObject *callable, PyObject *const *args, size_t flags,
+                               PyObject *names)
+{
+    struct function_object *self = (struct function_object *)callable;
+    size_t positional = (size_t)PyVectorcall_NARGS(flags);
+    PyObject *object;
+    if (self->scalar && !names && positional == self->count &&
+        call_scalar(self, args, positional, &object) == 0) {
+        return object;
+    }
+    return call_any(self, args, positional, names);
+}
+
+/* ---- Many calls --------------------------------------------------------------------------------- */
+
+struct flight {
+    struct taking *taking;
+    struct cordon_pending *pending;
+};
+
+/* Put one call on its way. Returns 0, 1: none can be taken now, -1: raised. */
+static int launch(struct function_object *self, struct cordon_session *session, PyObject *args,
+                  uint64_t deadline_ns, struct flight *flight)
+{
+    struct cordon_error error = {{0}};
+    bool tuple = PyTuple_Check(args);
+    PyObject *const *items = tuple ? &PyTuple_GET_ITEM(args, 0) : &args;
+    size_t count = tuple ? (size_t)PyTuple_GET_SIZE(args) : 1;
+    int r;
+    flight->taking = taking_begin(self);
+    if (!flight->taking || take_arguments(flight->taking, items, count, NULL, -1) < 0) {
+        goto failed;
+    }
+    r = cordon_submit(session, self->function, flight->taking->values, flight->taking->count,
+                      deadline_ns, &flight->pending, &error);
+    if (r == 0) {
+        return 0;
+    }
+    (void)raise_error(r, &error);
+failed:
+    if (flight->taking) {
+        taking_end(flight->taking);
+    }
+    return -1;
+}
+
+static PyObject *land(struct function_object *self, struct cordon_session *session,
+                      struct flight *flight, bool heard)
+{
+    struct cordon_result result;
+    int r = wait_for(self->cell, session, flight->pending, &result);
+    PyObject *object = NULL;
+    if (heard) {
+        object = finish(flight->taking, r, &result);
+    } else if (r == CORDON_DONE) {
+        cordon_result_release(&result);
+    }
+    taking_end(flight->taking);
+    return object;
+}
+
+/* map(iterable of argument tuples): a list of results, calls in flight together. The first that fails is raised, after the others in flight. */
+static PyObject *function_map(struct function_object *self, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"arguments", "timeout", NULL};
+    PyObject *arguments;
+    PyObject *timeout = NULL;
+    struct flight flights[CORDON_BATCH_MAX];
+    size_t first = 0;
+    size_t count = 0;
+    uint64_t deadline_ns;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|$O:map", names, &arguments, &timeout) ||
+        deadline_of(timeout, &deadline_ns) < 0) {
+        return NULL;
+    }
+    struct cordon_session *session = session_for(self->cell, self->session);
+    PyObject *iterator = session ? PyObject_GetIter(arguments) : NULL;
+    PyObject *results = iterator ? PyList_New(0) : NULL;
+    bool more = results != NULL;
+    while (results && (more || count > 0)) {
+        while (more && count < CORDON_BATCH_MAX) {
+            PyObject *one = PyIter_Next(iterator);
+            more = one && launch(self, session, one, deadline_ns,
+                                 &flights[(first + count) % CORDON_BATCH_MAX]) == 0;
+            count += more;
+            Py_XDECREF(one);
+        }
+        cordon_flush(session);
+        /* Half of them, so that the worker has some while more are made. */
+        for (size_t left = more ? count / 2 : 0; count > left && results; count--) {
+            bool heard = !PyErr_Occurred();
+            PyObject *type = NULL;
+            PyObject *value = NULL;
+            PyObject *trace = NULL;
+            PyErr_Fetch(&type, &value, &trace);
+            PyObject *object = land(self, session, &flights[first], heard);
+            first = (first + 1) % CORDON_BATCH_MAX;
+            if (!heard) {
+                PyErr_Restore(type, value, trace);
+            }
+            if (heard && object && PyList_Append(results, object) < 0) {
+                more = false;
+            }
+            more = more && object;
+            Py_XDECREF(object);
+            left = more ? left : 0;
+        }
+    }
+    Py_XDECREF(iterator);
+    if (PyErr_Occurred()) {
+        Py_CLEAR(results);
+    }
+    return results;
+}
+
+/* ---- What is known of it ------------------------------------------------------------------------ */
+
+/* Tuples (name, type, sent, optional, comes back) of the parameters, and the result's type. */
+static PyObject *function_describe(struct function_object *self, PyObject *Py_UNUSED(none))
+{
+    char text[128];
+    PyObject *list = PyList_New(0);
+    for (uint32_t i = 0; list && i < self->count; i++) {
+        const struct parameter *parameter = &self->parameters[i];
+        PyObject *one = Py_BuildValue(
+            "(OsOOOi)", parameter->name,
+            view_type_text(self->plan, parameter->type, text, sizeof text),
+            parameter->sent ? Py_True : Py_False, parameter->optional ? Py_True : Py_False,
+            parameter->comes_back ? Py_True : Py_False, (int)parameter->type->kind);
+        if (!one || PyList_Append(list, one) < 0) {
+            Py_CLEAR(list);
+        }
+        Py_XDECREF(one);
+    }
+    const struct cordon_plan_type *result =
+        view_type(self->plan, view_function(self->plan)->result.type);
+    return list ? Py_BuildValue("(Ns)", list, view_type_text(self->plan, result, text, sizeof text))
+                : NULL;
+}
+
+static PyObject *get_doc(struct function_object *self, void *Py_UNUSED(closure))
+{
+    uint32_t comment = view_function(self->plan)->comment;
+    if (comment == 0) {
+        Py_RETURN_NONE;
+    }
+    return PyUnicode_FromString(view_name(self->plan, comment));
+}
+
+/* Made when it is asked for, by cordon._signatures. */
+static PyObject *get_signature(struct function_object *self, void *Py_UNUSED(closure))
+{
+    PyObject *module = PyImport_ImportModule("cordon._signatures");
+    PyObject *signature =
+        module ? PyObject_CallMethod(module, "signature_of", "O", (PyObject *)self) : NULL;
+    Py_XDECREF(module);
+    return signature;
+}
+
+static PyObject *function_repr(struct function_object *self)
+{
+    return PyUnicode_FromFormat("<cordon function %U of %U>", self->name, self->cell->name);
+}
+
+PyObject *function_new(struct cell_object *cell, struct session_object *session,
+                       struct cordon_function *function)
+{
+    size_t bytes;
+    struct function_object *self = PyObject_GC_New(struct function_object, &function_type);
+    if (!self) {
+        return NULL;
+    }
+    memset((char *)self + sizeof(PyObject), 0, sizeof *self - sizeof(PyObject));
+    self->vectorcall = function_call;
+    self->cell = (struct cell_object *)Py_NewRef((PyObject *)cell);
+    self->session = (struct session_object *)Py_XNewRef((PyObject *)session);
+    self->function = function;
+    self->plan = cordon_function_plan(function, &bytes);
+    self->name = PyUnicode_FromString(view_name(self->plan, view_function(self->plan)->name));
+    PyObject_GC_Track((PyObject *)self);
+    if (!self->name || read_parameters(self) < 0 || make_result_class(self) < 0) {
+        Py_DECREF(self);
+        return NULL;
+    }
+    return (PyObject *)self;
+}
+
+static int function_traverse(struct function_object *self, visitproc visit, void *arg)
+{
+    Py_VISIT(self->cell);
+    Py_VISIT(self->session);
+    Py_VISIT(self->result_class);
+    return 0;
+}
+
+static int function_clear(struct function_object *self)
+{
+    Py_CLEAR(self->result_class);
+    return 0; /* the cell stays: whoever calls needs it */
+}
+
+static void function_dealloc(struct function_object *self)
+{
+    PyObject_GC_UnTrack((PyObject *)self);
+    if (self->weakrefs) {
+        PyObject_ClearWeakRefs((PyObject *)self);
+    }
+    for (uint32_t i = 0; self->parameters && i < self->count; i++) {
+        Py_XDECREF(self->parameters[i].name);
+    }
+    PyMem_Free(self->parameters);
+    Py_XDECREF(self->result_class);
+    Py_XDECREF(self->name);
+    Py_XDECREF(self->session);
+    Py_XDECREF(self->cell);
+    PyObject_GC_Del(self);
+}
+
+static PyMethodDef methods[] = {
+    {"map", (PyCFunction)(void (*)(void))function_map, METH_VARARGS | METH_KEYWORDS,
+     "map(arguments, *, timeout=...): results of many calls, which are in flight together. Each member of "
+     "arguments is a tuple, or a single argument."},
+    {"_describe", (PyCFunction)function_describe, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyMemberDef members[] = {
+    {"__name__", T_OBJECT_EX, offsetof(struct function_object, name), READONLY, NULL},
+    {"__qualname__", T_OBJECT_EX, offsetof(struct function_object, name), READONLY, NULL},
+    {"cell", T_OBJECT_EX, offsetof(struct function_object, cell), READONLY, "The cell it is of."},
+    {"result_class", T_OBJECT, offsetof(struct function_object, result_class), READONLY,
+     "The named tuple that it returns, or None."},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyGetSetDef getters[] = {
+    {"__doc__", (getter)get_doc, NULL, NULL, NULL},
+    {"__signature__", (getter)get_signature, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+PyTypeObject function_type = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "cordon.Function",
+    .tp_basicsize = sizeof(struct function_object),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL |
+                Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .tp_dealloc = (destructor)function_dealloc,
+    .tp_traverse = (traverseproc)function_traverse,
+    .tp_clear = (inquiry)function_clear,
+    .tp_repr = (reprfunc)function_repr,
+    .tp_call = PyVectorcall_Call,
+    .tp_vectorcall_offset = offsetof(struct function_object, vectorcall),
+    .tp_methods = methods,
+    .tp_members = members,
+    .tp_getset = getters,
+    .tp_weaklistoffset = offsetof(struct function_object, weakrefs),
+};

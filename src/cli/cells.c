@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cell_tones.h"
+#include "cli/command.h"
+#include "cli/inquiry.h"
+#include "cli/plain.h"
+#include "cli/table.h"
+#include "cordon/cell.h"
+
+enum {
+    OPTION_SOCKET,
+    OPTION_JSON,
+    OPTION_HELP,
+};
+
+static const struct option_spec option_specs[] = {
+    [OPTION_SOCKET] = {"socket", "PATH", "where the daemon listens"},
+    [OPTION_JSON] = {"json", NULL, "the answer of cordon.cells, on one line"},
+    [OPTION_HELP] = {"help", NULL, "this text"},
+    {NULL, NULL, NULL},
+};
+
+enum { NAME, STATE, LEVEL, WORKERS, GENERATION, LIBRARY, ISOLATION };
+
+static const struct table_column columns[] = {
+    [NAME] = {"CELL", true, 0},           [STATE] = {"STATE", true, 1},
+    [LEVEL] = {"LEVEL", true, 3},         [WORKERS] = {"WORKERS", false, 2},
+    [GENERATION] = {"GEN", false, 5},     [LIBRARY] = {"LIBRARY", true, 4},
+    [ISOLATION] = {"ISOLATION", true, 6}, {NULL, false, 0},
+};
+
+struct wish {
+    const char *socket;
+    bool json;
+    bool help;
+};
+
+static int parse(int argc, char *const *argv, struct wish *wish, struct message *why)
+{
+    struct options options = {.specs = option_specs, .argc = argc, .argv = argv};
+    const char *value;
+    for (;;) {
+        int option = options_next(&options, &value, why);
+        switch (option) {
+        case OPTIONS_END:
+            return 0;
+        case OPTION_SOCKET:
+            wish->socket = value;
+            break;
+        case OPTION_JSON:
+            wish->json = true;
+            break;
+        case OPTION_HELP:
+            wish->help = true;
+            break;
+        default:
+            return option == OPTIONS_OPERAND
+                       ? message_set(why, -EINVAL, "cells takes no operand, '%s' given", value)
+                       : -EINVAL;
+        }
+    }
+}
+
+/* Whether @array has the string @name. */
+static bool has(struct json_value array, const char *name)
+{
+    struct json_walk walk = json_walk(array);
+    struct json_value element;
+    while (json_walk_next(&walk, &element)) {
+        if (json_value_equals(element, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The promises that are kept, or those that are not, whichever are fewer. */
+static void isolation_text(struct json_value kept, struct message *text)
+{
+    uint32_t counts[2] = {0, 0};
+    for (uint32_t bit = 1; bit != 0; bit <<= 1) {
+        const char *name = cordon_isolation_name(bit);
+        counts[name && has(kept, name)] += name != NULL;
+    }
+    bool named = counts[1] < counts[0]; /* what is listed are kept ones */
+    const char *before = named ? "" : "all but ";
+    (void)message_set(text, 0, "%s", counts[0] == 0 ? "all" : counts[1] == 0 ? "none" : "");
+    for (uint32_t bit = 1; bit != 0 && counts[0] > 0 && counts[1] > 0; bit <<= 1) {
+        const char *name = cordon_isolation_name(bit);
+        if (name && has(kept, name) == named) {
+            message_add(text, "%s%s", before, name);
+            before = ",";
+        }
+    }
+}
+
+static const char *text_at(struct json_value cell, const char *key)
+{
+    struct json_value value = json_value_get(cell, key);
+    return json_value_kind(value) == JSON_KIND_STRING ? json_value_string(value, NULL) : "";
+}
+
+static void add_cell(struct table *table, struct json_value cell, const struct snapshot *snapshot)
+{
+    struct message text;
+    char name[SNAPSHOT_NAME];
+    const char *foreign = text_at(cell, "name");
+    const char *state = text_at(cell, "state");
+    struct json_value generation = json_value_get(cell, "generation");
+    bool counted = json_value_kind(generation) == JSON_KIND_INT;
+    struct table_row *row = table_add(table, 0);
+    (void)plain_copy(name, sizeof name, foreign, strlen(foreign));
+    const struct snapshot_cell *known = snapshot_find_cell(snapshot, name);
+    table_set(row, NAME, TONE_PLAIN, 0, name);
+    table_set(row, STATE, cell_state_tone(state), 0, state);
+    table_set(row, LEVEL, TONE_PLAIN, 0, text_at(cell, "level"));
+    table_set(row, LIBRARY, TONE_PLAIN, 0, text_at(cell, "library"));
+    (void)message_set(&text, 0, "%lld", counted ? (long long)json_value_int(generation) : 0);
+    table_set(row, GENERATION, TONE_PLAIN, 0, text.text);
+    if (known) {
+        char workers[CELL_WORKERS_BYTES];
+        table_set(row, WORKERS, TONE_PLAIN, 0, cell_workers_text(known, workers));
+    }
+    isolation_text(json_value_get(cell, "isolation"), &text);
+    table_set(row, ISOLATION, TONE_PLAIN, 0, text.text);
+}
+
+static int show(struct dialogue *dialogue, const struct wish *wish)
+{
+    struct snapshot *snapshot = NULL;
+    struct json_value result;
+    struct table table;
+    int r = inquiry_stats(dialogue, wish->socket, NULL, &snapshot, &result);
+    r = r == EXIT_DONE ? inquiry_ask(dialogue, wish->socket, "cordon.cells", NULL, &result) : r;
+    if (r != EXIT_DONE) {
+        snapshot_free(snapshot);
+        return r;
+    }
+    struct json_walk walk = json_walk(result);
+    struct json_value cell;
+    table_init(&table, columns);
+    while (json_walk_next(&walk, &cell)) {
+        add_cell(&table, cell, snapshot);
+    }
+    table_sort(&table, NAME, false);
+    r = table_print(&table);
+    table_deinit(&table);
+    snapshot_free(snapshot);
+    return r;
+}
+
+static int run(const struct command *command, int argc, char *const *argv)
+{
+    struct message why;
+    struct wish wish = {0};
+    struct dialogue dialogue = {0};
+    struct json_value result;
+    if (parse(argc, argv, &wish, &why) != 0) {
+        return command_fail(EXIT_USAGE, "%s", why.text);
+    }
+    if (wish.help) {
+        return command_help(command);
+    }
+    plain_start();
+    int r;
+    if (wish.json) {
+        r = inquiry_ask(&dialogue, wish.socket, "cordon.cells", NULL, &result);
+        r = r == EXIT_DONE ? inquiry_print(result) : r;
+    } else {
+        r = show(&dialogue, &wish);
+    }
+    dialogue_close(&dialogue);
+    return r;
+}
+
+const struct command cells_command = {
+    .name = "cells",
+    .operands = "",
+    .summary = "List the cells of a running daemon",
+    .details = "WORKERS are those that serve, of those that all clients share; +N are single "
+               "clients' own.\n",
+    .options = option_specs,
+    .run = run,
+};

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_INQUIRY_H
+#define CLI_INQUIRY_H
+
+/* Inquiry: what a command asks a daemon about itself. What goes wrong is said on standard error. */
+
+#include "cli/dialogue.h"
+#include "cli/snapshot.h"
+
+#define INQUIRY_SECONDS 10u /* most that a daemon may take to answer about itself */
+
+/*
+ * Ask one of the daemon's own methods, over @dialogue, which is opened if it is not.
+ *
+ * @params  a JSON object, or NULL.
+ *
+ * Returns an enum command_exit; EXIT_DONE with the result, a value of the dialogue's document.
+ */
+int inquiry_ask(struct dialogue *dialogue, const char *socket, const char *method,
+                const char *params, struct json_value *ret_result);
+
+/* cordon.stats of @cell, or of all (NULL). Returns an enum command_exit. */
+int inquiry_stats(struct dialogue *dialogue, const char *socket, const char *cell,
+                  struct snapshot **ret_snapshot, struct json_value *ret_result);
+
+/* "cordon: busy: sentence" and what else an error tells a person. Returns its enum command_exit. */
+int inquiry_fail(const struct dialogue_answer *answer);
+
+/* A value as one line of JSON on standard output. Returns an enum command_exit. */
+int inquiry_print(struct json_value value);
+
+/* {"@key":"@value"}; NULL: no memory. To be freed. */
+char *inquiry_params(const char *key, const char *value);
+
+#endif
