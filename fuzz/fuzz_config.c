@@ -32,7 +32,8 @@ static void check_findings(const struct findings *findings, const uint8_t *data,
         finding_print(finding, &line);
         assert(elsewhere || finding->line <= lines + 1);
         assert(finding->sentence[0] && line.text[0]);
-        assert(!strstr(finding->sentence, "a mistake in Cordon"));
+        /* The one finding about the file as a whole that a text can have says: a mistake in Cordon. */
+        assert(elsewhere || finding->line > 0);
         refusals += finding->severity != FINDING_NOTE;
     }
     assert(findings->count <= FINDINGS_MAX && refusals <= findings->refusals);

@@ -71,6 +71,10 @@ class LimitError(CordonError, ValueError):
     """More than a limit allows; the text names it."""
 
 
+class LoadError(CordonError, OSError):
+    """The library cannot be found, or is none."""
+
+
 class UnsupportedError(CordonError, NotImplementedError):
     """What is asked for cannot be had here; the text says why."""
 

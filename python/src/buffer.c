@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Buffer: memory of a session's arena. Calls of that session pass it as it is; all others copy it. */
-#include <structmember.h>
 
 #include "package.h"
 
 struct buffer_object {
-    PyObject_HEAD
-    struct cell_object *cell;       /* owned: memory goes with it */
-    struct session_object *session; /* owned; or NULL */
+    PyObject_HEAD struct cell_object *cell; /* owned: memory goes with it */
+    struct session_object *session;         /* owned; or NULL */
     struct cordon_session *of;
     void *memory; /* NULL: freed */
     Py_ssize_t bytes;
@@ -94,6 +92,7 @@ static int get_buffer(struct buffer_object *self, Py_buffer *view, int flags)
         return -1;
     }
     self->views++;
+    *(self->session ? &self->session->views : &self->cell->views) += 1;
     return 0;
 }
 
@@ -101,6 +100,7 @@ static void release_buffer(struct buffer_object *self, Py_buffer *view)
 {
     (void)view;
     self->views--;
+    *(self->session ? &self->session->views : &self->cell->views) -= 1;
 }
 
 static void buffer_dealloc(struct buffer_object *self)
@@ -141,7 +141,8 @@ static PySequenceMethods as_sequence = {.sq_length = (lenfunc)buffer_length};
 
 PyTypeObject buffer_type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "cordon.Buffer",
-    .tp_doc = "Memory that this process and a worker share: for memoryview(), numpy.frombuffer(), and calls.",
+    .tp_doc = "Memory that this process and a worker share: for memoryview(), numpy.frombuffer(), "
+              "and calls.",
     .tp_basicsize = sizeof(struct buffer_object),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .tp_dealloc = (destructor)buffer_dealloc,

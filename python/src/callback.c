@@ -103,8 +103,7 @@ static PyObject *give_argument(const struct giving *giving, const struct cordon_
     target = view_target(giving->plan, type);
     if (view_is_bytes(giving->plan, type)) {
         return PyBytes_FromStringAndSize(
-            value->memory,
-            (Py_ssize_t)(value->count * view_element_bytes(giving->plan, type)));
+            value->memory, (Py_ssize_t)(value->count * view_element_bytes(giving->plan, type)));
     }
     if (type->code == CORDON_PLAN_NONE && !(type->flags & CORDON_PLAN_NULL_ENDED)) {
         return give_object(giving, target, value->memory, NULL, NULL, 0);
@@ -112,8 +111,8 @@ static PyObject *give_argument(const struct giving *giving, const struct cordon_
     PyObject *list = PyList_New((Py_ssize_t)value->count);
     size_t each = view_element_bytes(giving->plan, type);
     for (size_t i = 0; list && i < value->count; i++) {
-        PyObject *element = give_object(giving, target, (const uint8_t *)value->memory + i * each,
-                                        NULL, NULL, 1);
+        PyObject *element =
+            give_object(giving, target, (const uint8_t *)value->memory + i * each, NULL, NULL, 1);
         if (!element) {
             Py_CLEAR(list);
             break;
@@ -135,8 +134,8 @@ static PyObject *give_arguments(const struct call_back *back, const struct cordo
         if (param->position >= count) {
             continue;
         }
-        PyObject *value = give_argument(&giving, view_type(plan, param->type),
-                                        &args[param->position]);
+        PyObject *value =
+            give_argument(&giving, view_type(plan, param->type), &args[param->position]);
         if (!value) {
             Py_CLEAR(values);
             break;
@@ -197,7 +196,7 @@ static void note_raised(const struct call_back *back)
     PyObject *type;
     PyObject *value;
     PyObject *trace;
-    if (!back->taking || back->taking->raised) {
+    if (!back->taking) {
         PyErr_WriteUnraisable(back->callable);
         return;
     }
@@ -216,6 +215,11 @@ static int on_call(void *context, struct cordon_session *session, const struct c
 {
     struct call_back *back = context;
     PyGILState_STATE state = PyGILState_Ensure();
+    if (back->taking &&
+        back->taking->raised) { /* the call is over as soon as the library returns */
+        PyGILState_Release(state);
+        return -ECANCELED;
+    }
     PyObject *values = give_arguments(back, args, count);
     PyObject *returned = values ? PyObject_Call(back->callable, values, NULL) : NULL;
     int r = returned ? take_return(back, returned, ret_value) : -1;

@@ -6,10 +6,10 @@
 #include <math.h>
 #include <time.h>
 
-#define SPIN_NS        20000u    /* the longest wait with the lock: as long as the lane spins */
-#define SLICE_NS       50000000u /* of a wait on the main thread, between looks for Ctrl-C */
-#define PREPARATIONS   3u        /* of a session whose worker dies as soon as it is ready */
-#define NS_PER_SECOND  1000000000.0
+#define SPIN_NS       20000u    /* the longest wait with the lock: as long as the lane spins */
+#define SLICE_NS      50000000u /* of a wait on the main thread, between looks for Ctrl-C */
+#define PREPARATIONS  3u        /* of a session whose worker dies as soon as it is ready */
+#define NS_PER_SECOND 1000000000.0
 
 static uint64_t now_ns(void)
 {
@@ -68,10 +68,8 @@ static int interrupt(struct cell_object *cell, struct cordon_session *session,
     PyErr_Fetch(&type, &value, &trace);
     (void)cordon_session_interrupt(session);
     cell->busy++;
-    Py_BEGIN_ALLOW_THREADS
-    (void)!cordon_collect(pending, CORDON_NEVER, result);
-    Py_END_ALLOW_THREADS
-    cell->busy--;
+    Py_BEGIN_ALLOW_THREADS(void) !cordon_collect(pending, CORDON_NEVER, result);
+    Py_END_ALLOW_THREADS cell->busy--;
     cordon_result_release(result);
     PyErr_Restore(type, value, trace);
     return INT_MIN;
@@ -85,10 +83,8 @@ int wait_for(struct cell_object *cell, struct cordon_session *session,
     while (r == -ETIME) {
         uint64_t until_ns = sliced ? now_ns() + SLICE_NS : CORDON_NEVER;
         cell->busy++;
-        Py_BEGIN_ALLOW_THREADS
-        r = cordon_collect(pending, until_ns, ret_result);
-        Py_END_ALLOW_THREADS
-        cell->busy--;
+        Py_BEGIN_ALLOW_THREADS r = cordon_collect(pending, until_ns, ret_result);
+        Py_END_ALLOW_THREADS cell->busy--;
         if (r == -ETIME && PyErr_CheckSignals() < 0) {
             return interrupt(cell, session, pending, ret_result);
         }
@@ -103,20 +99,21 @@ static int call_slowly(struct function_object *function, struct cordon_session *
 {
     int r;
     function->cell->busy++;
-    Py_BEGIN_ALLOW_THREADS
-    if (function->session) {
+    Py_BEGIN_ALLOW_THREADS if (function->session)
+    {
         r = cordon_session_call(session, function->function, values, count, deadline_ns,
                                 ret_result);
-    } else {
+    }
+    else
+    {
         r = cordon_call(function->function, values, count, deadline_ns, ret_result);
     }
-    Py_END_ALLOW_THREADS
-    function->cell->busy--;
+    Py_END_ALLOW_THREADS function->cell->busy--;
     return r;
 }
 
-int call_and_wait(struct function_object *function, const struct cordon_value *values,
-                  size_t count, uint64_t deadline_ns, struct cordon_result *ret_result)
+int call_and_wait(struct function_object *function, const struct cordon_value *values, size_t count,
+                  uint64_t deadline_ns, struct cordon_result *ret_result)
 {
     struct cordon_session *session = session_for(function->cell, function->session);
     struct cordon_pending *pending;
@@ -136,10 +133,9 @@ int call_and_wait(struct function_object *function, const struct cordon_value *v
         }
         uint32_t retry_ms = 0;
         function->cell->busy++;
-        Py_BEGIN_ALLOW_THREADS
-        r = cordon_session_prepare(session, &function->function, 1, &retry_ms, &ret_result->error);
-        Py_END_ALLOW_THREADS
-        function->cell->busy--;
+        Py_BEGIN_ALLOW_THREADS r =
+            cordon_session_prepare(session, &function->function, 1, &retry_ms, &ret_result->error);
+        Py_END_ALLOW_THREADS function->cell->busy--;
         if (r != 0) {
             break;
         }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Cell: a library in isolation. Its functions are attributes. */
 #include <errno.h>
-#include <structmember.h>
 
 #include "package.h"
 
@@ -107,7 +106,7 @@ static int note_functions(struct cell_object *self, const char *name, const char
                                  Py_None);
         r = r < 0 ? r : note_releaser(self, plan);
     }
-    cordon_interface_free(interface);
+    self->interface = interface;
     return r;
 }
 
@@ -116,10 +115,9 @@ static int open_cell(struct cell_object *self, const struct opening *opening)
     struct cordon_error error = {{0}};
     struct cordon_cell *cell = NULL;
     int r;
-    Py_BEGIN_ALLOW_THREADS
-    r = cordon_cell_open(&opening->options, &cell, &error);
-    Py_END_ALLOW_THREADS
-    if (r != 0) {
+    Py_BEGIN_ALLOW_THREADS r = cordon_cell_open(&opening->options, &cell, &error);
+    Py_END_ALLOW_THREADS if (r != 0)
+    {
         if (r == -EINVAL && strchr(error.text, '^')) {
             PyErr_SetString(error_class("PrototypeError"), error.text);
         } else if (r == -ENOENT || r == -ENOEXEC) {
@@ -136,14 +134,41 @@ static int open_cell(struct cell_object *self, const struct opening *opening)
 /* _open(name, options): options are those of cordon.open(), in libcordon's units. */
 static PyObject *cell_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {
-        "name",          "library",      "interface",       "interface_name", "level",
-        "policy",        "grants",       "on_violation",    "workers",        "sessions",
-        "queue",         "spares",       "timeout_ms",      "start_ms",       "memory_bytes",
-        "call_bytes",    "arena_bytes",  "events",          "require",        "recycle_calls",
-        "recycle_ms",    "recycle_bytes", "breaker_percent", "reports",       "report_bytes",
-        "record",        "cpu_ms",       "file_bytes",      "fds",            "threads",
-        "breaker_samples", "breaker_window_ms", "breaker_cool_down_ms", "without", NULL};
+    static const char *const names[] = {"name",
+                                        "library",
+                                        "interface",
+                                        "interface_name",
+                                        "level",
+                                        "policy",
+                                        "grants",
+                                        "on_violation",
+                                        "workers",
+                                        "sessions",
+                                        "queue",
+                                        "spares",
+                                        "timeout_ms",
+                                        "start_ms",
+                                        "memory_bytes",
+                                        "call_bytes",
+                                        "arena_bytes",
+                                        "events",
+                                        "require",
+                                        "recycle_calls",
+                                        "recycle_ms",
+                                        "recycle_bytes",
+                                        "breaker_percent",
+                                        "reports",
+                                        "report_bytes",
+                                        "record",
+                                        "cpu_ms",
+                                        "file_bytes",
+                                        "fds",
+                                        "threads",
+                                        "breaker_samples",
+                                        "breaker_window_ms",
+                                        "breaker_cool_down_ms",
+                                        "without",
+                                        NULL};
     struct opening opening = {.options = CORDON_CELL_OPTIONS};
     struct cordon_cell_options *options = &opening.options;
     const char *name;
@@ -163,15 +188,15 @@ static PyObject *cell_new(PyTypeObject *type, PyObject *args, PyObject *keywords
     unsigned long long cpu_ms = 0;
     unsigned long long file_bytes = 0;
     if (!PyArg_ParseTupleAndKeywords(
-            args, keywords, "szzz|$IIO!IIIIIKKKIKpIKKKIzppKKIIIIII:Cell", names, &name,
+            args, keywords, "szzz|$IIO!IIIIIKKKIKpIKKKIzppKKIIIIII:Cell", KEYWORDS(names), &name,
             &options->library, &options->interface_text, &options->interface_name, &level, &policy,
             &PyTuple_Type, &opening.grants, &on_violation, &options->workers, &options->sessions,
             &options->queue, &options->spares, &timeout_ms, &start_ms, &memory_bytes,
             &options->call_bytes, &arena_bytes, &events, &options->require, &recycle_calls,
             &recycle_ms, &recycle_bytes, &options->breaker_percent, &options->reports,
             &report_bytes, &record, &cpu_ms, &file_bytes, &options->fds, &options->threads,
-            &options->breaker_samples, &options->breaker_window_ms,
-            &options->breaker_cool_down_ms, &options->without) ||
+            &options->breaker_samples, &options->breaker_window_ms, &options->breaker_cool_down_ms,
+            &options->without) ||
         read_grants(&opening) < 0) {
         return NULL;
     }
@@ -195,16 +220,17 @@ static PyObject *cell_new(PyTypeObject *type, PyObject *args, PyObject *keywords
         return NULL;
     }
     self->events = options->events;
+    self->workers = options->workers > 0 ? options->workers : 1;
     self->name = PyUnicode_FromString(name);
     self->functions = PyDict_New();
     self->results = PyDict_New();
     self->releasers = PyDict_New();
     self->kept = PyList_New(0);
     bool made = self->name && self->functions && self->results && self->releasers && self->kept;
-    if (!made || (options->interface_text &&
-                  note_functions(self, options->interface_name ? options->interface_name
-                                                               : "interface",
-                                 options->interface_text) < 0) ||
+    if (!made ||
+        (options->interface_text &&
+         note_functions(self, options->interface_name ? options->interface_name : "interface",
+                        options->interface_text) < 0) ||
         open_cell(self, &opening) < 0) {
         Py_DECREF(self);
         return NULL;
@@ -221,10 +247,9 @@ static int close_cell(struct cell_object *self)
     if (!cell) {
         return 0;
     }
-    Py_BEGIN_ALLOW_THREADS
-    r = cordon_cell_close(cell);
-    Py_END_ALLOW_THREADS
-    if (r == 0) {
+    Py_BEGIN_ALLOW_THREADS r = cordon_cell_close(cell);
+    Py_END_ALLOW_THREADS if (r == 0)
+    {
         self->cell = NULL;
         (void)PyList_SetSlice(self->kept, 0, PY_SSIZE_T_MAX, NULL);
     }
@@ -234,10 +259,9 @@ static int close_cell(struct cell_object *self)
 static PyObject *cell_close(struct cell_object *self, PyObject *Py_UNUSED(none))
 {
     struct cordon_error error = {.text = "a cell is not closed from inside its callback"};
-    if (self->busy > 0) {
-        /* Their calls end as aborted; whoever closes waits for them as libcordon does. */
-        struct cordon_cell *cell = self->cell;
-        (void)cell;
+    if (self->views > 0) {
+        PyErr_Format(PyExc_BufferError, "%zd views of the cell's shared memory exist", self->views);
+        return NULL;
     }
     int r = close_cell(self);
     if (r != 0) {
@@ -279,6 +303,7 @@ static void cell_dealloc(struct cell_object *self)
         PyObject_ClearWeakRefs((PyObject *)self);
     }
     (void)close_cell(self);
+    cordon_interface_free(self->interface);
     Py_XDECREF(self->kept);
     Py_XDECREF(self->releasers);
     Py_XDECREF(self->results);
@@ -403,10 +428,8 @@ static PyObject *cell_stats(struct cell_object *self, PyObject *Py_UNUSED(none))
     if (!cell_get(self)) {
         return NULL;
     }
-    Py_BEGIN_ALLOW_THREADS
-    cordon_cell_stats(self->cell, &stats);
-    Py_END_ALLOW_THREADS
-    PyObject *ended = PyDict_New();
+    Py_BEGIN_ALLOW_THREADS cordon_cell_stats(self->cell, &stats);
+    Py_END_ALLOW_THREADS PyObject *ended = PyDict_New();
     for (int i = 0; ended && i <= CORDON_OPEN; i++) {
         PyObject *count = PyLong_FromUnsignedLongLong(stats.ended[i]);
         if (!count || PyDict_SetItemString(ended, cordon_outcome_name(i), count) < 0) {
@@ -414,14 +437,13 @@ static PyObject *cell_stats(struct cell_object *self, PyObject *Py_UNUSED(none))
         }
         Py_XDECREF(count);
     }
-    return ended ? Py_BuildValue(
-                       "{s:K,s:N,s:K,s:I,s:I,s:I,s:I,s:I,s:s,s:K,s:K,s:K,s:K,s:K}", "calls",
-                       stats.calls, "ended", ended, "refused", stats.refused, "workers",
-                       stats.workers, "started", stats.started, "quarantined", stats.quarantined,
-                       "spares", stats.spares, "queued", stats.queued, "breaker",
-                       breakers[stats.breaker % 3], "crashes", stats.crashes, "timeouts",
-                       stats.timeouts, "promoted", stats.promoted, "recycled", stats.recycled,
-                       "starts_failed", stats.starts_failed)
+    return ended ? Py_BuildValue("{s:K,s:N,s:K,s:I,s:I,s:I,s:I,s:I,s:s,s:K,s:K,s:K,s:K,s:K}",
+                                 "calls", stats.calls, "ended", ended, "refused", stats.refused,
+                                 "workers", stats.workers, "started", stats.started, "quarantined",
+                                 stats.quarantined, "spares", stats.spares, "queued", stats.queued,
+                                 "breaker", breakers[stats.breaker % 3], "crashes", stats.crashes,
+                                 "timeouts", stats.timeouts, "promoted", stats.promoted, "recycled",
+                                 stats.recycled, "starts_failed", stats.starts_failed)
                  : NULL;
 }
 
@@ -437,11 +459,10 @@ static PyObject *cell_report(struct cell_object *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "Kk", &id, &wait_ms)) {
         return NULL;
     }
-    Py_BEGIN_ALLOW_THREADS
-    (void)!cordon_report_wait(NULL, id, 0, cordon_after_ms(wait_ms));
+    Py_BEGIN_ALLOW_THREADS(void) !cordon_report_wait(NULL, id, 0, cordon_after_ms(wait_ms));
     r = cordon_report_read(NULL, id, 0, &json, &error);
-    Py_END_ALLOW_THREADS
-    if (r != 0) {
+    Py_END_ALLOW_THREADS if (r != 0)
+    {
         Py_RETURN_NONE;
     }
     PyObject *module = PyImport_ImportModule("json");
@@ -466,7 +487,7 @@ static PyObject *cell_alloc(struct cell_object *self, PyObject *bytes)
 static PyObject *cell_object(struct cell_object *self, PyObject *type)
 {
     const char *name = PyUnicode_AsUTF8(type);
-    return name ? object_new(self, NULL, name) : NULL;
+    return name ? struct_new(self, NULL, name) : NULL;
 }
 
 static PyObject *cell_session(struct cell_object *self, PyObject *Py_UNUSED(none))
@@ -501,6 +522,7 @@ static PyMethodDef cell_methods[] = {
 
 static PyMemberDef cell_members[] = {
     {"name", T_OBJECT_EX, offsetof(struct cell_object, name), READONLY, "Library, or interface."},
+    {"_workers", T_UINT, offsetof(struct cell_object, workers), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
@@ -532,19 +554,19 @@ PyTypeObject cell_type = {
 
 static PyObject *session_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"cell", NULL};
+    static const char *const names[] = {"cell", NULL};
     struct cordon_error error = {{0}};
     struct cordon_session *session = NULL;
     struct cell_object *cell;
     int r;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O!:Session", names, &cell_type, &cell) ||
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O!:Session", KEYWORDS(names), &cell_type,
+                                     &cell) ||
         !cell_get(cell)) {
         return NULL;
     }
-    Py_BEGIN_ALLOW_THREADS
-    r = cordon_session_open(cell->cell, &session, &error);
-    Py_END_ALLOW_THREADS
-    if (r != 0) {
+    Py_BEGIN_ALLOW_THREADS r = cordon_session_open(cell->cell, &session, &error);
+    Py_END_ALLOW_THREADS if (r != 0)
+    {
         if (r == -EAGAIN) {
             PyErr_SetString(error_class("LimitError"), error.text);
         } else {
@@ -554,7 +576,9 @@ static PyObject *session_new(PyTypeObject *type, PyObject *args, PyObject *keywo
     }
     struct session_object *self = (struct session_object *)type->tp_alloc(type, 0);
     PyObject *functions = self ? PyDict_New() : NULL;
-    if (!functions) {
+    PyObject *pending = functions ? PyDict_New() : NULL;
+    if (!pending) {
+        Py_XDECREF(functions);
         (void)cordon_session_close(session);
         Py_XDECREF(self);
         return NULL;
@@ -565,6 +589,7 @@ static PyObject *session_new(PyTypeObject *type, PyObject *args, PyObject *keywo
     self->cell = (struct cell_object *)Py_NewRef((PyObject *)cell);
     self->session = session;
     self->functions = functions;
+    self->pending = pending;
     return (PyObject *)self;
 }
 
@@ -573,9 +598,12 @@ static PyObject *session_close(struct session_object *self, PyObject *Py_UNUSED(
     struct cordon_session *session = self->cell && self->cell->cell ? self->session : NULL;
     struct cordon_error error = {.text = "a session is not closed from inside its callback"};
     int r = 0;
+    if (self->views > 0) {
+        PyErr_Format(PyExc_BufferError, "%zd views of its shared memory exist", self->views);
+        return NULL;
+    }
     if (session) {
-        Py_BEGIN_ALLOW_THREADS
-        r = cordon_session_close(session);
+        Py_BEGIN_ALLOW_THREADS r = cordon_session_close(session);
         Py_END_ALLOW_THREADS
     }
     if (r != 0) {
@@ -611,7 +639,7 @@ static PyObject *session_alloc(struct session_object *self, PyObject *bytes)
 static PyObject *session_object(struct session_object *self, PyObject *type)
 {
     const char *name = PyUnicode_AsUTF8(type);
-    return name ? object_new(self->cell, self, name) : NULL;
+    return name ? struct_new(self->cell, self, name) : NULL;
 }
 
 static PyObject *session_interrupt(struct session_object *self, PyObject *Py_UNUSED(none))
@@ -625,15 +653,70 @@ static PyObject *session_interrupt(struct session_object *self, PyObject *Py_UNU
 
 static PyObject *session_worker_pid(struct session_object *self, PyObject *Py_UNUSED(none))
 {
-    return session_for(self->cell, self)
-               ? PyLong_FromLong(cordon_session_worker_pid(self->session))
-               : NULL;
+    return session_for(self->cell, self) ? PyLong_FromLong(cordon_session_worker_pid(self->session))
+                                         : NULL;
+}
+
+/* ---- For event loops: cordon._aio ---------------------------------------------------------------- */
+
+static PyObject *session_event_fd(struct session_object *self, PyObject *Py_UNUSED(none))
+{
+    if (!session_for(self->cell, self)) {
+        return NULL;
+    }
+    (void)cordon_session_ring(self->session, true);
+    return PyLong_FromLong(cordon_session_event_fd(self->session));
+}
+
+static PyObject *session_prepare(struct session_object *self, PyObject *function)
+{
+    struct cordon_error error = {{0}};
+    uint32_t retry_ms = 0;
+    int r;
+    if (Py_TYPE(function) != &function_type) {
+        PyErr_SetString(PyExc_TypeError, "a function of a cell is wanted");
+        return NULL;
+    }
+    if (!session_for(self->cell, self)) {
+        return NULL;
+    }
+    struct cordon_function *bound = ((struct function_object *)function)->function;
+    self->cell->busy++;
+    Py_BEGIN_ALLOW_THREADS r = cordon_session_prepare(self->session, &bound, 1, &retry_ms, &error);
+    Py_END_ALLOW_THREADS self->cell->busy--;
+    if (r != 0) {
+        return raise_error(r, &error);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *session_submit(struct session_object *self, PyObject *args)
+{
+    PyObject *function;
+    PyObject *arguments;
+    PyObject *keywords;
+    if (!PyArg_ParseTuple(args, "O!O!O!", &function_type, &function, &PyTuple_Type, &arguments,
+                          &PyDict_Type, &keywords)) {
+        return NULL;
+    }
+    PyObject *own = find_function(self->cell, self, self->functions,
+                                  ((struct function_object *)function)->name);
+    PyObject *made =
+        own ? pending_submit((struct function_object *)own, arguments, keywords) : NULL;
+    Py_XDECREF(own);
+    return made;
+}
+
+static PyObject *session_collect(struct session_object *self, PyObject *Py_UNUSED(none))
+{
+    return pending_collect(self);
 }
 
 static int session_traverse(struct session_object *self, visitproc visit, void *arg)
 {
     Py_VISIT(self->cell);
     Py_VISIT(self->functions);
+    Py_VISIT(self->pending);
     return 0;
 }
 
@@ -651,6 +734,7 @@ static void session_dealloc(struct session_object *self)
     }
     PyObject *closed = self->session ? session_close(self, NULL) : NULL;
     Py_XDECREF(closed);
+    Py_XDECREF(self->pending);
     Py_XDECREF(self->functions);
     Py_XDECREF(self->cell);
     Py_TYPE(self)->tp_free((PyObject *)self);
@@ -670,6 +754,10 @@ static PyMethodDef session_methods[] = {
     {"interrupt", (PyCFunction)session_interrupt, METH_NOARGS,
      "End the worker now, whatever it does: calls in flight raise AbortedError. From any thread."},
     {"worker_pid", (PyCFunction)session_worker_pid, METH_NOARGS, "The worker's process id, or 0."},
+    {"_event_fd", (PyCFunction)session_event_fd, METH_NOARGS, NULL},
+    {"_prepare", (PyCFunction)session_prepare, METH_O, NULL},
+    {"_submit", (PyCFunction)session_submit, METH_VARARGS, NULL},
+    {"_collect", (PyCFunction)session_collect, METH_NOARGS, NULL},
     {"__enter__", cell_enter, METH_NOARGS, NULL},
     {"__exit__", (PyCFunction)session_exit, METH_VARARGS, NULL},
     {"__dir__", (PyCFunction)session_dir, METH_NOARGS, NULL},

@@ -5,9 +5,10 @@
 #include "package.h"
 
 static const char *const outcome_classes[] = {
-    [CORDON_CRASHED] = "CrashError", [CORDON_TIMEOUT] = "TimeoutError",
+    [CORDON_CRASHED] = "CrashError",   [CORDON_TIMEOUT] = "TimeoutError",
     [CORDON_ABORTED] = "AbortedError", [CORDON_DENIED] = "DeniedError",
-    [CORDON_BUSY] = "BusyError", [CORDON_STALE] = "StaleError", [CORDON_OPEN] = "OpenError",
+    [CORDON_BUSY] = "BusyError",       [CORDON_STALE] = "StaleError",
+    [CORDON_OPEN] = "OpenError",
 };
 
 PyObject *error_class(const char *name)
@@ -39,13 +40,13 @@ static PyObject *raise_outcome(const struct function_object *function, int outco
     PyObject *class = error_class(outcome_classes[outcome]);
     PyObject *sentence = sentence_of(function ? function->name : NULL, result->error.text);
     PyObject *error = class && sentence ? PyObject_CallOneArg(class, sentence) : NULL;
-    PyObject *details =
-        error ? Py_BuildValue("{s:O, s:i, s:i, s:k, s:K}", "function",
-                              function ? function->name : Py_None, "signal", result->signal,
-                              "exit_status", result->exit_status, "retry_after_ms",
-                              (unsigned long)result->retry_after_ms, "report_id",
-                              (unsigned long long)result->report)
-              : NULL;
+    PyObject *details = error
+                            ? Py_BuildValue("{s:O, s:i, s:i, s:k, s:K}", "function",
+                                            function ? function->name : Py_None, "signal",
+                                            result->signal, "exit_status", result->exit_status,
+                                            "retry_after_ms", (unsigned long)result->retry_after_ms,
+                                            "report_id", (unsigned long long)result->report)
+                            : NULL;
     PyObject *set = details ? PyObject_CallMethod(error, "_describe", "OO", details,
                                                   function ? (PyObject *)function->cell : Py_None)
                             : NULL;
@@ -84,8 +85,8 @@ static PyObject *class_of_errno(int error)
 static PyObject *raise_errno(PyObject *name, int error, const char *text)
 {
     PyObject *class = class_of_errno(error);
-    const char *why = error == -ECHILD ? "cells do not survive fork(): open another in the child"
-                                       : text;
+    const char *why =
+        error == -ECHILD ? "cells do not survive fork(): open another in the child" : text;
     PyObject *sentence = sentence_of(name, *why ? why : strerror(-error));
     if (class && sentence) {
         PyErr_SetObject(class, sentence);

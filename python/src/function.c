@@ -2,7 +2,6 @@
 /* Function: a declaration that is bound, as a callable. */
 #include <errno.h>
 #include <limits.h>
-#include <structmember.h>
 
 #include "calling.h"
 #include "giving.h"
@@ -54,8 +53,8 @@ static int read_parameters(struct function_object *self)
             return -1;
         }
         parameter->comes_back = comes_back(self->plan, parameter->type, 0);
-        parameter->sent = !view_only_out(parameter->type) &&
-                          parameter->type->kind != CORDON_PLAN_VARARGS;
+        parameter->sent =
+            !view_only_out(parameter->type) && parameter->type->kind != CORDON_PLAN_VARARGS;
         parameter->optional = (parameter->type->flags & CORDON_PLAN_NULLABLE) != 0;
         self->variadic = self->variadic || parameter->type->kind == CORDON_PLAN_VARARGS;
         self->sent += parameter->sent;
@@ -129,8 +128,8 @@ static int call_scalar(struct function_object *self, PyObject *const *args, size
     } else if (!self->returns) {
         *ret_object = Py_NewRef(Py_None);
     } else {
-        *ret_object = give_word(view_type(self->plan, view_function(self->plan)->result.type),
-                                &result.value);
+        *ret_object =
+            give_word(view_type(self->plan, view_function(self->plan)->result.type), &result.value);
     }
     return 0;
 }
@@ -179,8 +178,7 @@ static PyObject *call_any(struct function_object *self, PyObject *const *args, s
     struct cordon_result result;
     uint64_t deadline_ns = CORDON_DEFAULT;
     Py_ssize_t timeout_at = -1;
-    PyObject *timeout =
-        names ? find_timeout(self, args, positional, names, &timeout_at) : NULL;
+    PyObject *timeout = names ? find_timeout(self, args, positional, names, &timeout_at) : NULL;
     PyObject *object = NULL;
     if (deadline_of(timeout, &deadline_ns) < 0) {
         return NULL;
@@ -215,6 +213,7 @@ static PyObject *function_call(PyObject *callable, PyObject *const *args, size_t
 /* ---- Many calls --------------------------------------------------------------------------------- */
 
 struct flight {
+    PyObject *args; /* owned: the taking borrows what is in them */
     struct taking *taking;
     struct cordon_pending *pending;
 };
@@ -228,6 +227,7 @@ static int launch(struct function_object *self, struct cordon_session *session, 
     PyObject *const *items = tuple ? &PyTuple_GET_ITEM(args, 0) : &args;
     size_t count = tuple ? (size_t)PyTuple_GET_SIZE(args) : 1;
     int r;
+    flight->args = Py_NewRef(args);
     flight->taking = taking_begin(self);
     if (!flight->taking || take_arguments(flight->taking, items, count, NULL, -1) < 0) {
         goto failed;
@@ -242,6 +242,7 @@ failed:
     if (flight->taking) {
         taking_end(flight->taking);
     }
+    Py_DECREF(args);
     return -1;
 }
 
@@ -257,20 +258,22 @@ static PyObject *land(struct function_object *self, struct cordon_session *sessi
         cordon_result_release(&result);
     }
     taking_end(flight->taking);
+    Py_DECREF(flight->args);
     return object;
 }
 
 /* map(iterable of argument tuples): a list of results, calls in flight together. The first that fails is raised, after the others in flight. */
 static PyObject *function_map(struct function_object *self, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"arguments", "timeout", NULL};
+    static const char *const names[] = {"arguments", "timeout", NULL};
     PyObject *arguments;
     PyObject *timeout = NULL;
     struct flight flights[CORDON_BATCH_MAX];
     size_t first = 0;
     size_t count = 0;
     uint64_t deadline_ns;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|$O:map", names, &arguments, &timeout) ||
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|$O:map", KEYWORDS(names), &arguments,
+                                     &timeout) ||
         deadline_of(timeout, &deadline_ns) < 0) {
         return NULL;
     }
@@ -312,6 +315,19 @@ static PyObject *function_map(struct function_object *self, PyObject *args, PyOb
         Py_CLEAR(results);
     }
     return results;
+}
+
+/* aio(...): the same call for asyncio: a coroutine, by cordon._aio. */
+static PyObject *function_aio(struct function_object *self, PyObject *args, PyObject *keywords)
+{
+    PyObject *module = PyImport_ImportModule("cordon._aio");
+    PyObject *named = keywords ? Py_NewRef(keywords) : PyDict_New();
+    PyObject *coroutine =
+        module && named ? PyObject_CallMethod(module, "call", "OOO", (PyObject *)self, args, named)
+                        : NULL;
+    Py_XDECREF(named);
+    Py_XDECREF(module);
+    return coroutine;
 }
 
 /* ---- What is known of it ------------------------------------------------------------------------ */
@@ -419,8 +435,11 @@ static void function_dealloc(struct function_object *self)
 
 static PyMethodDef methods[] = {
     {"map", (PyCFunction)(void (*)(void))function_map, METH_VARARGS | METH_KEYWORDS,
-     "map(arguments, *, timeout=...): results of many calls, which are in flight together. Each member of "
+     "map(arguments, *, timeout=...): results of many calls, which are in flight together. Each "
+     "member of "
      "arguments is a tuple, or a single argument."},
+    {"aio", (PyCFunction)(void (*)(void))function_aio, METH_VARARGS | METH_KEYWORDS,
+     "The same call for asyncio: to be awaited."},
     {"_describe", (PyCFunction)function_describe, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

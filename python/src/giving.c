@@ -69,8 +69,8 @@ static PyObject *give_elements(const struct giving *giving, const struct cordon_
     }
     PyObject *list = PyList_New((Py_ssize_t)count);
     for (size_t i = 0; list && i < count; i++) {
-        PyObject *element = give_object(giving, target, memory + i * each, owner, owner_memory,
-                                        depth + 1);
+        PyObject *element =
+            give_object(giving, target, memory + i * each, owner, owner_memory, depth + 1);
         if (!element) {
             Py_CLEAR(list);
             break;
@@ -124,8 +124,8 @@ static PyObject *give_pointer(const struct giving *giving, const struct cordon_p
                    : give_object(giving, target, inner, owner, owner_memory, depth + 1);
     }
     size_t each = view_element_bytes(giving->plan, type);
-    size_t count = element_count(giving, type, inner, room, room / (each ? each : 1), owner,
-                                 owner_memory);
+    size_t count =
+        element_count(giving, type, inner, room, room / (each ? each : 1), owner, owner_memory);
     return give_elements(giving, type, inner, count, owner, owner_memory, depth);
 }
 
@@ -155,8 +155,8 @@ static PyObject *give_union(const struct giving *giving, const struct cordon_pla
                             const uint8_t *owner_memory, uint32_t depth)
 {
     const struct cordon_plan_field *selector = view_field(giving->plan, owner, type->within);
-    uint64_t value = length_load(view_type(giving->plan, selector->type)->kind,
-                                 owner_memory + selector->offset);
+    uint64_t value =
+        length_load(view_type(giving->plan, selector->type)->kind, owner_memory + selector->offset);
     for (uint32_t i = 0; i < type->count; i++) {
         const struct cordon_plan_field *field = view_field(giving->plan, type, i);
         const struct cordon_plan_type *member = view_type(giving->plan, field->type);
@@ -168,8 +168,7 @@ static PyObject *give_union(const struct giving *giving, const struct cordon_pla
             break;
         }
         PyObject *object = give_object(giving, member, memory, owner, owner_memory, depth);
-        return object ? Py_BuildValue("{s:N}", view_name(giving->plan, field->name), object)
-                      : NULL;
+        return object ? Py_BuildValue("{s:N}", view_name(giving->plan, field->name), object) : NULL;
     }
     return none();
 }
@@ -206,9 +205,8 @@ PyObject *give_object(const struct giving *giving, const struct cordon_plan_type
     }
     memcpy(&word, memory, sizeof word);
     if (type->kind == CORDON_PLAN_HANDLE) { /* its worker is the one that was called */
-        struct cordon_handle handle = {.generation = (uint32_t)(word >> 32),
-                                       .index = (uint32_t)word,
-                                       .tag = type->tag};
+        struct cordon_handle handle = {
+            .generation = (uint32_t)(word >> 32), .index = (uint32_t)word, .tag = type->tag};
         return give_handle(giving, type, handle);
     }
     return word == 0 || (type->kind == CORDON_PLAN_WITHIN && word == UINT64_MAX)
@@ -232,8 +230,8 @@ static PyObject *give_memory(const struct giving *giving, const struct cordon_pl
         return give_object(giving, view_target(giving->plan, type), value->memory, NULL, NULL, 0);
     }
     size_t each = view_element_bytes(giving->plan, type);
-    size_t count = element_count(giving, type, value->memory, value->count * each, value->count,
-                                 NULL, NULL);
+    size_t count =
+        element_count(giving, type, value->memory, value->count * each, value->count, NULL, NULL);
     return give_elements(giving, type, value->memory, count, NULL, NULL, 0);
 }
 
@@ -266,11 +264,12 @@ static PyObject *give_room(struct taking *taking, const struct giving *giving,
                            const struct cordon_plan_type *type, uint32_t at)
 {
     const struct cordon_value *value = &taking->values[at];
-    size_t count = element_count(giving, type, value->memory, value->count, value->count, NULL,
-                                 NULL);
+    size_t count =
+        element_count(giving, type, value->memory, value->count, value->count, NULL, NULL);
     PyObject *bytes = taking->rooms[at];
     taking->rooms[at] = NULL;
-    if (count != (size_t)PyBytes_GET_SIZE(bytes) && _PyBytes_Resize(&bytes, (Py_ssize_t)count) < 0) {
+    if (count != (size_t)PyBytes_GET_SIZE(bytes) &&
+        _PyBytes_Resize(&bytes, (Py_ssize_t)count) < 0) {
         return NULL;
     }
     return bytes;

@@ -2,8 +2,6 @@
 /* Handle: an object of the library, which stays in its worker. */
 #include "package.h"
 
-#include <structmember.h>
-
 PyObject *handle_new(struct function_object *function, struct cordon_handle handle,
                      const char *type_name)
 {
@@ -46,9 +44,8 @@ static void handle_dealloc(struct handle_object *self)
 
 static PyObject *handle_repr(struct handle_object *self)
 {
-    return PyUnicode_FromFormat("<cordon.Handle %U %u:%u%s>", self->type_name,
-                                self->handle.worker, self->handle.index,
-                                self->closed ? ", closed" : "");
+    return PyUnicode_FromFormat("<cordon.Handle %U %u:%u%s>", self->type_name, self->handle.worker,
+                                self->handle.index, self->closed ? ", closed" : "");
 }
 
 static PyObject *handle_close(struct handle_object *self, PyObject *Py_UNUSED(none))
@@ -127,7 +124,8 @@ static PyMemberDef members[] = {
 
 PyTypeObject handle_type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "cordon.Handle",
-    .tp_doc = "An object of the library, which stays in its worker. Ends by close(), or as a context manager.",
+    .tp_doc = "An object of the library, which stays in its worker. Ends by close(), or as a "
+              "context manager.",
     .tp_basicsize = sizeof(struct handle_object),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .tp_dealloc = (destructor)handle_dealloc,

@@ -46,8 +46,7 @@ static int take_integer(struct taking *taking, const struct range *range, PyObje
     long long number = PyLong_AsLongLongAndOverflow(object, &overflow);
     if (overflow == 0 && (number != -1 || !PyErr_Occurred())) {
         bool fits = range->is_signed
-                        ? number >= range->least &&
-                              (number < 0 || (uint64_t)number <= range->most)
+                        ? number >= range->least && (number < 0 || (uint64_t)number <= range->most)
                         : number >= 0 && (uint64_t)number <= range->most;
         *ret_word = (uint64_t)number;
         return fits ? 0 : refuse_range(taking, range, object);
@@ -120,10 +119,10 @@ int take_number(struct taking *taking, const struct cordon_plan_type *type, PyOb
     }
     PyObject *index = PyIndex_Check(object) ? PyNumber_Index(object) : NULL;
     if (!index) {
-        return PyErr_Occurred() ? -1
-                                : take_refuse(taking, PyExc_TypeError,
-                                              "an int (%s) is wanted, not %.80s", range->name,
-                                              Py_TYPE(object)->tp_name);
+        return PyErr_Occurred()
+                   ? -1
+                   : take_refuse(taking, PyExc_TypeError, "an int (%s) is wanted, not %.80s",
+                                 range->name, Py_TYPE(object)->tp_name);
     }
     r = take_integer(taking, range, index, ret_word);
     Py_DECREF(index);

@@ -11,8 +11,8 @@ static int refuse_opaque(struct taking *taking, const struct cordon_plan_type *t
                        Py_TYPE(object)->tp_name);
 }
 
-static int take_handle(struct taking *taking, const struct cordon_plan_type *type,
-                       PyObject *object, struct cordon_value *ret_value)
+static int take_handle(struct taking *taking, const struct cordon_plan_type *type, PyObject *object,
+                       struct cordon_value *ret_value)
 {
     struct cordon_handle handle;
     if (!object_handle(object, &handle)) {

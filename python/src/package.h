@@ -9,6 +9,7 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <structmember.h> /* after Python.h */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,28 +17,34 @@
 #include "cordon/cordon.h"
 #include "json/plan_view.h"
 
+/* PyArg_ParseTupleAndKeywords() takes them as if it wrote to them. */
+#define KEYWORDS(names) ((char **)(uintptr_t)(names))
+
 /* ---- Cells and sessions ------------------------------------------------------------------------- */
 
 struct cell_object {
-    PyObject_HEAD
-    struct cordon_cell *cell; /* NULL: closed */
+    PyObject_HEAD struct cordon_cell *cell; /* NULL: closed */
     PyObject *name;
     PyObject *functions; /* dict: name -> function */
     PyObject *results;   /* dict: name of a function or a struct -> class of its values */
     PyObject *releasers; /* dict: tag of a handle -> function that ends it */
-    PyObject *kept;      /* callables that the library may call after the call they came with: capsules */
+    PyObject
+        *kept; /* callables that the library may call after the call they came with: capsules */
     PyObject *weakrefs;
-    uint64_t timeout_ms;
-    uint32_t busy;    /* calls that run without the lock */
-    bool events;      /* sessions have descriptors */
+    struct cordon_interface *interface; /* NULL: none was given */
+    uint32_t workers;                   /* for calls without a session */
+    uint32_t busy;                      /* calls that run without the lock */
+    Py_ssize_t views;                   /* of its shared memory */
+    bool events;                        /* sessions have descriptors */
 };
 
 /* A caller's own worker. */
 struct session_object {
-    PyObject_HEAD
-    struct cell_object *cell; /* owned */
-    struct cordon_session *session; /* NULL: closed */
-    PyObject *functions; /* dict: name -> function bound to this session */
+    PyObject_HEAD struct cell_object *cell; /* owned */
+    struct cordon_session *session;         /* NULL: closed */
+    PyObject *functions;                    /* dict: name -> function bound to this session */
+    PyObject *pending;                      /* dict: address of a call in flight -> Pending */
+    Py_ssize_t views;                       /* of its shared memory */
     PyObject *weakrefs;
 };
 
@@ -57,14 +64,13 @@ struct parameter {
     PyObject *name; /* interned, owned by the function */
     uint32_t index; /* in the plan */
     const struct cordon_plan_type *type;
-    bool sent;      /* callers pass it */
-    bool optional;  /* NULL fits: it may be left out */
+    bool sent;     /* callers pass it */
+    bool optional; /* NULL fits: it may be left out */
     bool comes_back;
 };
 
 struct function_object {
-    PyObject_HEAD
-    vectorcallfunc vectorcall;
+    PyObject_HEAD vectorcallfunc vectorcall;
     struct cell_object *cell;       /* owned */
     struct session_object *session; /* owned; NULL: the cell's own */
     struct cordon_function *function;
@@ -90,8 +96,7 @@ PyObject *function_new(struct cell_object *cell, struct session_object *session,
 /* ---- Handles ------------------------------------------------------------------------------------ */
 
 struct handle_object {
-    PyObject_HEAD
-    struct cordon_handle handle;
+    PyObject_HEAD struct cordon_handle handle;
     PyObject *type_name;
     struct cell_object *cell;       /* owned */
     struct session_object *session; /* owned; or NULL */
@@ -111,10 +116,18 @@ PyObject *buffer_new(struct cell_object *cell, struct session_object *session, P
 
 /* ---- Structs that live in the worker ------------------------------------------------------------- */
 
-extern PyTypeObject object_type;
-PyObject *object_new(struct cell_object *cell, struct session_object *session, const char *type);
+extern PyTypeObject resident_type;
+PyObject *struct_new(struct cell_object *cell, struct session_object *session, const char *type);
 /* @object's handle if it is one. */
 bool object_handle(PyObject *object, struct cordon_handle *ret_handle);
+
+/* ---- Calls in flight ------------------------------------------------------------------------------ */
+
+extern PyTypeObject pending_type;
+/* Submit in @function's session. None: its worker is not ready. NULL: raised. */
+PyObject *pending_submit(struct function_object *function, PyObject *args, PyObject *keywords);
+/* Those of the session that have ended, as a list. */
+PyObject *pending_collect(struct session_object *session);
 
 /* ---- Errors ------------------------------------------------------------------------------------- */
 

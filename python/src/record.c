@@ -121,8 +121,8 @@ static int fill_lengths(struct taking *taking, const struct cordon_plan_type *re
 
 /* Elements of a pointer member as the struct's other members tell; @given when it has no length. */
 static int member_length(struct taking *taking, const struct cordon_plan_type *record,
-                         const struct cordon_plan_type *type, const uint8_t *memory,
-                         uint64_t given, uint64_t *ret_needed)
+                         const struct cordon_plan_type *type, const uint8_t *memory, uint64_t given,
+                         uint64_t *ret_needed)
 {
     *ret_needed = type->kind == CORDON_PLAN_STRING ? 0 : given;
     if (type->code == CORDON_PLAN_NONE) {
@@ -196,8 +196,8 @@ static int select_case(struct taking *taking, const struct cordon_plan_type *rec
         return 0; /* whether it agrees is judged when the call is encoded */
     }
     if (!(field->flags & CORDON_PLAN_FIELD_CASE)) {
-        return take_refuse(taking, PyExc_ValueError,
-                           "'%s' does not say that this member is in use", name);
+        return take_refuse(taking, PyExc_ValueError, "'%s' does not say that this member is in use",
+                           name);
     }
     number_put(view_type(plan, selector->type),
                (uint64_t)field->value_high << 32 | field->filled_by, memory + selector->offset);
@@ -259,8 +259,7 @@ static int store_union(struct taking *taking, const struct cordon_plan_type *rec
         struct image_step step = {.outer = taking->image.step, .text = name};
         taking->image.step = &step;
         int r = select_case(taking, record, type, field, whole, memory);
-        r = r < 0 ? r
-                  : store_case(taking, record, view_type(plan, field->type), value, memory, at);
+        r = r < 0 ? r : store_case(taking, record, view_type(plan, field->type), value, memory, at);
         taking->image.step = step.outer;
         return r;
     }
@@ -286,8 +285,8 @@ static int store_unions(struct taking *taking, const struct cordon_plan_type *re
     }
     Py_ssize_t count = PySequence_Fast_GET_SIZE(items);
     if (count > (Py_ssize_t)type->count) {
-        r = take_refuse(taking, PyExc_ValueError, "%zd elements given, there is room for %u",
-                        count, type->count);
+        r = take_refuse(taking, PyExc_ValueError, "%zd elements given, there is room for %u", count,
+                        type->count);
     }
     struct image_step step = {.outer = taking->image.step};
     taking->image.step = &step;
@@ -362,10 +361,11 @@ int take_struct(struct taking *taking, const struct cordon_plan_type *record, Py
     if (PyLong_Check(object) || PyFloat_Check(object) || PyUnicode_Check(object) ||
         PyBytes_Check(object) || PyList_Check(object) || object == Py_None) {
         char text[128];
-        return take_refuse(taking, PyExc_TypeError,
-                           "%s wants a dict, or an object with its members as attributes, not %.80s",
-                           view_type_text(taking->function->plan, record, text, sizeof text),
-                           Py_TYPE(object)->tp_name);
+        return take_refuse(
+            taking, PyExc_TypeError,
+            "%s wants a dict, or an object with its members as attributes, not %.80s",
+            view_type_text(taking->function->plan, record, text, sizeof text),
+            Py_TYPE(object)->tp_name);
     }
     if (check_keys(taking, record, object) < 0 ||
         store_members(taking, record, object, memory, false) < 0) {

@@ -7,8 +7,8 @@ static int raise_why(struct taking *taking)
     return -1;
 }
 
-static int refuse_kind(struct taking *taking, const struct cordon_plan_type *type,
-                       PyObject *object, const char *wanted)
+static int refuse_kind(struct taking *taking, const struct cordon_plan_type *type, PyObject *object,
+                       const char *wanted)
 {
     char text[128];
     return take_refuse(taking, PyExc_TypeError, "%s wants %s, not %.80s",
@@ -18,16 +18,14 @@ static int refuse_kind(struct taking *taking, const struct cordon_plan_type *typ
 
 /* ---- Bytes and text ----------------------------------------------------------------------------- */
 
-static int copy_bytes(struct taking *taking, const struct cordon_plan_type *type,
-                      const char *bytes, size_t count, uint64_t capacity, void **ret_memory,
-                      size_t *ret_count)
+static int copy_bytes(struct taking *taking, const struct cordon_plan_type *type, const char *bytes,
+                      size_t count, uint64_t capacity, void **ret_memory, size_t *ret_count)
 {
     if (type->kind == CORDON_PLAN_STRING && memchr(bytes, '\0', count)) {
         return take_refuse(taking, PyExc_ValueError, "a string with a NUL inside");
     }
-    size_t each = type->kind == CORDON_PLAN_STRING
-                      ? 1
-                      : view_element_bytes(taking->function->plan, type);
+    size_t each =
+        type->kind == CORDON_PLAN_STRING ? 1 : view_element_bytes(taking->function->plan, type);
     *ret_memory = image_copy(&taking->image, type, bytes, count / each, capacity);
     *ret_count = count / each;
     return *ret_memory ? 0 : raise_why(taking);
@@ -99,8 +97,8 @@ static int take_many(struct taking *taking, const struct cordon_plan_type *type,
     uint64_t count = (uint64_t)PySequence_Fast_GET_SIZE(items);
     uint64_t room = count + ended > capacity ? count + ended : capacity;
     void *memory = image_take(&taking->image, room, view_element_bytes(plan, type));
-    int r = memory ? store_items(taking, view_target(plan, type), items, memory)
-                   : raise_why(taking);
+    int r =
+        memory ? store_items(taking, view_target(plan, type), items, memory) : raise_why(taking);
     Py_DECREF(items);
     *ret_memory = memory;
     *ret_count = (size_t)count;
@@ -108,8 +106,8 @@ static int take_many(struct taking *taking, const struct cordon_plan_type *type,
 }
 
 /* Elements of a buffer of the very type: an array, a numpy array. Returns 1: copied, 0: it is none, -1. */
-static int take_buffer(struct taking *taking, const struct cordon_plan_type *type,
-                       PyObject *object, uint64_t capacity, void **ret_memory, size_t *ret_count)
+static int take_buffer(struct taking *taking, const struct cordon_plan_type *type, PyObject *object,
+                       uint64_t capacity, void **ret_memory, size_t *ret_count)
 {
     const struct cordon_plan_type *target = view_target(taking->function->plan, type);
     Py_buffer view;
@@ -183,10 +181,10 @@ static int store_in_place(struct taking *taking, const struct cordon_plan_type *
         return -1;
     }
     count = (size_t)PySequence_Fast_GET_SIZE(items);
-    int r = count > type->count ? take_refuse(taking, PyExc_ValueError,
-                                              "%zu elements given, there is room for %u", count,
-                                              type->count)
-                                : store_items(taking, target, items, memory);
+    int r = count > type->count
+                ? take_refuse(taking, PyExc_ValueError, "%zu elements given, there is room for %u",
+                              count, type->count)
+                : store_items(taking, target, items, memory);
     Py_DECREF(items);
     return r;
 }

@@ -20,9 +20,8 @@ struct taking *taking_begin(struct function_object *function)
         }
     }
     taking->function = function;
-    taking->scope = (struct length_scope){.plan = function->plan,
-                                          .args = taking->values,
-                                          .arg_count = function->count};
+    taking->scope = (struct length_scope){
+        .plan = function->plan, .args = taking->values, .arg_count = function->count};
     image_begin(&taking->image, function->plan, &taking->scope, SIZE_MAX / 2, NULL, &taking->why);
     taking->image.noun = "argument";
     taking->count = function->count;
@@ -160,10 +159,10 @@ static char class_of_format(const char *format)
     if (format[0] == '\0' || format[1] != '\0') {
         return 0;
     }
-    return strchr("bhilqn", format[0])    ? 'i'
+    return strchr("bhilqn", format[0])     ? 'i'
            : strchr("BHILQNc?", format[0]) ? 'u'
-           : strchr("efd", format[0])     ? 'f'
-                                          : 0;
+           : strchr("efd", format[0])      ? 'f'
+                                           : 0;
 }
 
 static char class_of_kind(uint8_t kind)
@@ -218,8 +217,7 @@ static int hold_buffer(struct taking *taking, const struct cordon_plan_type *typ
         PyBuffer_Release(view);
         char text[128];
         return take_refuse(taking, PyExc_TypeError, "a buffer of format '%s' does not fit %s",
-                           format,
-                           view_type_text(taking->function->plan, type, text, sizeof text));
+                           format, view_type_text(taking->function->plan, type, text, sizeof text));
     }
     taking->view_count++;
     *ret_view = view;
@@ -246,8 +244,8 @@ static int take_memory(struct taking *taking, const struct cordon_plan_type *typ
     if (image_capacity(&taking->image, type, &capacity) != 0) {
         return raise_why(taking);
     }
-    int held = type->kind == CORDON_PLAN_POINTER ? hold_buffer(taking, type, object, written, &view)
-                                                 : 0;
+    int held =
+        type->kind == CORDON_PLAN_POINTER ? hold_buffer(taking, type, object, written, &view) : 0;
     if (held < 0) {
         return -1;
     }
@@ -321,8 +319,7 @@ static int take_pointer(struct taking *taking, const struct cordon_plan_type *ty
         taking->values[at] = cordon_null();
         return 0;
     }
-    return single ? take_single(taking, target, at, object)
-                  : take_memory(taking, type, at, object);
+    return single ? take_single(taking, target, at, object) : take_memory(taking, type, at, object);
 }
 
 static int take_value(struct taking *taking, const struct cordon_plan_type *type, uint32_t at,
@@ -440,8 +437,8 @@ static int take_one(struct taking *taking, uint32_t at)
     return r;
 }
 
-int take_arguments(struct taking *taking, PyObject *const *args, size_t positional,
-                   PyObject *names, Py_ssize_t skip)
+int take_arguments(struct taking *taking, PyObject *const *args, size_t positional, PyObject *names,
+                   Py_ssize_t skip)
 {
     const struct function_object *function = taking->function;
     Py_ssize_t used = place_positional(taking, args, positional);
@@ -468,7 +465,5 @@ int take_arguments(struct taking *taking, PyObject *const *args, size_t position
             }
         }
     }
-    return function->variadic
-               ? take_variadic(taking, args + used, positional - (size_t)used)
-               : 0;
+    return function->variadic ? take_variadic(taking, args + used, positional - (size_t)used) : 0;
 }

@@ -24,7 +24,8 @@ struct taking {
     struct cordon_value values[2 * CORDON_PLAN_PARAMS_MAX]; /* those of `...` behind the others */
     size_t count;
     PyObject *given[CORDON_PLAN_PARAMS_MAX]; /* by position, borrowed; NULL: nothing was */
-    PyObject *rooms[CORDON_PLAN_PARAMS_MAX]; /* by position, owned: bytes that an output is written to */
+    PyObject
+        *rooms[CORDON_PLAN_PARAMS_MAX]; /* by position, owned: bytes that an output is written to */
     Py_buffer views[TAKING_VIEWS];
     uint32_t view_count;
     struct call_back *callbacks; /* of this call alone */
@@ -39,8 +40,8 @@ void taking_end(struct taking *taking);
  * The arguments of a call as vectorcall has them; @skip: index of a name that is none; -1. Returns 0, -1: raised
  * (TypeError, OverflowError, ValueError, with the parameter's name).
  */
-int take_arguments(struct taking *taking, PyObject *const *args, size_t positional,
-                   PyObject *names, Py_ssize_t skip);
+int take_arguments(struct taking *taking, PyObject *const *args, size_t positional, PyObject *names,
+                   Py_ssize_t skip);
 
 /* Raise @exception: "crc32(): argument 'points'[3].x: ...". Returns -1. */
 int take_refuse(struct taking *taking, PyObject *exception, const char *format, ...)

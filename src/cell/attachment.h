@@ -81,6 +81,16 @@ int attached_take(struct attachment *attachment, uint64_t until_ns, struct attac
 /* What is on it is ended; one that was lost is forgotten. NULL is fine. */
 void attached_give(struct attached_seat *seat);
 
+/* ---- attached_seat.c --------------------------------------------------------------------------- */
+
+/* Dial, and wait to be welcome. The attachment's lock is held for these two. */
+int attached_new(struct attachment *attachment, uint64_t until_ns, struct attached_seat **ret_seat,
+                 struct message *why);
+void attached_free(struct attached_seat *seat);
+
+/* Nobody looks any more at the board of the worker before. */
+void attached_forget_board(struct attached_seat *seat);
+
 /*
  * A worker for @lane (and @arena, or NULL). Waits for the daemon's answer, not for the worker.
  * Returns 0; an outcome or a negative errno; -EPIPE: the daemon is gone.

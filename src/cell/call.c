@@ -2,7 +2,6 @@
 #include "cell/call.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -11,119 +10,8 @@
 #include "cell/cell.h"
 #include "cell/refusal.h"
 #include "cell/spare.h"
-#include "report/capture.h"
 
 #define CHORES_WAIT_NS (100 * CLOCK_MS_NS / 1000)
-
-_Static_assert(sizeof(struct cordon_error) == sizeof(struct message),
-               "an error and a message are the same text");
-
-static struct message *error_message(struct cordon_result *result)
-{
-    return result ? (struct message *)(void *)&result->error : NULL;
-}
-
-static uint32_t saturating_add(uint32_t a, uint64_t b)
-{
-    return b > UINT32_MAX - 1u - a ? UINT32_MAX - 1u : a + (uint32_t)b;
-}
-
-/* Bytes that the arguments of a flat function may take, each way; generous by alignment. */
-static uint32_t flat_bytes(const struct call *call)
-{
-    const struct cordon_function *function = call->function;
-    uint32_t bytes = sizeof(struct frame_header) + 2 * CORDON_PLAN_WORDS_MAX * sizeof(uint64_t);
-    for (uint32_t i = 0; i < function->record->param_count; i++) {
-        const struct cordon_plan_param *param =
-            plan_function_param(function->plan, function->record, i);
-        if (param->position >= call->count || param->passing != CORDON_PLAN_PASS_BYTES) {
-            continue;
-        }
-        const struct cordon_plan_type *type = plan_type(function->plan, param->type);
-        const struct cordon_plan_type *target =
-            type->target != CORDON_PLAN_NONE ? plan_type(function->plan, type->target) : type;
-        uint64_t size = type->kind == CORDON_PLAN_STRING || target->size == 0 ? 1 : target->size;
-        uint64_t count = call->args[param->position].count;
-        uint64_t most = count < UINT32_MAX ? size * (count + 1) : UINT32_MAX;
-        bytes = saturating_add(bytes, most + 2 * FRAME_ALIGN);
-    }
-    return bytes;
-}
-
-/*
- * A place for the call's bytes: alone in flight it may use all there is, and gives back what it does
- * not need; beside others it must say before how much.
- */
-static int take_room(struct call *call, struct message *why)
-{
-    struct cordon_session *session = call->session;
-    bool alone = session->pending_count == 0 && session->depth == 0;
-    uint32_t request = UINT32_MAX;
-    uint32_t reply = UINT32_MAX;
-    uint32_t share = session->cell->options.call_bytes / 16u;
-    if (!alone) {
-        uint32_t flat = flat_bytes(call);
-        request = call->function->flat || flat > share ? flat : share;
-        reply = call->function->dynamic ? saturating_add(flat, LIMIT_DYNAMIC_ROOM) : request;
-    }
-    int r = station_room_new(session->station, request, reply, &call->room);
-    if (r != 0) {
-        return message_set(why, r,
-                           r == -E2BIG
-                               ? "the arguments take more than the limit of %u bytes of one "
-                                 "call (call_bytes)"
-                               : "the calls in flight leave no room in the %u bytes of the "
-                                 "lane (call_bytes)",
-                           session->cell->options.call_bytes);
-    }
-    call->has_room = true;
-    return 0;
-}
-
-/* A refusal's sentence comes where the reply would: it is cut where that ends. */
-static void leave_room_for_sentence(struct call *call)
-{
-    struct frame_request *request = &call->request;
-    uint32_t most = MESSAGE_BYTES < call->room.reply_bytes ? MESSAGE_BYTES : call->room.reply_bytes;
-    if (request->frame_bytes > 0 && request->reply_bytes_max < most) {
-        struct frame_header header;
-        memcpy(&header, call->room.request, sizeof header);
-        request->reply_bytes_max = header.reply_bytes_max = most;
-        memcpy(call->room.request, &header, sizeof header);
-    }
-}
-
-static int encode(struct call *call, struct message *why)
-{
-    struct cordon_session *session = call->session;
-    const struct cordon_function *function = call->function;
-    call->space.request = NULL;
-    call->space.request_bytes = 0;
-    call->space.reply_bytes = 0;
-    call->space.arena.base = session->arena ? arena_base(session->arena) : 0;
-    call->space.arena.bytes = session->arena ? arena_bytes(session->arena) : 0;
-    call->space.outer.plan = NULL;
-    if (!function->mailbox) {
-        int r = take_room(call, why);
-        if (r != 0) {
-            return r;
-        }
-        call->space.request = call->room.request;
-        call->space.request_bytes = call->room.request_bytes;
-        call->space.reply_bytes = call->room.reply_bytes;
-    }
-    int r = frame_encode(function->plan, 0, function->id, call->args, call->count, &session->hooks,
-                         &call->space, &call->request, why);
-    if (r != 0) {
-        return r == -ESTALE ? CORDON_STALE : r;
-    }
-    if (call->has_room) {
-        leave_room_for_sentence(call);
-        station_room_shrink(session->station, &call->room, call->request.frame_bytes,
-                            call->request.reply_bytes_max);
-    }
-    return 0;
-}
 
 /* While the call may call back, its parameters are in the scope of the callbacks that it passed. */
 static void scope_enter(struct call *call)
@@ -214,7 +102,7 @@ static int begin_once(struct call *call, bool ring, struct message *why)
     if (r == 0) {
         struct call *before = session->call;
         session->call = call;
-        r = encode(call, why);
+        r = call_encode(call, why);
         if (r == 0) {
             r = submit(call, ring, why);
         }
@@ -263,106 +151,6 @@ int call_begin(struct call *call, bool ring, struct message *why)
         gate_tell(session, call->function, &call->pass, r);
     }
     return r;
-}
-
-static int decode(struct call *call, const struct station_reply *reply,
-                  struct cordon_result *ret_result)
-{
-    const struct cordon_function *function = call->function;
-    struct frame_result result;
-    result.owned = NULL;
-    int r = frame_decode(function->plan, 0, call->args, call->count, &call->session->hooks,
-                         &call->space, &call->request, reply->words, reply->reply, &result,
-                         error_message(ret_result));
-    if (r == -EBADMSG) {
-        station_condemn(call->session->station, LANE_LIED);
-        return CORDON_CRASHED;
-    }
-    if (r != 0) {
-        return r;
-    }
-    ret_result->value = result.value;
-    ret_result->owned = result.owned;
-    ret_result->error_number = reply->error_number;
-    ret_result->signal = 0;
-    ret_result->exit_status = 0;
-    if (result.value.kind == CORDON_VALUE_MEMORY && result.value.memory == result.small) {
-        memcpy(ret_result->small, result.small, sizeof result.small);
-        ret_result->value.memory = ret_result->small;
-    }
-    return CORDON_DONE;
-}
-
-/* Ends in this process: a fault, which the first call to learn of it reports, and calls that are late. */
-static bool reports_here(const struct call *call, const struct station_end *end)
-{
-    const struct cordon_cell *cell = call->session->cell;
-    if (cell->options.level == CORDON_LEVEL_PROCESS || !cell->reporting.card) {
-        return false;
-    }
-    return end->outcome == CORDON_TIMEOUT ||
-           (end->outcome == CORDON_CRASHED && (end->signal != 0 || end->exited) &&
-            atomic_load_explicit(&cell->state, memory_order_acquire) == CELL_OPEN);
-}
-
-/* Returns the report's id, or 0. */
-static uint64_t report_here(const struct call *call, const struct station_end *end)
-{
-    if (!reports_here(call, end)) {
-        return 0;
-    }
-    const struct cordon_cell *cell = call->session->cell;
-    bool late = end->outcome == CORDON_TIMEOUT;
-    struct message missing;
-    struct reporting_end told = {
-        .why = late          ? CAPTURE_WHY_HANG
-               : end->exited ? CAPTURE_WHY_EXIT
-                             : CAPTURE_WHY_CRASH,
-        .ended = !late,
-        .level = cell->options.level,
-        .function = plan_name(call->function->plan, call->function->record->name),
-        .signal = end->signal,
-        .exit_status = end->exit_status,
-        .text = end->why.text,
-        .deadline_ns = call->deadline_ns,
-    };
-    station_testify(call->session->station, call->ticket.seq, late, &told, &missing);
-    return reporting_write_end(&cell->reporting, &told);
-}
-
-static int ended(struct call *call, const struct station_end *end, struct cordon_result *ret_result)
-{
-    uint64_t report = end->report != 0 ? end->report : report_here(call, end);
-    cell_note_outcome(call->session->cell, end->outcome);
-    ret_result->signal = end->signal;
-    ret_result->exit_status = end->exit_status;
-    ret_result->report = report;
-    ret_result->unbegun = end->unbegun;
-    if (report != 0) {
-        /* Relaxed: a number of its own. */
-        atomic_store_explicit(&call->session->report, report, memory_order_relaxed);
-    }
-    *error_message(ret_result) = end->why;
-    return end->outcome;
-}
-
-void call_name_handles(const struct cordon_function *function, const struct cordon_value *args,
-                       size_t count, struct message *why)
-{
-    const char *before = " (";
-    for (uint32_t i = 0; i < function->record->param_count; i++) {
-        const struct cordon_plan_param *param =
-            plan_function_param(function->plan, function->record, i);
-        if (param->position >= count || args[param->position].kind != CORDON_VALUE_HANDLE) {
-            continue;
-        }
-        message_add(why, "%sargument %u '%s'", before, param->position + 1u,
-                    plan_name(function->plan, param->name));
-        before = ", ";
-    }
-    if (before[0] == ',') {
-        message_add(why, ")");
-    }
 }
 
 static int await(struct call *call, uint64_t until_ns, struct station_reply *ret_reply,
@@ -429,19 +217,19 @@ int call_end(struct call *call, uint64_t until_ns, struct cordon_result *ret_res
     ret_result->report = 0;
     ret_result->unbegun = false;
     if (r == STATION_ENDED) {
-        r = ended(call, &end, ret_result);
+        r = call_ended(call, &end, ret_result);
     } else if (reply.status != 0) {
         r = refusal(&reply, plan_name(call->function->plan, call->function->record->name),
-                    error_message(ret_result));
+                    call_error(ret_result));
         if (r == CORDON_STALE) {
-            call_name_handles(call->function, call->args, call->count, error_message(ret_result));
+            call_name_handles(call->function, call->args, call->count, call_error(ret_result));
         }
     } else if (session->callback_error != 0 && !call->outer) {
         /* Nothing is decoded: outputs stay as they are, and what is owned is not made. */
-        r = message_set(error_message(ret_result), session->callback_error, "a callback failed: %s",
+        r = message_set(call_error(ret_result), session->callback_error, "a callback failed: %s",
                         strerror(-session->callback_error));
     } else {
-        r = decode(call, &reply, ret_result);
+        r = call_decode(call, &reply, ret_result);
     }
     ret_result->violations = violations_take(&session->violations);
     call_over(call, true);
@@ -461,7 +249,7 @@ int call_end(struct call *call, uint64_t until_ns, struct cordon_result *ret_res
 int call_resend(struct call *call, struct cordon_result *ret_result)
 {
     call->may_resend = false;
-    int r = begin(call, true, error_message(ret_result));
+    int r = begin(call, true, call_error(ret_result));
     if (r != 0) {
         gate_tell(call->session, call->function, &call->pass, r);
         return r;
@@ -476,8 +264,7 @@ int call_perform(struct cordon_session *session, const struct cordon_function *f
     struct call call;
     int entered = session_enter_queue(session, deadline_ns);
     if (entered < 0) {
-        return session_busy(session, entered, &ret_result->retry_after_ms,
-                            error_message(ret_result));
+        return session_busy(session, entered, &ret_result->retry_after_ms, call_error(ret_result));
     }
     call.session = session;
     call.function = function;
@@ -491,7 +278,7 @@ int call_perform(struct cordon_session *session, const struct cordon_function *f
             call.deadline_ns = call.outer->deadline_ns;
         }
     }
-    int r = call_begin(&call, true, error_message(ret_result));
+    int r = call_begin(&call, true, call_error(ret_result));
     if (r == 0) {
         if (entered == 0 && session->pending) {
             (void)batch_settle_all(session, call.deadline_ns);

@@ -54,6 +54,18 @@ int call_end(struct call *call, uint64_t until_ns, struct cordon_result *ret_res
 /* A call that ended as -ERESTART, sent once more and awaited. By the session's holder. */
 int call_resend(struct call *call, struct cordon_result *ret_result);
 
+/* ---- What call.c is made of -------------------------------------------------------------------- */
+
+/* Arguments to a request, with the room that it takes. Returns 0, CORDON_STALE, or as frame_encode(). */
+int call_encode(struct call *call, struct message *why);
+/* Results from a reply that is no refusal. Returns CORDON_DONE, CORDON_CRASHED: it lied; or a negative errno. */
+int call_decode(struct call *call, const struct station_reply *reply,
+                struct cordon_result *ret_result);
+/* The outcome of a call whose worker ended, with its report. */
+int call_ended(struct call *call, const struct station_end *end, struct cordon_result *ret_result);
+/* The result's sentence; NULL for none. */
+struct message *call_error(struct cordon_result *result);
+
 /* Which arguments are handles: " (argument 4 'stream')", added to a sentence about a stale one. */
 void call_name_handles(const struct cordon_function *function, const struct cordon_value *args,
                        size_t count, struct message *why);

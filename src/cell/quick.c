@@ -224,6 +224,7 @@ void quick_call_init(struct call *call, struct cordon_session *session,
     call->ticket.came = NULL;
     call->space.arena = (struct frame_arena){0};
     call->request.reply_bytes_max = 0;
+    call->request.given_depth = 0; /* nothing of memory is looked at again */
 }
 
 /* A call in progress: what went out, in case that the general way has to end it. */

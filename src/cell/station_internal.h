@@ -2,7 +2,11 @@
 #ifndef CELL_STATION_INTERNAL_H
 #define CELL_STATION_INTERNAL_H
 
-/* What the files of a station share: station.c (any level), station_lane.c, station_inline.c. */
+/*
+ * What the files of a station share: station.c (any level); for process and thread station_worker.c (how its worker
+ * begins and ends), station_lane.c (its calls), station_callback.c, station_end.c (what a verdict means);
+ * station_inline.c.
+ */
 
 #include "base/limits.h"
 #include "cell/attachment.h"
@@ -74,6 +78,14 @@ void station_lane_close(struct station *station, bool wait);
 int station_check(void *context);
 void station_lane_condemn(struct station *station, enum lane_verdict verdict, uint32_t seq);
 void station_lane_ended(const struct station *station, struct station_end *ret_end);
+/* What the verdict means for call @seq, the one before it that is blamed included. */
+void station_end_by_verdict(const struct station *station, uint32_t seq, struct station_end *end);
+/*
+ * Answer a callback. The answer's room, if @ret_has_room says that there is one, stays taken until the conversation
+ * has gone on: the worker reads it there.
+ */
+void station_answer_callback(struct station *station, uint32_t seq, const struct lane_event *event,
+                             struct lane_room *ret_room, bool *ret_has_room);
 int station_lane_submit(struct station *station, const struct station_request *request, bool ring,
                         bool nested, uint32_t outer_seq, struct station_ticket *ticket);
 int station_lane_await(struct station *station, const struct station_ticket *ticket,

@@ -26,10 +26,10 @@ static const struct option_spec option_specs[] = {
 enum { NAME, STATE, LEVEL, WORKERS, GENERATION, LIBRARY, ISOLATION };
 
 static const struct table_column columns[] = {
-    [NAME] = {"CELL", true, 0},           [STATE] = {"STATE", true, 1},
-    [LEVEL] = {"LEVEL", true, 3},         [WORKERS] = {"WORKERS", false, 2},
-    [GENERATION] = {"GEN", false, 5},     [LIBRARY] = {"LIBRARY", true, 4},
-    [ISOLATION] = {"ISOLATION", true, 6}, {NULL, false, 0},
+    [NAME] = {"CELL", true, 0, 0},           [STATE] = {"STATE", true, 1, 0},
+    [LEVEL] = {"LEVEL", true, 3, 0},         [WORKERS] = {"WORKERS", false, 2, 0},
+    [GENERATION] = {"GEN", false, 5, 0},     [LIBRARY] = {"LIBRARY", true, 4, 0},
+    [ISOLATION] = {"ISOLATION", true, 6, 0}, {NULL, false, 0, 0},
 };
 
 struct wish {

@@ -19,6 +19,7 @@
 enum {
     OPTION_SOCKET,
     OPTION_DEADLINE,
+    OPTION_WAIT,
     OPTION_JSON,
     OPTION_OUTPUT,
     OPTION_RAW,
@@ -29,6 +30,8 @@ enum {
 static const struct option_spec option_specs[] = {
     [OPTION_SOCKET] = {"socket", "PATH", "where the daemon listens"},
     [OPTION_DEADLINE] = {"deadline", "TIME", "end the call after 250ms, 3s, 2m"},
+    [OPTION_WAIT] = {"wait", "TIME",
+                     "most that is waited for an answer (10s beyond the deadline; 1m)"},
     [OPTION_JSON] = {"json", "PARAMS", "all parameters, as a JSON object or array"},
     [OPTION_OUTPUT] = {"output", "NAME", "write only the bytes of output NAME, or of `return`"},
     [OPTION_RAW] = {"raw", NULL, "print the daemon's frame as it came"},
@@ -46,6 +49,7 @@ struct client {
     const char *output;
     const char *batch;
     uint64_t deadline_ns; /* 0: the daemon's */
+    uint64_t wait_ns;     /* 0: by the deadline */
     bool raw;
     bool help;
     struct dialogue dialogue;
@@ -68,6 +72,10 @@ static int take_option(struct client *client, int option, const char *value, str
         return duration_parse(value, &client->deadline_ns) == 0
                    ? 0
                    : message_set(why, -EINVAL, "--deadline takes 250ms, 3s, 2m, not '%s'", value);
+    case OPTION_WAIT:
+        return duration_parse(value, &client->wait_ns) == 0
+                   ? 0
+                   : message_set(why, -EINVAL, "--wait takes 250ms, 3s, 2m, not '%s'", value);
     case OPTION_JSON:
         client->json = value;
         return 0;
@@ -223,7 +231,9 @@ static int answer(struct client *client, const char *text, size_t length, struct
 
 static uint64_t answer_ns(const struct client *client)
 {
-    return client->deadline_ns > 0 ? client->deadline_ns + GRACE_NS : ANSWER_NS;
+    return client->wait_ns > 0       ? client->wait_ns
+           : client->deadline_ns > 0 ? client->deadline_ns + GRACE_NS
+                                     : ANSWER_NS;
 }
 
 static int call(struct client *client, const char *params)

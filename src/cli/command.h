@@ -35,6 +35,7 @@ extern const struct command client_command;
 extern const struct command describe_command;
 extern const struct command doctor_command;
 extern const struct command help_command;
+extern const struct command reload_command;
 extern const struct command replay_command;
 extern const struct command report_command;
 extern const struct command serve_command;

@@ -13,9 +13,8 @@ static const char *colour_of(enum finding_severity severity)
     return colours[severity];
 }
 
-static void put(struct json_out *text, const char *piece)
+static void put(struct json_out *text, const char *piece, size_t length)
 {
-    size_t length = strlen(piece);
     char *room = json_out_raw(text, length);
     if (room) {
         memcpy(room, piece, length);
@@ -34,8 +33,9 @@ static void put_finding(const struct finding *finding, bool colours, struct json
         message_add(&marked, "%.*s%s%s\033[0m%s", (int)(at - line.text), line.text,
                     colour_of(finding->severity), severity, at + strlen(severity));
     }
-    put(text, at ? marked.text : line.text);
-    put(text, "\n");
+    const char *shown = at ? marked.text : line.text;
+    put(text, shown, strlen(shown));
+    put(text, "\n", 1);
 }
 
 void findings_to_text(const struct findings *findings, bool colours, struct json_out *text)
@@ -46,7 +46,7 @@ void findings_to_text(const struct findings *findings, bool colours, struct json
     }
     if (findings->dropped > 0) {
         (void)message_set(&more, 0, "... and %zu more\n", findings->dropped);
-        put(text, more.text);
+        put(text, more.text, strlen(more.text));
     }
 }
 

@@ -12,6 +12,7 @@ const struct command *const commands[] = {
     &doctor_command,
     &serve_command,
     &check_command,
+    &reload_command,
     &client_command,
     &cells_command,
     &stats_command,

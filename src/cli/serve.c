@@ -11,6 +11,7 @@
 #include "cli/command.h"
 #include "cli/file.h"
 #include "cli/findings_text.h"
+#include "cli/output.h"
 #include "cli/socket_path.h"
 #include "cordon/interface.h"
 #include "gateway/config.h"
@@ -152,7 +153,7 @@ static int load_config(const char *path, struct settings *settings)
     struct findings findings = {0};
     struct json_out text = {0};
     int r = config_load(path, settings, &findings);
-    findings_to_text(&findings, isatty(STDERR_FILENO), &text);
+    findings_to_text(&findings, isatty(STDERR_FILENO) && output_has_colours(), &text);
     if (json_out_text(&text)) {
         (void)fputs(json_out_text(&text), stderr);
     }

@@ -15,8 +15,9 @@ enum { NAME, CALLS, RATE, P50, P99, FIRST_OUTCOME };
 /* What calls can come to beside done, as the daemon names it; the last are failures of its own. */
 #define OUTCOMES 8u
 static const struct table_column outcome_columns[OUTCOMES] = {
-    {"CRASHED", false, 2}, {"TIMEOUT", false, 3}, {"ABORTED", false, 4}, {"DENIED", false, 5},
-    {"BUSY", false, 6},    {"STALE", false, 7},   {"OPEN", false, 8},    {"FAILED", false, 9},
+    {"CRASHED", false, 2, 0}, {"TIMEOUT", false, 3, 0}, {"ABORTED", false, 4, 0},
+    {"DENIED", false, 5, 0},  {"BUSY", false, 6, 0},    {"STALE", false, 7, 0},
+    {"OPEN", false, 8, 0},    {"FAILED", false, 9, 0},
 };
 
 struct pass {
@@ -40,9 +41,9 @@ static uint64_t outcome_of(const struct snapshot_figures *figures, size_t outcom
 static void choose_columns(struct pass *pass)
 {
     static const struct table_column fixed[FIRST_OUTCOME] = {
-        [NAME] = {"METHOD", true, 0},    [CALLS] = {"CALLS", false, 0},
-        [RATE] = {"CALLS/S", false, 10}, [P50] = {"P50", false, 11},
-        [P99] = {"P99", false, 1},
+        [NAME] = {"METHOD", true, 0, 0},    [CALLS] = {"CALLS", false, 0, 0},
+        [RATE] = {"CALLS/S", false, 10, 0}, [P50] = {"P50", false, 11, 0},
+        [P99] = {"P99", false, 1, 0},
     };
     memcpy(pass->columns, fixed, sizeof fixed);
     for (size_t outcome = 0; outcome < OUTCOMES; outcome++) {

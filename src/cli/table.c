@@ -99,6 +99,7 @@ void table_sort(struct table *table, size_t column, bool reverse)
 static size_t width_of(const struct table *table, size_t column)
 {
     size_t width = plain_columns(table->columns[column].title);
+    width = width < table->columns[column].least ? table->columns[column].least : width;
     for (size_t i = 0; i < table->row_count; i++) {
         size_t wanted = plain_columns(table->rows[i].cells[column].text);
         width = wanted > width ? wanted : width;

@@ -18,8 +18,9 @@ enum tone { TONE_PLAIN, TONE_GOOD, TONE_WARN, TONE_BAD, TONE_FAINT };
 
 struct table_column {
     const char *title; /* NULL ends a list of them */
-    bool is_text;  /* stands left, sorted from A; else numbers, right, sorted from the largest */
-    uint32_t rank; /* 0: always there; the largest is the first to go */
+    bool is_text;   /* stands left, sorted from A; else numbers, right, sorted from the largest */
+    uint32_t rank;  /* 0: always there; the largest is the first to go */
+    uint32_t least; /* as wide at least, so that it does not move with every number */
 };
 
 struct table_cell {

@@ -106,11 +106,13 @@ static int print_table(const struct source *source)
 {
     struct message line;
     struct table table;
+    bool reverse;
     view_daemon(source, table_terminal_width(), &line);
     int r = output_format("%s\n\n", line.text);
     table_init(&table, view_columns(VIEW_CELLS));
     view_fill(VIEW_CELLS, source, NULL, &table);
-    table_sort(&table, view_first_sort(VIEW_CELLS), false);
+    size_t column = view_first_sort(VIEW_CELLS, &reverse);
+    table_sort(&table, column, reverse);
     r = r == EXIT_DONE ? table_print(&table) : r;
     table_deinit(&table);
     return r;

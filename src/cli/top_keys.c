@@ -64,14 +64,14 @@ static void open_chosen(struct screen *screen)
 {
     if (screen->view == VIEW_CELLS && screen->table.row_count > 0) {
         choose(screen, screen->chosen);
-        (void)snprintf(screen->cell, sizeof screen->cell, "%s", screen->choice);
+        (void)snprintf(screen->cell, sizeof screen->cell, "%s",
+                       screen->source->now->cells[screen->table.rows[screen->chosen].key].name);
         show(screen, VIEW_METHODS);
     } else if (screen->view == VIEW_METHODS || screen->view == VIEW_WORKERS) {
         show(screen, screen->view + 1);
     } else if (screen->view == VIEW_REPORTS && screen->table.row_count > 0) {
         choose(screen, screen->chosen);
-        (void)snprintf(screen->report, sizeof screen->report, "%.*s",
-                       (int)sizeof screen->report - 1, screen->choice);
+        screen->report = screen->source->reports[screen->table.rows[screen->chosen].key];
         screen->cover = COVER_REPORT;
     }
 }
@@ -222,6 +222,7 @@ void keys_take(struct screen *screen, int key)
         screen->cover = COVER_NONE;
         return;
     }
+    screen_fill(screen); /* there may be news: rows are what the source knows now */
     if (!take_move(screen, key) && !take_place(screen, key)) {
         take_command(screen, key);
     }

@@ -20,8 +20,8 @@ struct screen {
     struct source *source;
     enum view view;
     enum { COVER_NONE, COVER_HELP, COVER_REPORT } cover;
-    char cell[SNAPSHOT_NAME]; /* whose methods, workers, reports are shown */
-    char report[24];          /* the one that covers the screen */
+    char cell[SNAPSHOT_NAME];    /* whose methods, workers, reports are shown */
+    struct source_report report; /* the one that covers the screen */
     struct sorting sorting[VIEW_COUNT];
     struct table table; /* the view's rows, sorted */
     enum view filled;   /* whose rows they are */

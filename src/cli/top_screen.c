@@ -18,14 +18,15 @@
 #include "cli/top_keys.h"
 #include "cli/top_view.h"
 
-#define ESCAPE_MS   25 /* a key's bytes come together; a lone Escape need not wait longer */
-#define REDRAW_NS   CLOCK_SECOND_NS /* times that pass are drawn anew, whether there is news or not */
-#define HEAD_LINES  4
-#define LINE_BYTES  1024u
-#define WORD_BYTES  512u
-#define COLOUR_GOOD 1
-#define COLOUR_WARN 2
-#define COLOUR_BAD  3
+#define ESCAPE_MS    25 /* a key's bytes come together; a lone Escape need not wait longer */
+#define REDRAW_NS    CLOCK_SECOND_NS /* times that pass are drawn anew, whether there is news or not */
+#define HEAD_LINES   4
+#define PANELS_WIDTH 28 /* " Methods  Workers  Reports ", and a space */
+#define LINE_BYTES   1024u
+#define WORD_BYTES   512u
+#define COLOUR_GOOD  1
+#define COLOUR_WARN  2
+#define COLOUR_BAD   3
 
 static volatile sig_atomic_t asked_to_leave;
 
@@ -113,24 +114,28 @@ static void draw_state(const struct screen *screen)
     (void)put(1, column, A_DIM, source->now ? text : "asking the daemon");
 }
 
-/* "zlib: Methods Workers Reports", the one that is shown in reverse. */
+/* "zlib   Methods  Workers  Reports ", the one that is shown in reverse, and how the cell does. */
 static void draw_place(const struct screen *screen)
 {
     struct message line;
+    char name[SNAPSHOT_NAME + 8];
     if (screen->view == VIEW_CELLS) {
         return;
     }
-    int column = 0;
+    size_t name_room = COLS > PANELS_WIDTH + 8 ? (size_t)(COLS - PANELS_WIDTH) : 8;
+    (void)snprintf(name, sizeof name, "%.*s", (int)plain_fitting(screen->cell, name_room),
+                   screen->cell);
+    int column = put(2, 0, A_BOLD, name) + 1;
     for (enum view view = VIEW_METHODS; view < VIEW_COUNT; view++) {
         char text[32];
         (void)snprintf(text, sizeof text, " %s ", view_title(view));
-        column = put(2, column, view == screen->view ? A_REVERSE | A_BOLD : A_NORMAL, text) + 1;
+        column = put(2, column, view == screen->view ? A_REVERSE : A_NORMAL, text);
     }
+    column++;
     size_t room = COLS > column ? (size_t)(COLS - column) : 0;
     view_cell(screen->source, screen->cell, room, &line);
-    bool gone = line.text[0] == '\0' && screen->source->now && room > 0;
-    (void)put(2, column, gone ? ink(screen, TONE_BAD) : A_NORMAL,
-              gone ? "this cell is gone" : line.text);
+    bool known = screen->source->now && snapshot_find_cell(screen->source->now, screen->cell);
+    (void)put(2, column, known ? A_NORMAL : ink(screen, TONE_BAD), known ? line.text : "gone");
 }
 
 static void draw_foot(const struct screen *screen)
@@ -258,49 +263,44 @@ static int put_wrapped(int line, const char *text)
     return line;
 }
 
+static void draw_way_back(void)
+{
+    fill_line(LINES - 1, A_REVERSE);
+    (void)put(LINES - 1, 0, A_REVERSE, "any key goes back");
+}
+
 static void draw_help(void)
 {
-    (void)put_wrapped(
-        0,
-        "Keys\n"
-        "  up down j k     choose a line, PgUp PgDn Home End too\n"
-        "  Enter, right    open: a cell's methods, its workers, its reports\n"
-        "  Esc, left       back\n"
-        "  Tab             methods, workers, reports in turn\n"
-        "  s S             sort by the next column, by the one before\n"
-        "  r               the other way round\n"
-        "  + -             ask more often, less often\n"
-        "  p               pause, and go on\n"
-        "  q               quit\n"
-        "\n"
-        "CALLS/S, ERR/S, P50 and P99 are of the last interval; the first ones since the daemon's "
-        "start. WORKERS 2/5+1: two of the five that all share serve, and one is a client's own. "
-        "RESTARTS are workers that took the place of ended ones.\n"
-        "\n"
-        "Any key goes back.");
+    (void)put_wrapped(0, "Up Down PgUp PgDn   choose a line\n"
+                         "Enter   open: methods, workers,\n"
+                         "        reports\n"
+                         "Esc     back\n"
+                         "Tab     the next of these\n"
+                         "s S     sort by the next column,\n"
+                         "        by the one before\n"
+                         "r       the other way round\n"
+                         "+ -     ask more, less often\n"
+                         "p       pause, and go on\n"
+                         "q       quit\n"
+                         "\n"
+                         "CALLS/S, ERR/S, P50 and P99 are of the last interval, the first ones "
+                         "since the daemon's start. WORKERS 2/5+1: two of the five that all share "
+                         "serve, and one is a client's own. RESTARTS: workers in the place of "
+                         "ended ones.");
+    draw_way_back();
 }
 
 static void draw_report(const struct screen *screen)
 {
     struct message text;
-    const struct source *source = screen->source;
-    const struct source_report *report = NULL;
-    for (size_t i = 0; i < source->report_count; i++) {
-        if (strcmp(source->reports[i].id, screen->report) == 0) {
-            report = &source->reports[i];
-        }
-    }
-    if (!report) {
-        (void)message_set(&text, 0, "Report %s is gone.", screen->report);
-    } else {
-        (void)message_set(
-            &text, 0,
-            "Report %s\n\nwhen      %s\nwhat      %s\nfunction  %s\n\n%s\n\nAll of it, "
-            "with stacks and registers:\n  cordon report %s\n",
-            report->id, report->when, report->what, report->function, report->summary, report->id);
-    }
-    int line = put_wrapped(0, text.text);
-    (void)put_wrapped(line + 1, "Any key goes back.");
+    const struct source_report *report = &screen->report;
+    (void)message_set(&text, 0,
+                      "Report %s\n\nwhen      %s\nwhat      %s\nfunction  %s\n\n%s\n\nAll of it, "
+                      "with stacks and registers:\n  cordon report %s\n",
+                      report->id, report->when, report->what, report->function, report->summary,
+                      report->id);
+    (void)put_wrapped(0, text.text);
+    draw_way_back();
 }
 
 /* ---- All of it --------------------------------------------------------------------------------- */
@@ -404,7 +404,7 @@ int screen_run(struct source *source)
     }
     screen->source = source;
     for (enum view view = 0; view < VIEW_COUNT; view++) {
-        screen->sorting[view].column = view_first_sort(view);
+        screen->sorting[view].column = view_first_sort(view, &screen->sorting[view].reverse);
     }
     watch_signals();
     (void)set_escdelay(ESCAPE_MS);

@@ -77,6 +77,15 @@ static void report_text(struct json_value report, const char *key, char *text, s
     (void)plain_copy(text, room, foreign, length);
 }
 
+/* "2026-11-23T12:13:54.721Z": nobody reads thousandths here. */
+static void shorten_time(char *text)
+{
+    char *point = strchr(text, '.');
+    if (point && point[1] != '\0') {
+        (void)memcpy(point, "Z", 2);
+    }
+}
+
 static bool take_reports(struct source *source, const struct dialogue_answer *answer)
 {
     struct json_walk walk = json_walk(answer->result);
@@ -95,6 +104,7 @@ static bool take_reports(struct source *source, const struct dialogue_answer *an
         struct source_report *one = &source->reports[source->report_count++];
         report_text(report, "id", one->id, sizeof one->id);
         report_text(report, "when", one->when, sizeof one->when);
+        shorten_time(one->when);
         report_text(report, "what", one->what, sizeof one->what);
         report_text(report, "function", one->function, sizeof one->function);
         report_text(report, "summary", one->summary, sizeof one->summary);

@@ -24,60 +24,72 @@ enum {
     C_MEMORY,
     C_BREAKER,
     C_RESTARTS,
-    C_LAST
+    C_LAST,
 };
 static const struct table_column cell_columns[] = {
-    [C_NAME] = {"CELL", true, 0},        [C_STATE] = {"STATE", true, 3},
-    [C_RATE] = {"CALLS/S", false, 1},    [C_P50] = {"P50", false, 6},
-    [C_P99] = {"P99", false, 2},         [C_WORKERS] = {"WORKERS", false, 4},
-    [C_FLIGHT] = {"FLIGHT", false, 8},   [C_QUEUE] = {"QUEUE", false, 5},
-    [C_ERRORS] = {"ERR/S", false, 7},    [C_MEMORY] = {"MEM", false, 9},
-    [C_BREAKER] = {"BREAKER", true, 10}, [C_RESTARTS] = {"RESTARTS", false, 11},
-    [C_LAST] = {"LAST END", true, 12},   {NULL, false, 0},
+    [C_NAME] = {"CELL", true, 0, 8},        [C_STATE] = {"STATE", true, 3, 0},
+    [C_RATE] = {"CALLS/S", false, 1, 0},    [C_P50] = {"P50", false, 6, 6},
+    [C_P99] = {"P99", false, 2, 6},         [C_WORKERS] = {"WORKERS", false, 4, 0},
+    [C_FLIGHT] = {"FLIGHT", false, 8, 0},   [C_QUEUE] = {"QUEUE", false, 5, 0},
+    [C_ERRORS] = {"ERR/S", false, 7, 0},    [C_MEMORY] = {"MEM", false, 9, 5},
+    [C_BREAKER] = {"BREAKER", true, 10, 0}, [C_RESTARTS] = {"RESTARTS", false, 11, 0},
+    [C_LAST] = {"LAST END", true, 12, 0},   {NULL, false, 0, 0},
 };
 
-enum { M_NAME, M_RATE, M_P50, M_P99, M_ERRORS, M_CALLS, M_CRASHED, M_TIMEOUT, M_REFUSED, M_FAILED };
+enum {
+    M_NAME,
+    M_RATE,
+    M_P50,
+    M_P99,
+    M_ERRORS,
+    M_CALLS,
+    M_CRASHED,
+    M_TIMEOUT,
+    M_REFUSED,
+    M_FAILED,
+};
 static const struct table_column method_columns[] = {
-    [M_NAME] = {"METHOD", true, 0},
-    [M_RATE] = {"CALLS/S", false, 1},
-    [M_P50] = {"P50", false, 5},
-    [M_P99] = {"P99", false, 2},
-    [M_ERRORS] = {"ERR/S", false, 3},
-    [M_CALLS] = {"CALLS", false, 4},
-    [M_CRASHED] = {"CRASHED", false, 6},
-    [M_TIMEOUT] = {"TIMEOUT", false, 7},
-    [M_REFUSED] = {"REFUSED", false, 8},
-    [M_FAILED] = {"FAILED", false, 9},
-    {NULL, false, 0},
+    [M_NAME] = {"METHOD", true, 0, 0},
+    [M_RATE] = {"CALLS/S", false, 1, 0},
+    [M_P50] = {"P50", false, 5, 6},
+    [M_P99] = {"P99", false, 2, 6},
+    [M_ERRORS] = {"ERR/S", false, 3, 0},
+    [M_CALLS] = {"CALLS", false, 4, 0},
+    [M_CRASHED] = {"CRASHED", false, 6, 0},
+    [M_TIMEOUT] = {"TIMEOUT", false, 7, 0},
+    [M_REFUSED] = {"REFUSED", false, 8, 0},
+    [M_FAILED] = {"FAILED", false, 9, 0},
+    {NULL, false, 0, 0},
 };
 
 enum { W_NUMBER, W_STATE, W_PID, W_FLIGHT, W_MEMORY, W_OWNER };
 static const struct table_column worker_columns[] = {
-    [W_NUMBER] = {"WORKER", true, 0},
-    [W_STATE] = {"STATE", true, 1},
-    [W_PID] = {"PID", false, 2},
-    [W_FLIGHT] = {"FLIGHT", false, 4},
-    [W_MEMORY] = {"MEM", false, 3},
-    [W_OWNER] = {"SERVES", true, 5},
-    {NULL, false, 0},
+    [W_NUMBER] = {"WORKER", true, 0, 0},
+    [W_STATE] = {"STATE", true, 1, 9},
+    [W_PID] = {"PID", false, 2, 7},
+    [W_FLIGHT] = {"FLIGHT", false, 4, 0},
+    [W_MEMORY] = {"MEM", false, 3, 5},
+    [W_OWNER] = {"SERVES", true, 5, 0},
+    {NULL, false, 0, 0},
 };
 
 enum { R_ID, R_WHEN, R_WHAT, R_FUNCTION, R_SUMMARY };
 static const struct table_column report_columns[] = {
-    [R_ID] = {"REPORT", true, 0},       [R_WHEN] = {"WHEN", true, 3},
-    [R_WHAT] = {"WHAT", true, 1},       [R_FUNCTION] = {"FUNCTION", true, 2},
-    [R_SUMMARY] = {"SUMMARY", true, 4}, {NULL, false, 0},
+    [R_ID] = {"REPORT", true, 0, 16},      [R_WHEN] = {"WHEN", true, 3, 0},
+    [R_WHAT] = {"WHAT", true, 1, 0},       [R_FUNCTION] = {"FUNCTION", true, 2, 0},
+    [R_SUMMARY] = {"SUMMARY", true, 4, 0}, {NULL, false, 0, 0},
 };
 
 static const struct {
     const char *title;
     const struct table_column *columns;
     size_t sort;
+    bool reverse;
 } views[VIEW_COUNT] = {
-    [VIEW_CELLS] = {"Cells", cell_columns, C_NAME},
-    [VIEW_METHODS] = {"Methods", method_columns, M_RATE},
-    [VIEW_WORKERS] = {"Workers", worker_columns, W_NUMBER},
-    [VIEW_REPORTS] = {"Reports", report_columns, R_WHEN},
+    [VIEW_CELLS] = {"Cells", cell_columns, C_NAME, false},
+    [VIEW_METHODS] = {"Methods", method_columns, M_RATE, false},
+    [VIEW_WORKERS] = {"Workers", worker_columns, W_NUMBER, false},
+    [VIEW_REPORTS] = {"Reports", report_columns, R_WHEN, true},
 };
 
 const char *view_title(enum view view)
@@ -90,8 +102,9 @@ const struct table_column *view_columns(enum view view)
     return views[view].columns;
 }
 
-size_t view_first_sort(enum view view)
+size_t view_first_sort(enum view view, bool *ret_reverse)
 {
+    *ret_reverse = views[view].reverse;
     return views[view].sort;
 }
 
@@ -296,7 +309,6 @@ void view_cell(const struct source *source, const char *cell, size_t columns,
     if (!one) {
         return;
     }
-    add_word(ret_line, columns, "", one->name);
     add_word(ret_line, columns, "", one->state);
     add_word(ret_line, columns, "breaker", cell_breaker_text(one, text));
     add_count(ret_line, columns, "restarts", one->restarts);

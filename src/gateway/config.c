@@ -22,7 +22,7 @@
 
 #include "gateway/config_work.h"
 
-#define NAME_BYTES 16384 /* of an entry of the user or group database */
+#define NAME_BYTES (1u << 20) /* of an entry of the user or group database: a group has members */
 
 /* ---- Who may connect --------------------------------------------------------------------------- */
 
@@ -39,24 +39,22 @@ static bool id_from_number(const char *text, uint32_t *ret_id)
     return true;
 }
 
-static bool find_user(const char *name, uint32_t *ret_id)
+static bool find_user(const char *name, char *room, uint32_t *ret_id)
 {
-    char room[NAME_BYTES];
     struct passwd entry;
     struct passwd *found = NULL;
-    if (getpwnam_r(name, &entry, room, sizeof room, &found) != 0 || !found) {
+    if (getpwnam_r(name, &entry, room, NAME_BYTES, &found) != 0 || !found) {
         return false;
     }
     *ret_id = found->pw_uid;
     return true;
 }
 
-static bool find_group(const char *name, uint32_t *ret_id)
+static bool find_group(const char *name, char *room, uint32_t *ret_id)
 {
-    char room[NAME_BYTES];
     struct group entry;
     struct group *found = NULL;
-    if (getgrnam_r(name, &entry, room, sizeof room, &found) != 0 || !found) {
+    if (getgrnam_r(name, &entry, room, NAME_BYTES, &found) != 0 || !found) {
         return false;
     }
     *ret_id = found->gr_gid;
@@ -65,16 +63,18 @@ static bool find_group(const char *name, uint32_t *ret_id)
 
 /* Ids of the names in @list; a uid_t and a gid_t are 32 bits. */
 static uint32_t *make_ids(struct config_work *work, const char *key, char *const *list,
-                          uint32_t count, bool (*find)(const char *name, uint32_t *ret_id),
+                          uint32_t count,
+                          bool (*find)(const char *name, char *room, uint32_t *ret_id),
                           size_t *ret_count)
 {
     uint32_t *ids = calloc(count + 1u, sizeof *ids);
-    work->no_memory = work->no_memory || !ids;
-    for (uint32_t i = 0; ids && i < count; i++) {
+    char *room = malloc(NAME_BYTES);
+    work->no_memory = work->no_memory || !ids || !room;
+    for (uint32_t i = 0; ids && room && i < count; i++) {
         if (!list[i][0]) {
             continue; /* judged already */
         }
-        if (id_from_number(list[i], &ids[*ret_count]) || find(list[i], &ids[*ret_count])) {
+        if (id_from_number(list[i], &ids[*ret_count]) || find(list[i], room, &ids[*ret_count])) {
             ++*ret_count;
         } else {
             config_say(work, FINDING_ERROR, config_field("%s[%u]", key, i),
@@ -82,6 +82,7 @@ static uint32_t *make_ids(struct config_work *work, const char *key, char *const
                        find == find_user ? "user" : "group", list[i]);
         }
     }
+    free(room);
     return ids;
 }
 
@@ -177,7 +178,8 @@ static void make_daemon(struct config_work *work, const struct config_root *from
 static void make_cells(struct config_work *work, const struct config_root *from,
                        struct settings *to)
 {
-    struct cordon_interface **interfaces = calloc(from->cells_count + 1u, sizeof *interfaces);
+    struct cordon_interface **interfaces =
+        calloc(from->cells_count + 1u, sizeof(struct cordon_interface *));
     to->cells = calloc(from->cells_count + 1u, sizeof *to->cells);
     if (!interfaces || !to->cells) {
         free(interfaces);

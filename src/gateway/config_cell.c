@@ -124,6 +124,28 @@ static struct cordon_interface *parse_interface(struct config_work *work,
 
 /* ---- Numbers ----------------------------------------------------------------------------------- */
 
+/* The kernel limits processes: in a thread of the daemon's most of these would hold nobody back. */
+static void judge_idle_keys(struct config_work *work, size_t index, enum cordon_level level)
+{
+    static const char *const keys[] = {
+        "limits.memory_bytes",
+        "limits.cpu_ms",
+        "limits.file_bytes",
+        "limits.fds",
+        "limits.threads",
+        "policy",
+        "grants",
+        "on_violation",
+    };
+    for (size_t i = 0; level != CORDON_LEVEL_PROCESS && i < sizeof keys / sizeof keys[0]; i++) {
+        struct config_field field = config_field("cells[%zu].%s", index, keys[i]);
+        if (config_has(work, field)) {
+            config_say(work, FINDING_ERROR, field,
+                       "this holds at level process only, nobody would heed it: leave it out");
+        }
+    }
+}
+
 static void set_limits(struct config_work *work, const struct config_cells *from, size_t index,
                        struct cordon_cell_options *options)
 {
@@ -135,6 +157,10 @@ static void set_limits(struct config_work *work, const struct config_cells *from
     options->fds = (uint32_t)limits->fds;
     options->threads = (uint32_t)limits->threads;
     options->call_bytes = (uint32_t)limits->call_bytes;
+    judge_idle_keys(work, index, options->level);
+    if (options->level != CORDON_LEVEL_PROCESS) {
+        return;
+    }
     if (limits->memory_bytes == 0 && !config_has(work, field)) {
         config_say(work, FINDING_UNSAFE, field,
                    "there is no memory limit: say how much a worker may take, like 256MiB, or "

@@ -144,7 +144,7 @@ static int open_regular(const char *path, struct stat *ret_status)
 int config_read_file(struct config_work *work, const char *path, const char *what,
                      struct config_field field, char **ret_text, size_t *ret_length)
 {
-    struct stat status;
+    struct stat status = {.st_mode = 0};
     OWN_FD fd = open_regular(path, &status);
     int r = fd < 0 ? fd : read_all(fd, ret_text, ret_length);
     if (r == -ENOMEM) {

@@ -35,6 +35,16 @@ static long find_room(struct findings *findings, enum finding_severity severity)
     return -1;
 }
 
+static uint32_t number_file(struct findings *findings, const char *file)
+{
+    for (size_t i = 0; i < findings->count; i++) {
+        if (strcmp(findings->list[i].file, file) == 0) {
+            return findings->list[i].file_number;
+        }
+    }
+    return findings->files++;
+}
+
 static bool keep(struct findings *findings, const struct finding *finding)
 {
     long at = find_room(findings, finding->severity);
@@ -72,6 +82,7 @@ void findings_add_v(struct findings *findings, enum finding_severity severity, c
         .file = strdup(file),
         .field = strdup(where.text),
         .sentence = strdup(sentence.text),
+        .file_number = number_file(findings, file),
         .line = line,
         .column = column,
     };
@@ -93,8 +104,10 @@ void findings_add(struct findings *findings, enum finding_severity severity, con
 
 static bool comes_before(const struct finding *a, const struct finding *b)
 {
-    return strcmp(a->file, b->file) == 0 &&
-           (a->line < b->line || (a->line == b->line && a->column < b->column));
+    if (a->file_number != b->file_number) {
+        return a->file_number < b->file_number;
+    }
+    return a->line < b->line || (a->line == b->line && a->column < b->column);
 }
 
 /* Stable: what was found first about a place comes first. FINDINGS_MAX of them at most. */

@@ -26,11 +26,12 @@ enum finding_severity {
 
 struct finding {
     enum finding_severity severity;
-    char *file;      /* as it was named */
-    char *field;     /* "cells[1].methods[0].result"; "": the file */
-    char *sentence;  /* without a full stop; control characters are '?' */
-    uint32_t line;   /* from 1; 0: the file as a whole */
-    uint32_t column; /* from 1, in characters; 0 as well */
+    char *file;           /* as it was named */
+    char *field;          /* "cells[1].methods[0].result"; "": the file */
+    char *sentence;       /* without a full stop; control characters are '?' */
+    uint32_t file_number; /* of the files that are named, in the order in which they were */
+    uint32_t line;        /* from 1; 0: the file as a whole */
+    uint32_t column;      /* from 1, in characters; 0 as well */
 };
 
 /* All zero is an empty list. */
@@ -39,6 +40,7 @@ struct findings {
     size_t count;
     size_t refusals; /* errors and unsafe ones, those beyond FINDINGS_MAX as well */
     size_t dropped;
+    uint32_t files; /* that were named */
 };
 
 /* NULL members are fine. */

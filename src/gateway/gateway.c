@@ -2,6 +2,7 @@
 #include "gateway/gateway.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,6 +58,7 @@ static uint32_t collect(struct gateway *gateway, bool idle)
         struct seat *seat = *link;
         if (!seat->first) {
             seat->busy = false;
+            gateway->busy_count--;
             *link = seat->next_busy;
             continue;
         }
@@ -90,13 +92,17 @@ static void turn(struct gateway *gateway)
 {
     gateway->turning = true;
     bool more = take_frames(gateway);
-    while (dispatch(gateway) || gateway->busy) {
-        if (collect(gateway, !more) == 0) {
+    uint32_t answers = 0;
+    while ((dispatch(gateway) || gateway->busy) && answers < GATEWAY_TURN_ANSWERS) {
+        uint32_t came = collect(gateway, !more);
+        if (came == 0) {
             break;
         }
+        answers += came;
     }
     flush(gateway);
     gateway->turning = false;
+    more = more || answers >= GATEWAY_TURN_ANSWERS;
     if (more || gateway->active || listen_to_seats(gateway)) {
         gateway_wake(gateway);
     } else {
@@ -142,9 +148,17 @@ void gateway_wake(struct gateway *gateway)
     }
 }
 
+static uint32_t count_cpus(void)
+{
+    cpu_set_t set;
+    int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 2;
+    return count > 2 ? (uint32_t)count - 1 : 1;
+}
+
 int gateway_init(struct gateway *gateway, uv_loop_t *loop, const struct gateway_limits *limits)
 {
-    *gateway = (struct gateway){.loop = loop, .limits = *limits, .started_ns = clock_now_ns()};
+    *gateway = (struct gateway){
+        .loop = loop, .limits = *limits, .started_ns = clock_now_ns(), .cpus = count_cpus()};
     int r = uv_check_init(loop, &gateway->after_poll);
     r = r != 0 ? r : uv_idle_init(loop, &gateway->more);
     r = r != 0 ? r : uv_timer_init(loop, &gateway->tick);

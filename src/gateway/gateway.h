@@ -48,7 +48,9 @@ struct gateway {
     struct connection *active; /* ring of those with input to look at; the one whose turn it is */
     struct connection *dirty;  /* with answers to send */
     struct seat *busy;         /* with calls in flight */
-    uint32_t in_flight;        /* requests accepted and not answered */
+    uint32_t busy_count;
+    uint32_t cpus;      /* that workers may have beside this thread; at least one */
+    uint32_t in_flight; /* requests accepted and not answered */
     struct request *free_requests;
     uint32_t free_count;
     struct document document;    /* of the frame that is being looked at */

@@ -193,17 +193,17 @@ void guest_served(struct guest *guest)
 /* The shared seat where a call is likely to be answered first; NULL: all have enough to do. */
 static struct seat *pick(const struct house *house, const struct guest *guest, uint64_t now_ns)
 {
+    bool crowded = house->gateway->busy_count >= house->gateway->cpus;
     struct seat *best = guest->last_seat;
-    uint64_t least = best ? seat_wait_ns(best, now_ns) : UINT64_MAX;
+    uint64_t least = best ? seat_wait_ns(best, crowded, now_ns) : UINT64_MAX;
     for (uint32_t i = 0; i < house->settings.workers && least > 0; i++) {
-        uint64_t wait_ns = seat_wait_ns(house->seats[i], now_ns);
+        uint64_t wait_ns = seat_wait_ns(house->seats[i], crowded, now_ns);
         if (wait_ns < least) {
             least = wait_ns;
             best = house->seats[i];
         }
     }
-    /* Behind others only where that is sooner than to wait for one that is idle. */
-    return least <= GATEWAY_WAKE_NS ? best : NULL;
+    return least != UINT64_MAX ? best : NULL;
 }
 
 /* Have one more worker, where requests wait for it. */

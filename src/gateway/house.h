@@ -15,6 +15,7 @@
 #include <uv.h>
 
 #include "cordon/batch.h"
+#include "gateway/pace.h"
 #include "gateway/settings.h"
 #include "gateway/tally.h"
 #include "json/method.h"
@@ -34,7 +35,7 @@ struct method {
     bool
         needs_own; /* it makes or takes handles, or is pinned: the client needs a seat of its own */
     struct tally tally;
-    uint32_t purse_ns; /* what looking for its answers may cost: seat.c */
+    struct pace pace;
 };
 
 struct house {

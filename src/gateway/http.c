@@ -73,7 +73,9 @@ static enum MHD_Result refuse(struct MHD_Connection *connection, int result)
 {
     switch (result) {
     case -ENOENT:
-        return say(connection, MHD_HTTP_NOT_FOUND, "no such cell, or no such report of one\n");
+        return say(
+            connection, MHD_HTTP_NOT_FOUND,
+            "no such cell, or no such report of one; of many crashes at once some are left out\n");
     case -EFBIG:
         return say(connection, MHD_HTTP_INTERNAL_SERVER_ERROR,
                    "this report is too large: 'cordon report' shows it\n");

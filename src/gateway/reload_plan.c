@@ -183,7 +183,7 @@ void reload_plan_write_findings(const struct reload_plan *plan, struct json_out 
         put_number(out, "column", finding->column);
         put_text(out, "severity", finding_severity_name(finding->severity));
         put_text(out, "field", finding->field);
-        put_text(out, "message", finding->sentence);
+        put_text(out, "sentence", finding->sentence);
         json_out_object_end(out);
     }
     json_out_array_end(out);

@@ -68,8 +68,9 @@ struct request {
     struct cordon_pending *pending;
     uint64_t arrived_ns;
     uint64_t deadline_ns;
-    uint64_t began_ns; /* given to its seat */
-    uint32_t resent;   /* how often its worker had ended before it began */
+    uint64_t began_ns;    /* given to its seat */
+    uint64_t expected_ns; /* what it was expected to take then */
+    uint32_t resent;      /* how often its worker had ended before it began */
 };
 
 /* From the gateway's store; of @connection, counted. NULL: no memory. */

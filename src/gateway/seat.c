@@ -146,12 +146,14 @@ static void append(struct seat *seat, struct request *request)
     seat->last = request;
     seat->in_flight++;
     seat->house->in_flight++;
-    seat->expected_ns += request->method->tally.average_ns;
+    request->expected_ns = request->method->pace.call_ns;
+    seat->expected_ns += request->expected_ns;
     seat->unflushed = true;
     if (!seat->busy) {
         seat->busy = true;
         seat->next_busy = seat->house->gateway->busy;
         seat->house->gateway->busy = seat;
+        seat->house->gateway->busy_count++;
     }
 }
 
@@ -207,8 +209,6 @@ static void finish(struct seat *seat, int outcome, struct cordon_result *result)
     struct request *request = seat->first;
     struct house *house = seat->house;
     uint64_t now_ns = clock_now_ns();
-    uint64_t since_ns = request->began_ns > seat->last_ns ? request->began_ns : seat->last_ns;
-    uint64_t average_ns = request->method->tally.average_ns;
     seat->first = request->next;
     if (!seat->first) {
         seat->last = NULL;
@@ -216,7 +216,7 @@ static void finish(struct seat *seat, int outcome, struct cordon_result *result)
     seat->in_flight--;
     house->in_flight--;
     seat->full = false;
-    seat->last_ns = now_ns;
+    seat->expected_ns -= request->expected_ns;
     request->next = NULL;
     request->pending = NULL;
     if (outcome > CORDON_DONE && outcome <= CORDON_DENIED) {
@@ -229,72 +229,78 @@ static void finish(struct seat *seat, int outcome, struct cordon_result *result)
         guest_put_back(request->guest, request);
     } else {
         struct guest *guest = request->guest;
-        tally_add(&request->method->tally, outcome, now_ns - request->arrived_ns,
-                  outcome == CORDON_DONE ? now_ns - since_ns : 0);
+        tally_add(&request->method->tally, outcome, now_ns - request->arrived_ns);
         request_end(request, outcome, result);
         if (guest) {
             guest_served(guest);
         }
     }
-    /* Averages move while calls are in flight: the sum is begun anew when none is. */
-    seat->expected_ns = seat->first && seat->expected_ns > average_ns
-                            ? seat->expected_ns - average_ns
-                        : seat->first ? average_ns
-                                      : 0;
-}
-
-static void earn(struct method *method, uint32_t ns)
-{
-    uint32_t most = PURSE_MOST_NS - ns;
-    method->purse_ns = method->purse_ns < most ? method->purse_ns + ns : PURSE_MOST_NS;
 }
 
 /*
  * Look for the first answer again and again, a little while: one that comes spares the worker a ring, the loop
- * a round, and often a wake-up of 5 to 40 us. As in lane/wait.h a purse bounds what is wasted: methods
- * that take long, or whose worker wants this CPU, look once in a while.
+ * a round, and often a wake-up of 5 to 40 us.
  */
-static int spin(struct seat *seat, struct cordon_result *result)
+static int look(struct seat *seat, struct cordon_result *result)
 {
-    struct method *method = seat->first->method;
+    struct pace *pace = &seat->first->method->pace;
     uint64_t began_ns = clock_now_ns();
     uint64_t now_ns;
     int outcome;
-    if (method->purse_ns < GATEWAY_SPIN_NS) {
+    if (!pace_may_look(pace)) {
         return -ETIME;
     }
     do {
         cpu_relax();
         outcome = cordon_collect(seat->first->pending, 0, result);
         now_ns = clock_now_ns();
-    } while (outcome == -ETIME && now_ns - began_ns < GATEWAY_SPIN_NS);
-    if (outcome != -ETIME) {
-        earn(method, PURSE_WON_NS);
-    } else {
-        uint64_t spent_ns = now_ns - began_ns;
-        method->purse_ns -= spent_ns < method->purse_ns ? (uint32_t)spent_ns : method->purse_ns;
-    }
+    } while (outcome == -ETIME && now_ns - began_ns < GATEWAY_LOOK_NS);
+    pace_looked(pace, outcome != -ETIME, now_ns - began_ns);
     return outcome;
+}
+
+/* When the first in flight began, as far as is known here. */
+static uint64_t since_ns(const struct seat *seat)
+{
+    return seat->first->began_ns > seat->last_ns ? seat->first->began_ns : seat->last_ns;
+}
+
+/* @count calls of these methods have just ended. */
+static void note_pace(struct seat *seat, struct method *const *methods, uint32_t count,
+                      uint64_t began_ns)
+{
+    uint64_t now_ns = clock_now_ns();
+    for (uint32_t i = 0; i < count; i++) {
+        pace_note(&methods[i]->pace, now_ns - began_ns, count);
+    }
+    seat->last_ns = now_ns;
 }
 
 uint32_t seat_collect(struct seat *seat, bool idle)
 {
     struct cordon_result *result = &seat->house->gateway->result;
+    struct method *methods[GATEWAY_SEAT_CALLS];
+    uint64_t began_ns = seat->first ? since_ns(seat) : 0;
     uint32_t count = 0;
     bool died = false;
-    while (seat->first) {
+    while (seat->first && count < GATEWAY_SEAT_CALLS) {
+        struct method *method = seat->first->method;
         int outcome = cordon_collect(seat->first->pending, 0, result);
         if (outcome == -ETIME && idle && count == 0) {
-            outcome = spin(seat, result);
+            outcome = look(seat, result);
         } else if (outcome != -ETIME) {
-            earn(seat->first->method, PURSE_CAME_NS);
+            pace_came(&method->pace);
         }
         if (outcome == -ETIME) {
             break;
         }
+        methods[count++] = method;
         died = died || (outcome >= CORDON_CRASHED && outcome <= CORDON_DENIED);
         finish(seat, outcome, result);
-        count++;
+    }
+    if (count > 0) {
+        /* How long it took to die says nothing of the next call. */
+        note_pace(seat, methods, died ? 0 : count, began_ns);
     }
     if (died && !seat->first && seat->state == SEAT_READY) {
         seat->state = SEAT_EMPTY; /* the next worker is begun with at once */
@@ -315,21 +321,21 @@ bool seat_listen(struct seat *seat)
     return seat->session && cordon_session_ring(seat->session, true) != 0;
 }
 
-uint64_t seat_wait_ns(const struct seat *seat, uint64_t now_ns)
+uint64_t seat_wait_ns(const struct seat *seat, bool crowded, uint64_t now_ns)
 {
     if (seat->state != SEAT_READY || seat->full || seat->close_soon ||
         seat->in_flight >= GATEWAY_SEAT_CALLS) {
         return UINT64_MAX;
     }
     if (seat->first) {
-        /* One that takes longer than such calls do may take for ever. */
-        uint64_t since_ns =
-            seat->first->began_ns > seat->last_ns ? seat->first->began_ns : seat->last_ns;
-        uint64_t running_ns = now_ns > since_ns ? now_ns - since_ns : 0;
-        return running_ns > 2 * GATEWAY_WAKE_NS || seat->expected_ns == 0 ? UINT64_MAX
-                                                                          : seat->expected_ns;
+        /* One that takes much longer than such calls do may take for ever. */
+        uint64_t running_ns = now_ns > since_ns(seat) ? now_ns - since_ns(seat) : 0;
+        bool runs_over = running_ns > 2 * GATEWAY_WAKE_NS + 4 * seat->first->expected_ns;
+        return runs_over || seat->expected_ns == 0 || seat->expected_ns > GATEWAY_BEHIND_NS
+                   ? UINT64_MAX
+                   : seat->expected_ns;
     }
-    return now_ns - seat->last_ns < HOT_NS ? 0 : GATEWAY_WAKE_NS;
+    return crowded ? GATEWAY_CROWD_NS : now_ns - seat->last_ns < HOT_NS ? 0 : GATEWAY_WAKE_NS;
 }
 
 /* In the pool. */

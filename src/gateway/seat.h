@@ -44,7 +44,7 @@ struct seat {
     bool unflushed; /* submitted, its worker not rung */
     bool busy;      /* in the gateway's list of seats with calls in flight */
     struct seat *next_busy;
-    uint64_t expected_ns; /* what is in flight will take so long */
+    uint64_t expected_ns; /* what is in flight is expected to take */
     uint64_t last_ns;     /* when it was submitted to, or answered, last */
 
     uv_poll_t poll;
@@ -78,8 +78,11 @@ uint32_t seat_collect(struct seat *seat, bool idle);
 /* The loop goes to sleep: answers shall ring. True: one has come already. */
 bool seat_listen(struct seat *seat);
 
-/* What one more call would wait there; UINT64_MAX: it cannot be given any. */
-uint64_t seat_wait_ns(const struct seat *seat, uint64_t now_ns);
+/*
+ * What one more call would wait there, waking the worker included; UINT64_MAX: it cannot be given any. @crowded: as
+ * many workers are awake as have CPUs.
+ */
+uint64_t seat_wait_ns(const struct seat *seat, bool crowded, uint64_t now_ns);
 
 /* Close it in the pool, once nothing is in flight. It frees itself. */
 void seat_close(struct seat *seat);

@@ -29,6 +29,12 @@ struct method_settings {
     uint64_t deadline_ms;        /* 0: the cell's */
 };
 
+/* A call that each worker begins with. */
+struct start_settings {
+    char *function;
+    char *arguments; /* JSON object; or NULL */
+};
+
 struct cell_settings {
     char *name;
     char *reason; /* why it may be trusted, or go without a limit; or NULL */
@@ -40,6 +46,8 @@ struct cell_settings {
     uint64_t lease_idle_ms;
     uint32_t queue;      /* requests that wait for its workers; 0: as many as there may be */
     bool every_function; /* of the interface is a method of its own name; others are in @methods */
+    struct start_settings *starts;
+    size_t start_count;
     struct method_settings *methods;
     size_t method_count;
     size_t added_count; /* of them, the last ones: functions, by @every_function (house_open()) */

@@ -26,7 +26,7 @@ static uint32_t bucket_of(uint64_t ns)
     return index < TALLY_BUCKETS ? index : TALLY_BUCKETS - 1;
 }
 
-void tally_add(struct tally *tally, int outcome, uint64_t whole_ns, uint64_t service_ns)
+void tally_add(struct tally *tally, int outcome, uint64_t whole_ns)
 {
     if (outcome < 0 || outcome >= (int)TALLY_OUTCOMES) {
         tally->errors++;
@@ -36,12 +36,6 @@ void tally_add(struct tally *tally, int outcome, uint64_t whole_ns, uint64_t ser
     tally->count++;
     tally->sum_ns += whole_ns;
     tally->buckets[bucket_of(whole_ns)]++;
-    if (service_ns > 0) {
-        /* An eighth of the new one: eight calls forget. */
-        tally->average_ns = tally->average_ns == 0
-                                ? service_ns
-                                : tally->average_ns - tally->average_ns / 8 + service_ns / 8;
-    }
 }
 
 void tally_merge(struct tally *tally, const struct tally *more)

@@ -20,12 +20,11 @@ struct tally {
     uint64_t errors;                /* neither: parameters, limits, failures of our own */
     uint64_t count;                 /* of the times */
     uint64_t sum_ns;
-    uint64_t average_ns; /* of the last ones, smoothed: what the next is expected to take */
     uint64_t buckets[TALLY_BUCKETS];
 };
 
-/* @outcome: enum cordon_outcome, or negative. @whole_ns: from the request; @service_ns: the worker's part. */
-void tally_add(struct tally *tally, int outcome, uint64_t whole_ns, uint64_t service_ns);
+/* @outcome: enum cordon_outcome, or negative. @whole_ns: from the request to its answer. */
+void tally_add(struct tally *tally, int outcome, uint64_t whole_ns);
 
 /* Add what @more has seen. */
 void tally_merge(struct tally *tally, const struct tally *more);

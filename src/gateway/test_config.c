@@ -26,7 +26,8 @@ static char folder[64]; /* of the test's own, with libz.cordon and broken.cordon
     "- name: z\n"                                                                                  \
     "  interface: libz.cordon\n"                                                                   \
     "  limits: {memory_bytes: 64MiB}\n"
-#define OFFER "  functions: all\n"
+#define UNLIMITED "cells:\n- name: z\n  interface: libz.cordon\n"
+#define OFFER     "  functions: all\n"
 
 struct expected {
     uint32_t line;
@@ -177,11 +178,15 @@ static const struct bad_file bad_files[] = {
     {"an unlimited memory",
      "cells:\n- name: z\n  interface: libz.cordon\n  limits:\n    memory_bytes: none\n" OFFER,
      {{5, 19, U, "cells[0].limits.memory_bytes", "'reason'"}}},
-    {"a thread", CELL OFFER "  level: thread\n", {{6, 10, U, "cells[0].level", "'reason'"}}},
-    {"inline", CELL OFFER "  level: inline\n", {{6, 10, U, "cells[0].level", "'reason'"}}},
+    {"a thread", UNLIMITED OFFER "  level: thread\n", {{5, 10, U, "cells[0].level", "'reason'"}}},
+    {"inline", UNLIMITED OFFER "  level: inline\n", {{5, 10, U, "cells[0].level", "'reason'"}}},
+    {"a thread's limits and policy",
+     CELL OFFER "  level: thread\n  reason: it is small\n  policy: strict\n",
+     {{4, 26, E, "cells[0].limits.memory_bytes", "level process only"},
+      {8, 11, E, "cells[0].policy", "level process only"}}},
     {"leases of a thread",
-     CELL OFFER "  level: thread\n  reason: it is small\n  leases: 2\n",
-     {{8, 11, E, "cells[0].leases", "level process"}}},
+     UNLIMITED OFFER "  level: thread\n  reason: it is small\n  leases: 2\n",
+     {{7, 11, E, "cells[0].leases", "level process"}}},
     {"a recording without reports",
      CELL OFFER "  record: true\n  reports: {directory: none}\n",
      {{6, 11, E, "cells[0].record", "makes none"}}},
@@ -583,7 +588,8 @@ static void test_files_have_bounds(void **state)
     write_file("deep.yaml", text, 1u << 20, 0600);
     assert_int_equal(load("deep.yaml", field, says), -EINVAL);
     for (size_t i = 0; i < 1u << 20; i += 2) {
-        memcpy(text + i, "-\n", 2);
+        text[i] = '-';
+        text[i + 1] = '\n';
     }
     write_file("many.yaml", text, 1u << 20, 0600);
     assert_int_equal(load("many.yaml", field, says), -EINVAL);

@@ -74,6 +74,9 @@ void image_restore(struct image *image);
 int image_refuse(struct image *image, int error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* "its length comes out negative" */
+int image_refuse_length(struct image *image, int error);
+
 /* @count elements of @bytes each, zeroed, aligned to 16; NULL: refused, beyond bytes_max or memory. */
 void *image_take(struct image *image, uint64_t count, size_t bytes);
 

@@ -15,11 +15,6 @@ int image_refuse_kind(struct image *image, const struct cordon_plan_type *type,
                         view_type_text(image->plan, type, text, sizeof text), wanted);
 }
 
-int image_refuse_length(struct image *image, int error)
-{
-    return image_refuse(image, -EINVAL, "its length %s", length_error_text(error));
-}
-
 static int store_number(struct image *image, const struct cordon_plan_type *type,
                         struct json_value json, void *memory)
 {

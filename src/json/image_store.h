@@ -10,9 +10,6 @@
 int image_refuse_kind(struct image *image, const struct cordon_plan_type *type,
                       struct json_value json, const char *wanted);
 
-/* "its length comes out negative" */
-int image_refuse_length(struct image *image, int error);
-
 /* A string as the handle that the caller knows by it. */
 int image_take_handle(struct image *image, const struct cordon_plan_type *type,
                       struct json_value json, struct cordon_handle *ret_handle);

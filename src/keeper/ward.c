@@ -221,6 +221,15 @@ static void on_end(struct ward *ward)
     end_with(ward, LANE_CLOSED, 0);
 }
 
+/* What it said before was sent before: it may have been loaded, and have crashed in its client's first call. */
+static void on_end_starting(struct ward *ward)
+{
+    ward_on_answer(ward);
+    if (ward->state == WARD_STARTING || ward->state == WARD_SERVING) {
+        on_end(ward);
+    }
+}
+
 static void on_nothing(struct ward *ward)
 {
     (void)ward;
@@ -246,7 +255,7 @@ typedef void (*step_fn)(struct ward *ward);
 /* Empty: cannot happen. */
 static const step_fn steps[WARD_STATE_COUNT][WARD_EVENT_COUNT] = {
     [WARD_STARTING][WARD_ANSWER] = ward_on_answer,
-    [WARD_STARTING][WARD_END] = on_end,
+    [WARD_STARTING][WARD_END] = on_end_starting,
     [WARD_STARTING][WARD_WATCH] = look_at_deadlines,
     [WARD_STARTING][WARD_MEASURE] = on_measure,
     [WARD_STARTING][WARD_TIME] = ward_on_time_starting,

@@ -115,7 +115,7 @@ class Browser:
         """Until @expression is true in the page. Returns its value."""
         until = time.monotonic() + seconds * SCALE
         while True:
-            value = self.evaluate(expression)
+            value = self.evaluate(f"(value => value instanceof Node ? true : value)({expression})")
             if value:
                 return value
             if time.monotonic() > until:

@@ -16,16 +16,14 @@ import sys
 import tempfile
 import time
 
+from daemon_rig import NOBODY, OTHERS, VISITOR, Supervisor, ask_as, directory, events, log_lines
 from rig import CORDON, FAULTY, LIBC, SCALE, Client, Daemon, code, equal, main, true
-
-NOBODY = 65534
-OTHERS = os.geteuid() == 0 and shutil.which("setpriv")  # other users can be had
 
 # Starts a daemon as a supervisor does: sockets from 3 on, and who they are for.
 LAUNCHER = """
-import os, sys
-given, count = [int(fd) for fd in sys.argv[1].split(",")], 0
-spare = [os.dup(fd) for fd in given]
+import fcntl, os, sys
+count = 0
+spare = [fcntl.fcntl(int(fd), fcntl.F_DUPFD, 64) for fd in sys.argv[1].split(",")]
 for fd in spare:
     os.dup2(fd, 3 + count)
     count += 1
@@ -33,34 +31,6 @@ os.environ["LISTEN_FDS"] = str(count)
 os.environ.setdefault("LISTEN_PID", str(os.getpid()))
 os.execv(sys.argv[2], sys.argv[2:])
 """
-
-# Connects as whoever it is, and says what it got.
-VISITOR = """
-import json, socket, struct, sys
-try:
-    s = socket.socket(socket.AF_UNIX)
-    s.settimeout(20)
-    s.connect(sys.argv[1])
-    frame = sys.argv[2].encode()
-    try:
-        s.sendall(struct.pack(">I", len(frame)) + frame)
-    except BrokenPipeError:
-        pass
-    got = b""
-    while len(got) < 4 or len(got) < 4 + struct.unpack(">I", got[:4])[0]:
-        piece = s.recv(65536)
-        if not piece:
-            raise EOFError
-        got += piece
-    try:
-        end = s.recv(1) if sys.argv[3] == "to the end" else None
-    except ConnectionResetError:
-        end = b""
-    print(json.dumps([json.loads(got[4:]), None if end is None else end == b""]))
-except (PermissionError, EOFError) as error:
-    print(json.dumps([type(error).__name__, None]))
-"""
-
 
 def serve(*options, **more):
     return Daemon(*options, **({"interfaces": {"libc": LIBC, "faulty": FAULTY}} | more))
@@ -74,14 +44,6 @@ def given_socket(directory, mode=0o600):
     return listening
 
 
-@contextlib.contextmanager
-def directory(mode=0o755):
-    path = pathlib.Path(tempfile.mkdtemp(prefix="gateway-"))
-    path.chmod(mode)
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
-
-
 def launched(*fds, **env):
     """Arguments of a Daemon that a supervisor starts."""
     return {
@@ -90,23 +52,6 @@ def launched(*fds, **env):
         "env": env,
         "expect_ready": False,
     }
-
-
-def ask_as(user, path, group=NOBODY, groups=(), request=None, to_the_end=False):
-    """What a process of @user, of these groups, gets for its request: [answer, whether it was closed then]."""
-    who = ["setpriv", f"--reuid={user}", f"--regid={group}"]
-    who += [f"--groups={','.join(map(str, groups))}"] if groups else ["--clear-groups"]
-    command = [*who, "/usr/bin/python3", "-c", VISITOR, str(path), json.dumps(request or {"method": "abs", "j": -4})]
-    command.append("to the end" if to_the_end else "")
-    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, timeout=60 * SCALE, check=True, cwd="/").stdout)
-
-
-def log_lines(daemon):
-    return [json.loads(line) for line in daemon.log().splitlines()]
-
-
-def events(daemon, event):
-    return [line for line in log_lines(daemon) if line["event"] == event]
 
 
 def ends_with(daemon, status, *words):
@@ -230,22 +175,6 @@ def root_does_not_believe_xdg_runtime_dir():
 
 
 # ---- The supervisor --------------------------------------------------------------------------------------------------
-
-
-class Supervisor:
-    """A real NOTIFY_SOCKET."""
-
-    def __init__(self, place, abstract=False):
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.name = f"@cordon-test-{os.getpid()}-{time.monotonic_ns()}" if abstract else str(place / "notify")
-        self.socket.bind(self.name.replace("@", "\0", 1) if abstract else self.name)
-        self.socket.settimeout(20 * SCALE)
-
-    def hear(self, *, skip=("WATCHDOG",)):
-        while True:
-            said = dict(line.split("=", 1) for line in self.socket.recv(65536).decode().splitlines())
-            if not any(key in said for key in skip):
-                return said
 
 
 def a_socket_that_was_handed_over_is_served():

@@ -5,11 +5,11 @@ import json
 import os
 import pathlib
 import select
-import socket
 import struct
+import tempfile
 import time
 
-from rig import FAULTY, LIBC, Client, Daemon, code, equal, main, true
+from rig import LIBC, SCALE, Daemon, code, equal, main, true
 
 VECTORS = os.environ["CORDON_TEST_VECTORS"]
 MIB = 1 << 20
@@ -35,7 +35,7 @@ def rpc(number, method, params, **more):
 
 
 def limit_of(answer):
-    return (code(answer), answer["error"].get("data", {}).get("limit"))
+    return (code(answer), answer.get("error", {}).get("data", {}).get("limit"))
 
 
 def in_flight(daemon, cell):
@@ -129,10 +129,14 @@ def in_flight_in_all():
         for client in many:
             client.send(*(rpc(i, "usleep", [2000000], deadline_ms=3000) for i in range(128)))
         with daemon.client() as late:
-            daemon.wait(lambda: limit_of(late.ask(rpc(1, "abs", [1]))) == (-32005, "in_flight")
-                        if "error" in (answer := late.ask(rpc(1, "abs", [1]))) else False, "there are too many")
-            answer = late.ask(rpc(1, "abs", [1]))
-            true(answer["error"]["data"]["retry_after_ms"] > 0, answer)
+            answers = []
+
+            def is_busy():
+                answers.append(late.ask(rpc(1, "abs", [1])))
+                return limit_of(answers[-1]) == (-32005, "in_flight")
+
+            daemon.wait(is_busy, "there are too many")
+            true(answers[-1]["error"]["data"]["retry_after_ms"] > 0, answers[-1])
         for client in many:
             client.socket.close()
         daemon.wait(lambda: daemon.client().ask({"method": "abs", "j": -2}).get("result") == 2, "it serves again")
@@ -175,22 +179,167 @@ def handles():
 
 
 def handles_of_a_dead_worker_do_not_count():
-    text = vectors() + "int32_t raise(int32_t signal);\n"
+    text = vectors() + 'symbol("raise") int32_t end_by(int32_t signal);\n'
     with serve(vectors=text) as daemon, daemon.client() as client:
         for _ in range(3):
             boxes = [client.ask(rpc(i, "box_new", [i])).get("result") for i in range(600)]
             equal(None in boxes, False)
-            equal(code(client.ask(rpc(1, "raise", [6]))), -32001)
+            equal(code(client.ask(rpc(1, "end_by", [6]))), -32001)
             equal(code(client.ask(rpc(1, "box_content", [boxes[1]]))), -32006)
+
+
+def configured(limits, vector_cell=None, **cell):
+    """A daemon whose limits are small, and whose cells are as said. JSON is YAML."""
+    common = {"limits": {"memory_bytes": 1 << 30}, "functions": "all"}
+    cells = [{"name": "libc", "interface_text": LIBC, **common, **cell}]
+    if vector_cell is not None:
+        cells.append({"name": "vectors", "interface_text": vectors(), **common, **vector_cell})
+    file = pathlib.Path(tempfile.mkdtemp(prefix="gateway-")) / "cordon.yaml"
+    file.write_text(json.dumps({"limits": limits, "cells": cells}))
+    return Daemon("--config", str(file))
+
+
+def is_closed_within(client, seconds):
+    """The daemon closes it: not before a while, nor much later."""
+    begin = time.monotonic()
+    client.socket.settimeout(20 * SCALE)
+    while client.socket.recv(65536):
+        pass
+    took = time.monotonic() - begin
+    true(seconds * 0.5 < took < seconds + 10 * SCALE, f"it took {took} s")
+
+
+def read_timeout():
+    with configured({"read_timeout_ms": 700}) as daemon, daemon.client() as idle:
+        for start in (b"\0", b"\0\0\0", b"\0\0\0\x20{", struct.pack(">I", 1 << 20) + b"{" * 5000):
+            with daemon.client() as client:
+                client.socket.sendall(start)
+                is_closed_within(client, 0.7)
+            serves_others(daemon)
+        equal(idle.ask({"method": "abs", "j": -9}), {"result": 9})  # between frames there is time
+
+
+def a_frame_byte_by_byte_is_no_longer_in_time():
+    with configured({"read_timeout_ms": 700}) as daemon, daemon.client() as client:
+        begin = time.monotonic()
+        try:
+            for byte in struct.pack(">I", 1000) + b"{" * 990:
+                client.socket.sendall(bytes([byte]))
+                time.sleep(0.02)
+        except BrokenPipeError:
+            pass
+        true(time.monotonic() - begin < 10 * SCALE, "it was closed on the way")
+
+
+def a_client_that_always_has_a_frame_under_way_is_not_slow():
+    """A stream without a gap: at each look some frame has begun and is not complete."""
+    with configured({"read_timeout_ms": 500}) as daemon, daemon.client() as client:
+        text = b'{"method":"cordon.ping"}'
+        one = struct.pack(">I", len(text)) + text
+        until = time.monotonic() + 2.5
+        client.socket.sendall(one[:10])
+        answered = 0
+        while time.monotonic() < until:
+            client.socket.sendall(one[10:] + one[:10])
+            true("result" in client.receive(), "it is answered")
+            answered += 1
+            time.sleep(0.005)
+        client.socket.sendall(one[10:])
+        true("result" in client.receive() and answered > 20, answered)
+
+
+def write_timeout_and_output_bytes():
+    with configured({"write_timeout_ms": 700, "output_bytes": 65536}) as daemon:
+        with daemon.client(timeout=60) as client:
+            taken = send_until_full(client, b'{"method":"cordon.describe"}', 200000)
+            true(taken < 100000, f"{taken} requests were taken whose answers nobody reads")
+            serves_others(daemon)
+            daemon.wait(lambda: "write_timeout_ms" in daemon.log(), "it is told of")
+            with daemon.client() as watcher:
+                equal(watcher.call("cordon.stats")["result"]["clients"], 1)
+        serves_others(daemon)
+
+
+def calls_wait_until_answers_are_read():
+    """Small requests for large answers: no more is called for a client that does not read."""
+    with configured({"output_bytes": MIB, "write_timeout_ms": 60000}, {"workers": 2}) as daemon:
+        with daemon.client(timeout=60) as client:
+            client.send(*(rpc(i, "fill", {"len": 4 * MIB, "with": 1}, deadline_ms=20000) for i in range(100)))
+            time.sleep(2)
+            used = resident(daemon)
+            true(used < 300 * MIB, f"{used >> 20} MiB for a client that does not read")
+            serves_others(daemon)
+            ids = {client.receive()["id"] for _ in range(100)}
+            equal(ids, set(range(100)))
+
+
+def resident(daemon):
+    for line in pathlib.Path(f"/proc/{daemon.process.pid}/status").read_text().splitlines():
+        if line.startswith("RssAnon:"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError("no RssAnon")
+
+
+def sessions():
+    with configured({}, {"sessions": 2}) as daemon:
+        first, second, third = (daemon.client() for _ in range(3))
+        box = first.ask(rpc(1, "box_new", [1]))["result"]
+        second.ask(rpc(1, "box_new", [2]))
+        equal(limit_of(third.ask(rpc(1, "box_new", [3]))), (-32005, "sessions"))
+        equal(third.ask(rpc(1, "same_i8", [3]))["result"], 3)
+        equal(first.ask(rpc(1, "box_content", [box]))["result"], 1)
+        second.socket.close()
+        daemon.wait(lambda: "result" in third.ask(rpc(1, "box_new", [3])), "the next one has the place")
+        first.socket.close()
+        third.socket.close()
+
+
+def queue():
+    with configured({}, workers=1, queue=3, deadline_ms=20000) as daemon, daemon.client() as client:
+        client.send(*(rpc(i, "usleep", [500000]) for i in range(10)))
+        answers = [client.receive() for _ in range(10)]
+        busy = [a for a in answers if limit_of(a) == (-32005, "queue")]
+        true(all(a["error"]["data"]["retry_after_ms"] > 0 for a in busy), busy)
+        done = [a for a in answers if "result" in a]
+        equal((len(busy) + len(done), 3 <= len(done) <= 5), (10, True))
+        serves_others(daemon)
 
 
 def no_deadline_is_longer_than_may_be():
     """A client that is gone has its call run on: no longer than that."""
+    with configured({"deadline_max_ms": 1500}, workers=1, deadline_ms=1000) as daemon:
+        with daemon.client() as client:
+            client.send(rpc(1, "sleep", [3600], deadline_ms=1 << 60))
+            daemon.wait(lambda: in_flight(daemon, "libc") == 1, "it has begun")
+        begin = time.monotonic()
+        with daemon.client() as client:
+            equal(client.ask(rpc(1, "abs", [-3], deadline_ms=60000)).get("result"), 3)
+        true(time.monotonic() - begin < 15 * SCALE, "the worker was free in time")
+
+
+def small_frames_batches_and_nesting():
+    with configured({"frame_bytes": 2048, "batch": 2, "nesting": 4, "handles": 1, "client_in_flight": 1, "clients": 2},
+                    {}) as daemon:
+        with daemon.client() as client:
+            true(client.ask({"method": "strlen", "s": "x" * 1990})["result"] == 1990, "as large as may be")
+            equal(code(client.ask({"method": "cordon.describe"})), -32603)  # larger than a frame
+            equal(code(client.ask(rpc("i" * 1024, "cordon.describe", []))), -32603)
+            equal(code(client.ask([rpc(i, "abs", [1]) for i in range(3)])), -32600)
+            equal(len(client.ask([rpc(i, "abs", [1]) for i in range(2)])), 2)
+            equal(code(client.ask(b'{"method":"abs","j":[[[[1]]]]}')), -32700)
+            true("result" in client.ask(rpc(1, "box_new", [1])), "one handle")
+            equal(limit_of(client.ask(rpc(1, "box_new", [1]))), (-32005, "handles"))
+            client.send(b"x" * 2049)
+            equal(code(client.receive()), -32600)
+            true(client.is_closed(), "closed")
 
 
 if __name__ == "__main__":
     main([
         frame_bytes, nesting, clients, client_in_flight, answers_that_wait_for_their_turn_count_as_in_flight,
         in_flight_in_all, batch, a_batch_answer_is_no_larger_than_a_frame, handles,
-        handles_of_a_dead_worker_do_not_count,
+        handles_of_a_dead_worker_do_not_count, read_timeout, a_frame_byte_by_byte_is_no_longer_in_time,
+        a_client_that_always_has_a_frame_under_way_is_not_slow, write_timeout_and_output_bytes,
+        calls_wait_until_answers_are_read, sessions, queue, no_deadline_is_longer_than_may_be,
+        small_frames_batches_and_nesting,
     ])

@@ -94,15 +94,15 @@ class Client:
 
 class Daemon:
     """`cordon serve`, ready. @interfaces: texts by name, or paths of interface files. @config: text of a cordon.yaml.
-    @launcher: a command that is to start it. Whatever else is for subprocess.Popen."""
+    @launcher: a command that is to start it. @own_socket: it knows where to listen. Whatever else is for subprocess.Popen."""
 
-    def __init__(self, *options, interfaces=None, config=None, expect_ready=True, launcher=(), env=None, **popen):
+    def __init__(self, *options, interfaces=None, config=None, expect_ready=True, launcher=(), env=None, own_socket=False, **popen):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="gateway-"))
         self.path = pathlib.Path(options[options.index("--socket") + 1]) if "--socket" in options else self.directory / "socket"
         self.log_path = self.directory / "log"
         self.config_path = self.directory / "cordon.yaml"
         command = [*launcher, CORDON, "serve", *options]
-        if "--socket" not in options:
+        if "--socket" not in options and not own_socket:
             command += ["--socket", str(self.path)]
         for name, text in (interfaces or {}).items():
             file = self.directory / f"{name}.cordon"

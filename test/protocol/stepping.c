@@ -298,7 +298,8 @@ static void test_kill_after_a_callback_has_returned(const struct harness *harnes
         int r =
             cordon_session_call(stage.session, stage.absolute, &arg, 1, CORDON_DEFAULT, &result);
         assert_true(r == CORDON_DONE || r == CORDON_CRASHED);
-        expect_served(&stage);
+        /* A signal that was sent may be yet to come: the worker's CPU is somebody else's for a moment. */
+        expect_served_after_a_death(&stage);
     }
     stage_close(&stage);
 }

@@ -270,3 +270,19 @@ func Convert(value any, to reflect.Type) (reflect.Value, error) {
 	}
 	return rv, nil
 }
+
+// WordsOf reads the words of a callback's frame, a private copy.
+func WordsOf(frame []byte) ([]uint64, error) {
+	if len(frame) < headerBytes {
+		return nil, fmt.Errorf("%w: a callback's frame of %d bytes", ErrLie, len(frame))
+	}
+	count := int(le.Uint16(frame[6:]))
+	if count > plan.WordsMax || headerBytes+8*count > len(frame) {
+		return nil, fmt.Errorf("%w: a callback's frame of %d words", ErrLie, count)
+	}
+	words := make([]uint64, count)
+	for i := range words {
+		words[i] = le.Uint64(frame[headerBytes+8*i:])
+	}
+	return words, nil
+}

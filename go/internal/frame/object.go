@@ -28,13 +28,10 @@ func pointeeOf(v *Value) Value {
 	return ValueOf(rv.Elem().Interface())
 }
 
-// Opaque is implemented by types that are no memory, whatever they are in Go: handles.
-type Opaque interface{ CordonOpaque() }
+// IsHandle tells handles from pointers to the caller's memory. Set once, by who has them.
+var IsHandle = func(any) bool { return false }
 
-func isOwnType(rv reflect.Value) bool {
-	_, own := rv.Interface().(Opaque)
-	return own
-}
+func isOwnType(rv reflect.Value) bool { return IsHandle(rv.Interface()) }
 
 func textOf(v *Value) (string, bool) {
 	switch v.Kind {

@@ -57,9 +57,9 @@ func (e *encoder) variadic(v *Value) (kind, word uint64, err error) {
 		word, err = e.string(&in, text, 0)
 		return cString, word, err
 	}
-	if opaque, ok := v.Any.(Opaque); ok {
+	if IsHandle(v.Any) {
 		t := plan.Type{Kind: plan.Handle, Direction: plan.In, Target: plan.None, Code: plan.None, Flags: plan.Nullable}
-		if word, err = e.space.Hooks.HandleWord(e.fn.Plan, &t, opaque); err != nil {
+		if word, err = e.space.Hooks.HandleWord(e.fn.Plan, &t, v.Any); err != nil {
 			return 0, 0, e.refuse("%w", err)
 		}
 		return cPointer | isHandle, word, nil

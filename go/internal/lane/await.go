@@ -103,13 +103,13 @@ func (l *Lane) look(seq uint32, e *Event) Status {
 	s := &l.slots[index]
 	turn := atomic.LoadUint32(l.w32(mailAt(index)))
 	if turn == s.turn {
-		if !l.ended() {
+		if !l.Ended() {
 			return nothing
 		}
 		return l.lookUnderVerdict(seq, e)
 	}
 	l.copyEvent(index, turn, e)
-	if l.ended() {
+	if l.Ended() {
 		return l.lookUnderVerdict(seq, e)
 	}
 	if !l.isSound(s, turn, e) {
@@ -217,7 +217,7 @@ func (l *Lane) park(seq uint32, now, until int64) {
 	// Dekker, with the worker's ring: here parked, then turn; there turn, then parked. Atomic stores are fences in Go.
 	atomic.StoreUint32(l.h32(atParked), parkedAny)
 	index := slotOf(seq)
-	if atomic.LoadUint32(l.w32(mailAt(index))) == l.slots[index].turn && !l.ended() && l.news.Swap(0) == 0 {
+	if atomic.LoadUint32(l.w32(mailAt(index))) == l.slots[index].turn && !l.Ended() && l.news.Swap(0) == 0 {
 		if err := l.eventRaw.Read(l.drain); err != nil {
 			l.armed = 0
 		}

@@ -218,13 +218,14 @@ func (m *Message) replyMax() uint32 {
 	return 0
 }
 
-func (l *Lane) ended() bool {
+// Ended reports whether the lane has a verdict.
+func (l *Lane) Ended() bool {
 	return atomic.LoadUint32(l.h32(atVerdict)) != 0
 }
 
 // Submit sends a call, and wakes the worker if ring says so. It returns the call's number.
 func (l *Lane) Submit(m *Message, deadline int64, ring bool) (uint32, error) {
-	if l.ended() {
+	if l.Ended() {
 		return 0, ErrEnded
 	}
 	if l.submitted-l.collected >= Slots {
@@ -317,7 +318,7 @@ func (l *Lane) hintCPU() {
 func (l *Lane) Continue(seq uint32, m *Message) error {
 	index := slotOf(seq)
 	s := &l.slots[index]
-	if l.ended() {
+	if l.Ended() {
 		return ErrEnded
 	}
 	if s.state != slotHeld || s.depth == 0 {
@@ -353,7 +354,7 @@ func (l *Lane) Collect(seq uint32) {
 	for l.collected != l.submitted && l.slots[slotOf(l.collected+1)].state == slotFree {
 		l.collected++
 	}
-	if !l.ended() { // a keeper that is told late sees which call was in flight
+	if !l.Ended() { // a keeper that is told late sees which call was in flight
 		atomic.StoreUint32(l.h32(atCollected), l.collected)
 	}
 }

@@ -103,16 +103,17 @@ class Methods {
 
   inside(row, method) {
     if (!row.inside) row.inside = make("tr.inside", make("td", null, { colspan: COLUMNS.length }));
-    const drawn = `${method.calls}`;
+    const width = Math.max(240, Math.min(560, this.body.clientWidth));
+    const drawn = `${method.calls} ${width}`;
     if (row.drawn === drawn) return row.inside;
     row.drawn = drawn;
     const p50 = method.p50_us * 1e3, p99 = method.p99_us * 1e3;
     const ended = Object.entries(method.ended).filter(([, n]) => n > 0).map(([name, n]) => [name, joined(count(n)), name === "done" ? "" : "bad"]);
-    row.inside.firstChild.replaceChildren(...(method.calls
-      ? [histogram(method.buckets, this.shown.bounds, p50, p99)] : [make("p.soft", "It has not been called.")]),
-    facts([["function", make("span.mono", method.function)], ["calls", joined(count(method.calls))], ["average", joined(duration(method.calls ? method.average_us * 1e3 : null))],
-      ["p50", joined(duration(method.calls ? p50 : null))], ["p99", joined(duration(method.calls ? p99 : null))], ...ended,
-      ["errors", method.errors ? joined(count(method.errors)) : "", "bad"]]));
+    const what = ["function", make("span.mono", method.function)];
+    row.inside.firstChild.replaceChildren(...(method.calls ? [histogram(method.buckets, this.shown.bounds, p50, p99, width),
+      facts([what, ["calls", joined(count(method.calls))], ["average", joined(duration(method.average_us * 1e3))],
+        ["p50", joined(duration(p50))], ["p99", joined(duration(p99))], ...ended, ["errors", method.errors ? joined(count(method.errors)) : "", "bad"]])]
+      : [make("p.soft", "It has not been called."), facts([what])]));
     return row.inside;
   }
 
@@ -145,6 +146,7 @@ class Methods {
         say(row.cells[i], c.text(data));
         row.cells[i].classList.toggle("bad", Boolean(c.bad && c.bad(data)));
       });
+      row.head.classList.toggle("soft", data.method.calls === 0);
       row.button.setAttribute("aria-expanded", String(this.open.has(name)));
       wanted.push(row.head);
       if (this.open.has(name)) wanted.push(this.inside(row, data.method));

@@ -32,7 +32,7 @@ function frameLine(frame, i) {
 
 function threadPart(thread) {
   const frames = list(thread.stack);
-  const title = make("h3", `Stack of thread ${text(thread.tid)} ${text(thread.name)}`);
+  const title = make("h3", [`Stack of thread ${text(thread.tid)} `, make("span.mono", text(thread.name))]);
   if (thread.blamed) title.append(make("span.tag.bad", "blamed"));
   return [title, frames.length ? make("ol.block.stack", frames.map(frameLine)) : make("p.soft", "It has no stack.")];
 }
@@ -45,15 +45,15 @@ function aboutCell(report) {
   const cell = report.cell || {}, worker = report.worker || {}, signal = report.signal || {}, violation = report.violation || {};
   return facts([
     ["When", report.when ? new Date(report.when).toLocaleString() : ""],
-    ["Library", cell.library ? make("span.mono", cell.library) : "", "wide"],
     ["Level", cell.level],
-    ["Worker", worker.pid !== undefined ? `process ${worker.pid}, the ${worker.number}. of its cell` : ""],
+    ["Worker", worker.pid !== undefined ? `process ${worker.pid}, number ${worker.number}` : ""],
     ["Its age", worker.age_ms !== undefined ? joined(duration(worker.age_ms * 1e6)) : ""],
+    ["Exit status", text(report.exit_status)],
     ["Signal", signal.name ? `${signal.name}${signal.code_name ? ` (${signal.code_name}${signal.meaning ? `: ${signal.meaning}` : ""})` : ""}` : text(report.signal_number), "wide"],
     ["Address", signal.address ? `${signal.address}${signal.there ? `: ${signal.there}` : ""}` : "", "wide"],
-    ["Exit status", text(report.exit_status)],
     ["Forbidden act", violation.act ? `${violation.act}${violation.grant ? ` \u2013 would be allowed by ${violation.grant}` : ""}` : "", "wide"],
     ["Said", report.text && report.text !== report.summary ? report.text : "", "wide"],
+    ["Library", cell.library ? make("span.mono", cell.library) : "", "wide"],
     ["Policy", cell.policy_text || cell.policy, "wide"],
     ["In force", list(cell.mechanisms).join(", "), "wide"],
   ]);
@@ -66,9 +66,9 @@ function reportSheet(report) {
   const replay = call.replay || {};
   const rows = object => Object.entries(object || {}).map(([name, value]) => [name, text(value)]);
   return make("div.sheet", [
-    part("Call", report.call && make("div.block.call", callText(call) + (call.number !== undefined ? `   #${call.number} of its worker` : ""))),
-    replay.possible === false ? make("p.soft", `It cannot be replayed: ${text(replay.why)}`) : null,
-    replay.possible ? make("p.soft", ["To make the call again: ", make("code", `cordon replay ${text(report.id)}`)]) : null,
+    part("Call", report.call && make("div.block.call", [callText(call), call.number !== undefined ? make("span.soft", ` \u00b7 call ${text(call.number)} of its worker`) : null])),
+    replay.possible === false ? make("p.hint", `It cannot be replayed: ${text(replay.why)}`) : null,
+    replay.possible ? make("p.hint", ["To make the call again: ", make("code", `cordon replay ${text(report.id)}`)]) : null,
     part("What happened", aboutCell(report)),
     threads.map(threadPart),
     part("Registers", blamed && blamed.registers ? registersPart(blamed.registers) : null),
@@ -81,7 +81,7 @@ function reportSheet(report) {
       part("The worker's resources", facts(rows(worker.resources))),
       part("The cell's limits", facts(rows((report.cell || {}).limits))),
       part("Modules", make("ul.notes.mono", list(report.modules).map(m => make("li", `${text(m.start)} ${text(m.path)}${m.no_symbols ? ` (${m.no_symbols})` : ""}`))))]),
-    make("p.soft", ["Report ", make("code", text(report.id)), " \u00b7 ", make("a", "as JSON", { href: `reports/${encodeURIComponent(text(report.id))}` }),
+    make("p.hint", ["Report ", make("code", text(report.id)), " \u00b7 ", make("a", "as JSON", { href: `reports/${encodeURIComponent(text(report.id))}` }),
       " \u00b7 in a terminal: ", make("code", `cordon report ${text(report.id)}`)]),
   ]);
 }

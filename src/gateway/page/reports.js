@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The list of reports, and which of them is open: the address says so, #report/ID, and can be kept.
 
-const REPORTS_PERIOD_MS = 30e3;
-let reportsAsked = -Infinity, reportsOf = "", reportsMissing = 0;
+const REPORTS_PERIOD_MS = 30e3, REPORTS_SHOWN = 8;
+let reportsAsked = -Infinity, reportsOf = "", reportsMissing = 0, everyReport = false;
 const known = new Set(); // ids that the list had
 
 function reportItem(report, now) {
@@ -14,7 +14,7 @@ function reportItem(report, now) {
 
 function showReports(reports) {
   const box = byId("reports");
-  const drawn = JSON.stringify(reports);
+  const drawn = JSON.stringify([reports, everyReport]);
   known.clear();
   for (const report of reports) known.add(report.id);
   if (box.dataset.is === drawn) {
@@ -24,8 +24,18 @@ function showReports(reports) {
   const held = document.activeElement && document.activeElement.closest("#reports a");
   const hash = held ? held.getAttribute("href") : null;
   box.dataset.is = drawn;
-  box.replaceChildren(reports.length ? make("ol.reports", reports.map(report => reportItem(report, Date.now())))
+  const shown = everyReport ? reports : reports.slice(0, REPORTS_SHOWN);
+  box.replaceChildren(reports.length ? make("ol.reports", shown.map(report => reportItem(report, Date.now())))
     : make("p.nothing", "No crashes, no hangs, no forbidden acts."));
+  if (shown.length < reports.length) {
+    const all = make("button.plain.all", `Show all ${reports.length} reports`, { type: "button" });
+    all.addEventListener("click", () => {
+      everyReport = true;
+      showReports(reports);
+      box.querySelectorAll("a")[REPORTS_SHOWN].focus();
+    });
+    box.append(all);
+  }
   if (hash) for (const link of box.querySelectorAll("a")) if (link.getAttribute("href") === hash) link.focus();
 }
 

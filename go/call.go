@@ -1,0 +1,426 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cordon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+
+	"cordon.internal/cordon/internal/clock"
+	"cordon.internal/cordon/internal/frame"
+	"cordon.internal/cordon/internal/lane"
+	"cordon.internal/cordon/internal/plan"
+)
+
+// How a call goes: it waits for a worker (pool), which is started if there is none (worker), and is encoded into the
+// worker's lane, sent and waited for. It ends once: by the answer, the deadline, its context or the worker's end. Simple
+// ones - numbers, and arrays of numbers that only go in - take a short way.
+
+// answer is what a call came to.
+type answer struct {
+	word   uint64 // of a simple call
+	simple bool
+	errno  syscall.Errno
+	result *frame.Result // of any other
+	worker *worker       // that served it
+}
+
+// invoke makes a call.
+func (f *Func) invoke(ctx context.Context, args []frame.Value, a *answer) error {
+	now := clock.Now()
+	until := clock.After(now, time.Duration(f.f.cell.deadline.Load()))
+	if deadline, limited := ctx.Deadline(); limited {
+		until = clock.Of(now, deadline)
+		if longest := clock.After(now, time.Duration(f.f.cell.longest.Load())); longest < until {
+			until = longest
+		}
+	}
+	if outer := nested(ctx, f.f.cell); outer != nil {
+		if handled, err := outer.call(ctx, f, args, until, a); handled {
+			return err
+		}
+	}
+	pool, want, err := f.where(args)
+	if err != nil {
+		return err
+	}
+	for {
+		w, err := pool.take(ctx, until, want)
+		if err != nil {
+			return f.notBegun(ctx, err)
+		}
+		err = w.serve(ctx, f, args, until, a)
+		if err == nil {
+			pool.give(w)
+			return nil
+		}
+		var starts *unstarted
+		if errors.As(err, &starts) {
+			return f.notBegun(ctx, starts.why) // the worker is not ours any more
+		}
+		w.settle()
+		pool.give(w)
+		var busy *BusyError
+		if errors.As(err, &busy) && pool.others() && clock.Now() < until {
+			continue // the daemon lends no more, but one of ours will be free
+		}
+		return err
+	}
+}
+
+// where finds the workers that may serve a call: those of the session, or of the cell; the one whose handles it names.
+func (f *Func) where(args []frame.Value) (p *pool, want *worker, err error) {
+	p = f.f.cell.pool
+	if f.session != nil {
+		p = f.session.pool
+	}
+	for i := range args {
+		if args[i].Kind != frame.Other {
+			continue
+		}
+		h, ok := args[i].Any.(*Handle)
+		if !ok || h == nil {
+			continue
+		}
+		if h.worker.cell != f.f.cell {
+			return nil, nil, &StaleError{Func: f.f.name, Text: fmt.Sprintf("argument %d is a handle of cell '%s'", i+1, h.worker.cell.name)}
+		}
+		if want != nil && want != h.worker || f.session != nil && h.worker.pool != p {
+			return nil, nil, &StaleError{Func: f.f.name, Text: "its handles are of different workers: make them in one session"}
+		}
+		want = h.worker
+		p = want.pool
+	}
+	return p, want, nil
+}
+
+// notBegun makes an error of a call that never saw a worker.
+func (f *Func) notBegun(ctx context.Context, err error) error {
+	switch {
+	case errors.Is(err, errQueueFull):
+		return &BusyError{Func: f.f.name, Text: err.Error()}
+	case errors.Is(err, errQueueTime), errors.Is(err, context.DeadlineExceeded):
+		return &TimeoutError{Func: f.f.name, Text: "the deadline passed, and " + errQueueTime.Error()}
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("cordon: %s: %w", f.f.name, err)
+	}
+	return err
+}
+
+// serve makes a call on a worker that is taken. A call that an idle worker's end kept from being begun is sent once more.
+func (w *worker) serve(ctx context.Context, f *Func, args []frame.Value, until int64, a *answer) error {
+	for again := true; ; again = false {
+		if err := w.ready(ctx, until); err != nil {
+			return err
+		}
+		unbegun, err := w.once(ctx, f, args, until, a)
+		if err == nil || !unbegun || !again {
+			return err
+		}
+		for i := range args {
+			if args[i].Kind == frame.Other {
+				if _, isHandle := args[i].Any.(*Handle); isHandle {
+					return err // it is gone with the worker
+				}
+			}
+		}
+	}
+}
+
+// settle gives up a worker that has ended.
+func (w *worker) settle() {
+	if w.lane != nil && w.lane.Ended() {
+		w.drop()
+	}
+}
+
+// once makes a call. unbegun: it was not begun, and another worker may have it.
+func (w *worker) once(ctx context.Context, f *Func, args []frame.Value, until int64, a *answer) (unbegun bool, err error) {
+	var message lane.Message
+	a.worker = w
+	fn := f.f.fn
+	mark := w.lane.Mark()
+	defer w.lane.Release(mark)
+	if !w.short(f.f, args, &message) {
+		return w.general(ctx, f, args, until, nil, a)
+	}
+	seq, err := w.lane.Submit(&message, until, true)
+	if err != nil {
+		return true, w.endedBy(f.f.name, 0)
+	}
+	var event lane.Event
+	status := w.lane.Await(seq, until, ctx.Done(), &event)
+	if status == lane.Came && event.Verb == lane.Return && event.Status == 0 {
+		w.lane.Collect(seq)
+		a.simple, a.word, a.errno = true, event.Words[0], syscall.Errno(event.Tag)
+		if kind := fn.Plan.Type(fn.F.Result.Type).Kind; kind != plan.Void && !frame.Fits(kind, a.word) {
+			return false, w.lied(f.f.name, seq)
+		}
+		return false, nil
+	}
+	call := &active{w: w, f: f.f, seq: seq, until: until, ctx: ctx, deadline: deadlineOf(ctx)}
+	return call.end(status, &event)
+}
+
+// short lays out a simple call.
+func (w *worker) short(f *function, args []frame.Value, m *lane.Message) bool {
+	if f.fn.Scalars {
+		if !f.fn.Words(args, &m.Words) {
+			return false
+		}
+		m.Verb, m.Tag, m.Count = lane.Call, f.id, len(args)
+		return true
+	}
+	if !f.fn.Short {
+		return false
+	}
+	at, memory := w.lane.Request()
+	bytes, ok := f.fn.EncodeShort(args, memory, &m.Words)
+	if !ok {
+		return false
+	}
+	w.lane.TakeRequest(bytes)
+	m.Verb, m.Tag, m.Count = lane.CallShort, f.id, 1+len(f.fn.F.Params)
+	m.Words[0] = lane.Place(at, bytes)
+	return true
+}
+
+// active is a call that is under way, and may call back.
+type active struct {
+	w     *worker
+	f     *function
+	seq   uint32
+	until int64
+	ctx   context.Context
+	// deadline says whether until is the context's own.
+	deadline bool
+	outer    *active // the call from whose callback this one was made
+
+	request frame.Request
+	sent    []byte // the request's bytes
+	replyAt uint32
+	passed  []uint32 // callbacks that it passed, by number
+	failed  error    // what a callback of it failed with
+	panicked
+	nest nest // of calls from inside its callbacks
+}
+
+func deadlineOf(ctx context.Context) bool {
+	_, limited := ctx.Deadline()
+	return limited
+}
+
+// general encodes any call, sends it and waits for it. outer is the call from whose callback it is made.
+func (w *worker) general(ctx context.Context, f *Func, args []frame.Value, until int64, outer *active, a *answer) (unbegun bool, err error) {
+	args = append([]frame.Value(nil), args...) // the caller's may lie on its stack
+	call := &active{w: w, f: f.f, until: until, ctx: ctx, deadline: deadlineOf(ctx), outer: outer}
+	defer func() { w.callbacks.end(call.passed) }()
+	if unbegun, err := call.begin(args, true); err != nil {
+		return unbegun, err
+	}
+	return call.await(args, a)
+}
+
+// begin encodes a call and sends it.
+func (c *active) begin(args []frame.Value, ring bool) (unbegun bool, err error) {
+	message, err := c.encode(args)
+	if err != nil {
+		return false, err
+	}
+	if c.outer != nil {
+		c.seq = c.outer.seq
+		err = c.w.lane.Continue(c.seq, message)
+	} else {
+		c.seq, err = c.w.lane.Submit(message, c.until, ring)
+	}
+	if err != nil {
+		return c.outer == nil, c.w.endedBy(c.f.name, 0)
+	}
+	return false, nil
+}
+
+// await waits for a call's end, and answers its callbacks meanwhile.
+func (c *active) await(args []frame.Value, a *answer) (unbegun bool, err error) {
+	w, done := c.w, c.ctx.Done()
+	var event lane.Event
+	status := w.lane.Await(c.seq, c.until, done, &event)
+	for status == lane.Came && event.Verb == lane.Callback {
+		if err := c.answer(&event); err != nil {
+			c.raise()
+			return false, err
+		}
+		status = lane.Expired // a worker that never stops calling back must not keep us from looking at the clock
+		if clock.Now() < c.until {
+			status = w.lane.Await(c.seq, c.until, done, &event)
+		}
+	}
+	if status != lane.Came || event.Verb != lane.Return || event.Status != 0 {
+		unbegun, err = c.end(status, &event)
+		c.raise()
+		return unbegun, err
+	}
+	a.errno = syscall.Errno(event.Tag)
+	err = c.finish(args, &event, a)
+	if c.outer == nil {
+		w.lane.Collect(c.seq)
+	}
+	c.raise()
+	return false, err
+}
+
+// encode lays out a call in the lane.
+func (c *active) encode(args []frame.Value) (*lane.Message, error) {
+	w, fn := c.w, c.f.fn
+	at, memory := w.lane.Request()
+	space := frame.Space{Request: memory, ReplyLimit: w.lane.ReplyLeft(), Hooks: c}
+	if err := fn.Encode(args, c.f.id, &space, &c.request); err != nil {
+		var stale *StaleError
+		if errors.As(err, &stale) {
+			return nil, stale
+		}
+		return nil, &CallError{Func: c.f.name, Text: err.Error(), Err: err}
+	}
+	m := &lane.Message{Verb: lane.Call, Tag: c.f.id}
+	if c.request.Bytes == 0 {
+		m.Count = fn.F.InWords
+		copy(m.Words[:], c.request.Words[:fn.F.InWords])
+		return m, nil
+	}
+	w.lane.TakeRequest(c.request.Bytes)
+	c.sent = memory[:c.request.Bytes]
+	c.replyAt = w.lane.TakeReply(c.request.ReplyMax)
+	m.Verb, m.Count = lane.CallBytes, 2
+	m.Words[0] = lane.Place(at, c.request.Bytes)
+	m.Words[1] = lane.Place(c.replyAt, c.request.ReplyMax)
+	return m, nil
+}
+
+// finish decodes a reply.
+func (c *active) finish(args []frame.Value, event *lane.Event, a *answer) error {
+	if c.failed != nil {
+		return &AbortedError{Func: c.f.name, Text: "a callback failed: " + c.failed.Error(), Err: c.failed}
+	}
+	fn := c.f.fn
+	reply := frame.Reply{Words: append([]uint64(nil), event.Words[:]...)}
+	if c.request.ReplyMax > 0 {
+		reply.Memory = c.w.lane.Reply(c.replyAt, c.request.ReplyMax)
+	}
+	if out := fn.F.OutWords; out > lane.Words {
+		if int(event.ReplyBytes) < 8*out || len(reply.Memory) < 8*out {
+			return c.w.lied(c.f.name, c.seq)
+		}
+		reply.Words = wordsOf(append([]byte(nil), reply.Memory[:8*out]...))
+	}
+	result, err := fn.Decode(&c.request, c.sent, &reply, nil, c)
+	if err != nil {
+		return c.w.lied(c.f.name, c.seq)
+	}
+	a.result = result
+	if c.f.release {
+		for i := range args {
+			c.released(fn, args, i)
+		}
+	}
+	for n, i := range fn.Gives {
+		for at, taken := range fn.Takes {
+			if taken == i && args[at].Kind >= frame.Bytes {
+				arg := args[at].Any
+				if args[at].Kind == frame.Bytes {
+					arg = args[at].Bytes
+				}
+				if err := frame.WriteBack(arg, result.Outs[n]); err != nil {
+					return &CallError{Func: c.f.name, Err: err,
+						Text: fmt.Sprintf("'%s': what came back in argument %d: %v", c.f.name, at+1, err)}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// released notes that a call has ended a handle.
+func (c *active) released(fn *frame.Func, args []frame.Value, i int) {
+	if i < len(fn.Takes) && args[i].Kind == frame.Other && fn.Plan.Type(fn.F.Params[fn.Takes[i]].Type).Has(plan.Release) {
+		if h, ok := args[i].Any.(*Handle); ok && h != nil {
+			h.released.Store(true)
+		}
+	}
+}
+
+// lied ends a worker whose answer cannot be.
+func (w *worker) lied(name string, seq uint32) error {
+	w.condemn(lane.Lied, seq)
+	return &CrashError{Func: name, Text: "the worker broke the protocol and has been ended"}
+}
+
+// end ends a call to which something else came than an answer, or nothing.
+func (c *active) end(status lane.Status, event *lane.Event) (unbegun bool, err error) {
+	w := c.w
+	switch status {
+	case lane.Came:
+		if event.Verb == lane.Return {
+			err = c.refusal(event)
+			if c.outer == nil {
+				w.lane.Collect(c.seq)
+			}
+			return false, err
+		}
+		if event.Verb == lane.Alarm {
+			w.lane.CondemnCrashed(c.seq, event)
+		} else { // a callback where no function was passed
+			w.condemn(lane.Lied, c.seq)
+		}
+	case lane.Expired:
+		w.condemn(lane.Deadline, c.seq)
+	case lane.Canceled:
+		if c.deadline && clock.Now() >= c.until-int64(time.Millisecond) {
+			w.condemn(lane.Deadline, c.seq)
+			break
+		}
+		w.condemn(lane.Closed, c.seq)
+		if verdict, _, _ := w.lane.Verdict(); verdict == lane.Closed {
+			err = fmt.Errorf("cordon: %s: %w", c.f.name, c.ctx.Err())
+		}
+	}
+	if err == nil {
+		unbegun = c.outer == nil && status == lane.Over && w.lane.Unbegun(c.seq)
+		err = w.endedBy(c.f.name, c.seq)
+	}
+	return unbegun, err
+}
+
+// refusal is what a worker says that could not make the call.
+func (c *active) refusal(event *lane.Event) error {
+	errno := syscall.Errno(-event.Status)
+	if event.Status >= 0 || event.Status < -4095 {
+		errno = syscall.EBADMSG
+	}
+	text := ""
+	if event.ReplyBytes > 0 && event.ReplyBytes <= c.request.ReplyMax {
+		sentence := append([]byte(nil), c.w.lane.Reply(c.replyAt, event.ReplyBytes)...)
+		text = lane.Printable(string(sentence))
+	}
+	if errno == syscall.ESTALE {
+		if text == "" {
+			text = "the object behind a handle is gone"
+		}
+		return &StaleError{Func: c.f.name, Text: text}
+	}
+	if text == "" {
+		text = fmt.Sprintf("the worker refused %s: %v", c.f.name, errno)
+	}
+	return &CallError{Func: c.f.name, Text: text, Errno: errno}
+}
+
+func wordsOf(bytes []byte) []uint64 {
+	words := make([]uint64, len(bytes)/8)
+	for i := range words {
+		for b := 7; b >= 0; b-- {
+			words[i] = words[i]<<8 | uint64(bytes[8*i+b])
+		}
+	}
+	return words
+}

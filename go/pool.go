@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cordon
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"cordon.internal/cordon/internal/clock"
+)
+
+// pool is a cell's workers, and the line of those who wait for one. A worker that is taken is its taker's alone.
+type pool struct {
+	queue int // how many may wait
+
+	mu      sync.Mutex
+	idle    []*worker // taken from the end: what was used last is warm
+	live    int       // workers with a lane, idle or taken
+	first   *waiter
+	last    *waiter
+	waiting int
+	closed  bool
+	users   sync.WaitGroup // of workers that are taken
+}
+
+// waiter stands in line, for any worker or for one.
+type waiter struct {
+	came       chan *worker // holds one; nil: the pool was closed
+	want       *worker
+	next, prev *waiter
+	inLine     bool
+}
+
+var waiters = sync.Pool{New: func() any { return &waiter{came: make(chan *worker, 1)} }}
+
+func (p *pool) append(w *waiter) {
+	w.next, w.prev, w.inLine = nil, p.last, true
+	if p.last != nil {
+		p.last.next = w
+	} else {
+		p.first = w
+	}
+	p.last = w
+	p.waiting++
+}
+
+func (p *pool) remove(w *waiter) {
+	if w.prev != nil {
+		w.prev.next = w.next
+	} else {
+		p.first = w.next
+	}
+	if w.next != nil {
+		w.next.prev = w.prev
+	} else {
+		p.last = w.prev
+	}
+	w.next, w.prev, w.inLine = nil, nil, false
+	p.waiting--
+}
+
+// grab takes an idle worker that fits, if nobody waits for one.
+func (p *pool) grab(want *worker) *worker {
+	n := len(p.idle)
+	if want != nil {
+		for i, w := range p.idle {
+			if w == want {
+				p.idle = append(p.idle[:i], p.idle[i+1:]...)
+				return w
+			}
+		}
+		return nil
+	}
+	if n == 0 {
+		return nil
+	}
+	w := p.idle[n-1]
+	// One that the daemon does not lend just now is left alone, where others can be waited for.
+	if w.lane == nil && w.deniedUntil != 0 && p.live > 0 && clock.Now() < w.deniedUntil {
+		return nil
+	}
+	p.idle = p.idle[:n-1]
+	return w
+}
+
+// take waits for a worker: any, or the one that is wanted.
+func (p *pool) take(ctx context.Context, until int64, want *worker) (*worker, error) {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil, ErrClosed
+	}
+	if want != nil || p.first == nil {
+		if w := p.grab(want); w != nil {
+			p.users.Add(1)
+			p.mu.Unlock()
+			return w, nil
+		}
+	}
+	if p.waiting >= p.queue {
+		p.mu.Unlock()
+		return nil, errQueueFull
+	}
+	mine := waiters.Get().(*waiter)
+	mine.want = want
+	p.append(mine)
+	p.mu.Unlock()
+	return p.wait(ctx, until, mine)
+}
+
+func (p *pool) wait(ctx context.Context, until int64, mine *waiter) (*worker, error) {
+	timer := time.NewTimer(time.Duration(until - clock.Now()))
+	defer timer.Stop()
+	var err error
+	select {
+	case w := <-mine.came:
+		waiters.Put(mine)
+		if w == nil {
+			return nil, ErrClosed
+		}
+		return w, nil
+	case <-ctx.Done():
+		err = ctx.Err()
+	case <-timer.C:
+		err = errQueueTime
+	}
+	p.mu.Lock()
+	waits := mine.inLine
+	if waits {
+		p.remove(mine)
+	}
+	p.mu.Unlock()
+	if !waits { // it came in this moment
+		if w := <-mine.came; w != nil {
+			p.give(w)
+		}
+	}
+	waiters.Put(mine)
+	return nil, err
+}
+
+// give hands a worker to the first in line that it fits, or lets it rest.
+func (p *pool) give(w *worker) {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		w.close()
+		p.users.Done()
+		return
+	}
+	for waiter := p.first; waiter != nil; waiter = waiter.next {
+		if waiter.want == nil || waiter.want == w {
+			p.remove(waiter)
+			waiter.came <- w
+			p.mu.Unlock()
+			return
+		}
+	}
+	if w.lane == nil { // those that would have to be started come last
+		p.idle = append(p.idle, nil)
+		copy(p.idle[1:], p.idle)
+		p.idle[0] = w
+	} else {
+		p.idle = append(p.idle, w)
+	}
+	p.users.Done()
+	p.mu.Unlock()
+}
+
+// lives counts workers that have a lane.
+func (p *pool) lives(change int) {
+	p.mu.Lock()
+	p.live += change
+	p.mu.Unlock()
+}
+
+// others reports whether somebody else's worker can be waited for.
+func (p *pool) others() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.live > 0
+}
+
+// close ends all workers: at once those that rest, and those that are taken when they are given back.
+func (p *pool) close() {
+	p.mu.Lock()
+	p.closed = true
+	idle := p.idle
+	p.idle = nil
+	for p.first != nil {
+		w := p.first
+		p.remove(w)
+		w.came <- nil
+	}
+	p.mu.Unlock()
+	for _, w := range idle {
+		w.close()
+	}
+	p.users.Wait()
+}

@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cordon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"cordon.internal/cordon/internal/clock"
+	"cordon.internal/cordon/internal/lane"
+	"cordon.internal/cordon/internal/seat"
+)
+
+const (
+	verbHello    = 0x7fff0000 // requests to the worker itself
+	verbDrop     = 0x7fff0006
+	deniedFor    = 100 * time.Millisecond // a daemon that lends no more is not asked again before
+	outcomeBusy  = 5                      // enum cordon_outcome, in what a daemon refuses
+	outcomeOpen  = 7
+	protocolHost = 1
+)
+
+var (
+	errQueueFull = errors.New("as many calls wait for a worker as may (WithQueue)")
+	errQueueTime = errors.New("no worker became free in time")
+)
+
+// leases are numbered, so that a handle knows whether its worker is still the same.
+var leases atomic.Uint64
+
+// worker is a place for one of the daemon's workers: a seat, and while there is a worker the lane to it. Whoever has
+// taken it from its pool owns it; others reach it by reach and the seat's goroutine alone.
+type worker struct {
+	cell *Cell
+	pool *pool
+
+	seat  *seat.Seat
+	board *seat.Board
+	calm  uint32 // what the board says as long as nothing is to be looked at
+
+	mu     sync.Mutex // lane is changed, and used by those who do not own it, under it
+	lane   *lane.Lane
+	leased seat.Leased
+
+	lease       uint64 // number of the lease, 0: none
+	lost        atomic.Bool
+	deniedUntil int64
+	violations  uint32 // that were told
+	callbacks   callbacks
+}
+
+// reach does something with the lane, for who does not own it.
+func (w *worker) reach(do func(l *lane.Lane)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.lane != nil {
+		do(w.lane)
+	}
+}
+
+// Plans, Ended and Lost are called by the seat's goroutine.
+
+func (w *worker) Plans(fd int) error { return w.cell.takeLent(fd) }
+
+func (w *worker) Ended(verdict uint32) {
+	w.reach(func(l *lane.Lane) {
+		if lane.Verdict(verdict) == lane.KeeperLost {
+			l.Condemn(lane.KeeperLost, 0) // nobody else could
+		}
+		l.Wake()
+	})
+}
+
+func (w *worker) Lost() {
+	w.lost.Store(true)
+	w.reach(func(l *lane.Lane) {
+		l.Condemn(lane.KeeperLost, 0)
+		l.Wake()
+	})
+}
+
+// attach takes a seat.
+func (w *worker) attach(ctx context.Context) error {
+	fd, err := w.cell.conn.attach(ctx, w.cell.name)
+	if err != nil {
+		return err
+	}
+	w.lost.Store(false)
+	s, err := seat.Open(ctx, fd, w)
+	if err != nil {
+		return &StartError{Cell: w.cell.name, Text: err.Error()}
+	}
+	w.seat = s
+	w.board = s.Board()
+	return w.cell.takeWelcome(s.Welcome())
+}
+
+// leave gives up the seat.
+func (w *worker) leave() {
+	w.drop()
+	if w.seat != nil {
+		w.seat.Close()
+		w.seat, w.board = nil, nil
+	}
+}
+
+func (w *worker) close() { w.leave() }
+
+// drop ends the worker, if there is one, and gives back the lane.
+func (w *worker) drop() {
+	w.mu.Lock()
+	l := w.lane
+	w.lane = nil
+	w.mu.Unlock()
+	if l == nil {
+		return
+	}
+	l.Condemn(lane.Closed, 0)
+	w.seat.End(w.leased.Worker)
+	l.Close()
+	w.lease = 0
+	w.callbacks = callbacks{}
+	w.pool.lives(-1)
+}
+
+// condemn ends the worker by a verdict, for call seq.
+func (w *worker) condemn(v lane.Verdict, seq uint32) {
+	w.lane.Condemn(v, seq)
+	w.seat.End(w.leased.Worker)
+}
+
+// ready has a worker there, by until. The board is asked first.
+func (w *worker) ready(ctx context.Context, until int64) error {
+	if w.lane != nil {
+		if w.board.Now() == w.calm && !w.lane.Ended() {
+			return nil
+		}
+		if w.lane.Ended() {
+			w.drop()
+		}
+	}
+	if err := w.weather(); err != nil || w.lane != nil {
+		return err
+	}
+	return w.startBy(ctx, until)
+}
+
+// weather is looked at when the board says something else than it did.
+func (w *worker) weather() error {
+	if w.lost.Load() {
+		w.leave()
+		return nil
+	}
+	if w.seat == nil {
+		return nil
+	}
+	w.board = w.seat.Board()
+	now := w.board.Now()
+	if w.lane != nil && now>>2 != w.calm>>2 {
+		w.drop() // something else is lent from now on
+	}
+	switch seat.Weather(now & 3) {
+	case seat.BreakerOpen:
+		if wait := w.board.Until() - clock.Now(); wait > 0 {
+			return &OpenError{Func: w.cell.name, RetryAfter: time.Duration(wait),
+				Text: "the daemon's breaker is open: too many calls crashed or passed their deadline"}
+		}
+	case seat.Withdrawn:
+		w.leave() // the daemon stops: perhaps another one has begun
+	}
+	return nil
+}
+
+// startBy starts a worker, and waits for it until then. One that takes longer starts on, and goes to the pool by itself:
+// then the error is an *unstarted, and the worker is not the caller's any more.
+func (w *worker) startBy(ctx context.Context, until int64) error {
+	const (
+		waits = iota
+		started
+		gaveUp
+	)
+	var state atomic.Uint32
+	done := make(chan error, 1)
+	go func() {
+		err := w.start()
+		if state.CompareAndSwap(waits, started) {
+			done <- err
+		} else {
+			w.pool.give(w)
+		}
+	}()
+	timer := time.NewTimer(time.Duration(until - clock.Now()))
+	defer timer.Stop()
+	var why error
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		why = ctx.Err()
+	case <-timer.C:
+		why = errQueueTime
+	}
+	if state.CompareAndSwap(waits, gaveUp) {
+		return &unstarted{why}
+	}
+	return <-done
+}
+
+// start leases a worker on a fresh lane, and waits until it serves.
+func (w *worker) start() error {
+	_, _, patience := w.cell.sizes()
+	ctx, cancel := context.WithTimeout(w.cell.ctx, patience)
+	defer cancel()
+	if w.lost.Load() {
+		w.leave()
+	}
+	if w.seat == nil {
+		if err := w.attach(ctx); err != nil {
+			return w.startError(err)
+		}
+	}
+	if w.cell.hasChanged() {
+		return &StaleError{Func: w.cell.name, Text: "what the daemon lends is not what was bound: open the cell anew"}
+	}
+	h, m, _ := w.cell.sizes()
+	l, err := lane.Open(h, m)
+	if err != nil {
+		return w.startError(err)
+	}
+	leased, err := w.seat.Lease(ctx, l)
+	if err != nil {
+		l.Close()
+		return w.startError(err)
+	}
+	l.Handed()
+	w.deniedUntil = 0
+	w.lease = leases.Add(1)
+	w.violations = 0
+	w.mu.Lock()
+	w.lane, w.leased = l, leased
+	w.mu.Unlock()
+	w.pool.lives(1)
+	w.calm = seat.CalmNow(leased.Epoch)
+	if w.lost.Load() { // its goroutine has not seen this lane
+		l.Condemn(lane.KeeperLost, 0)
+	}
+	if err := w.hello(ctx, patience); err != nil {
+		w.drop()
+		return err
+	}
+	return nil
+}
+
+// startError makes an error of what a start met.
+func (w *worker) startError(err error) error {
+	var refused *seat.Refused
+	switch {
+	case errors.As(err, &refused):
+		return w.refused(refused)
+	case w.cell.ctx.Err() != nil:
+		return ErrClosed
+	case errors.Is(err, context.DeadlineExceeded):
+		return &StartError{Cell: w.cell.name, Text: "no worker was started in time", Errno: syscall.ETIMEDOUT}
+	case errors.Is(err, seat.ErrLost):
+		return &AbortedError{Func: w.cell.name, Text: err.Error()}
+	}
+	return err
+}
+
+func (w *worker) refused(r *seat.Refused) error {
+	retry := time.Duration(r.RetryAfterMS) * time.Millisecond
+	switch {
+	case r.Outcome == outcomeBusy:
+		pause := retry
+		if pause <= 0 {
+			pause = deniedFor
+		}
+		w.deniedUntil = clock.After(clock.Now(), pause)
+		return &BusyError{Func: w.cell.name, Text: r.Text, RetryAfter: retry}
+	case r.Outcome == outcomeOpen:
+		return &OpenError{Func: w.cell.name, Text: r.Text, RetryAfter: retry}
+	case r.Outcome < 0 && r.Outcome > -4096:
+		return &StartError{Cell: w.cell.name, Text: r.Text, Errno: syscall.Errno(-r.Outcome), RetryAfter: retry}
+	}
+	return &StartError{Cell: w.cell.name, Text: "the daemon refused for a reason that is none", RetryAfter: retry}
+}
+
+// hello is the first call: it is answered when the library has been loaded.
+func (w *worker) hello(ctx context.Context, patience time.Duration) error {
+	until := clock.After(clock.Now(), patience)
+	seq, err := w.lane.Submit(&lane.Message{Verb: lane.Call, Tag: verbHello}, until, true)
+	if err != nil {
+		return w.endedBy(w.cell.name, 0)
+	}
+	defer w.lane.Collect(seq)
+	var event lane.Event
+	switch status := w.lane.Await(seq, until, ctx.Done(), &event); {
+	case status == lane.Came && event.Verb == lane.Return && event.Status == 0 && uint32(event.Words[0]) == protocolHost:
+		return nil
+	case status == lane.Came && event.Verb == lane.Return:
+		return &StartError{Cell: w.cell.name, Text: "the worker speaks another protocol"}
+	case status == lane.Over:
+		return w.endedBy(w.cell.name, seq)
+	case status == lane.Came && event.Verb == lane.Alarm:
+		w.lane.CondemnCrashed(seq, &event)
+		return w.endedBy(w.cell.name, seq)
+	case status == lane.Lie || status == lane.Came:
+		return &CrashError{Func: w.cell.name, Text: "the worker broke the protocol and has been ended"}
+	}
+	if w.cell.ctx.Err() != nil {
+		return ErrClosed
+	}
+	return &StartError{Cell: w.cell.name, Text: "the library was not loaded in time", Errno: syscall.ETIMEDOUT}
+}
+
+// endedBy makes an error of the lane's verdict, for call seq of a function.
+func (w *worker) endedBy(name string, seq uint32) error {
+	verdict, blamed, death := w.lane.Verdict()
+	report := ReportID(w.leased.ReportID)
+	if seq != 0 && blamed != 0 && int32(blamed-seq) < 0 && verdict != lane.StartFailed {
+		return &AbortedError{Func: name, Text: "an earlier call of the same worker ended it"}
+	}
+	switch verdict {
+	case lane.Died:
+		return died(name, death, report)
+	case lane.Deadline:
+		if blamed == seq {
+			return &TimeoutError{Func: name, Text: "the deadline passed; the worker has been ended", Report: report}
+		}
+		return &AbortedError{Func: name, Text: "a later call of the same worker passed its deadline and ended it"}
+	case lane.Lied:
+		return &CrashError{Func: name, Text: "the worker broke the protocol and has been ended"}
+	case lane.CallbackFailed:
+		return &AbortedError{Func: name, Text: "a callback failed and its prototype declares no failure value: fails(...); the worker has been ended"}
+	case lane.KeeperLost:
+		return &AbortedError{Func: name, Text: "the daemon, or its keeper process, was lost, and its workers with it"}
+	case lane.StartFailed:
+		return w.startFailed(death, report)
+	case lane.Denied:
+		text := death.Text
+		if text == "" {
+			text = "a forbidden act of the library ended the call"
+		}
+		return &DeniedError{Func: name, Text: text, Report: report, Violations: w.newViolations()}
+	case lane.Recalled:
+		return &AbortedError{Func: name, Text: "the daemon has taken the worker back (idle, or replaced)"}
+	}
+	return &AbortedError{Func: name, Text: "the cell or session was closed"}
+}
+
+const (
+	exitBroken    = 121
+	exitAbandoned = 122
+)
+
+func died(name string, d lane.Death, report ReportID) error {
+	switch {
+	case d.Exited && d.ExitStatus == exitBroken && d.Leaving == 1:
+		return &CrashError{Func: name, Report: report, ExitStatus: d.ExitStatus,
+			Text: "the worker found no message in its lane's memory, into which the library may have written, and ended itself"}
+	case d.Exited && d.ExitStatus == exitAbandoned && d.Leaving == 2:
+		return &AbortedError{Func: name, Text: "a callback could not be answered, and its prototype declares no failure value: fails(...)"}
+	case d.Exited:
+		return &CrashError{Func: name, Report: report, ExitStatus: d.ExitStatus,
+			Text: fmt.Sprintf("the library ended its worker by exit with status %d during the call", d.ExitStatus)}
+	}
+	text := fmt.Sprintf("the worker was ended by signal %d (%v) during the call", int(d.Signal), d.Signal)
+	if d.Text != "" {
+		text += ": " + d.Text
+	}
+	return &CrashError{Func: name, Report: report, Signal: d.Signal, Text: text}
+}
+
+// startFailed: the worker refused, or died while the library was loaded, which is a crash of the library like any other.
+func (w *worker) startFailed(d lane.Death, report ReportID) error {
+	if d.Known {
+		e := &CrashError{Func: w.cell.name, Text: d.Text, Report: report, Signal: d.Signal}
+		if d.Exited {
+			e.Signal, e.ExitStatus = 0, d.ExitStatus
+		}
+		return e
+	}
+	return &StartError{Cell: w.cell.name, Text: d.Text, Errno: syscall.Errno(d.ExitStatus)}
+}
+
+// newViolations are those that were not told yet.
+func (w *worker) newViolations() []Violation {
+	seen, list := w.lane.Violations(w.violations)
+	w.violations = seen
+	var told []Violation
+	for _, v := range list {
+		told = append(told, Violation(v))
+	}
+	return told
+}
+
+// unstarted says that the worker starts on, without its caller.
+type unstarted struct{ why error }
+
+func (u *unstarted) Error() string { return u.why.Error() }
