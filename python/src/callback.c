@@ -66,7 +66,7 @@ static PyObject *writable_view(const struct plan_view *plan, const struct cordon
     const struct cordon_plan_type *target = view_target(plan, type);
     size_t bytes = value->count * view_element_bytes(plan, type);
     PyObject *view = PyMemoryView_FromMemory(value->memory, (Py_ssize_t)bytes, PyBUF_WRITE);
-    if (!view || view_is_bytes(plan, type) || !format_of(target)) {
+    if (!view || are_bytes(plan, type) || !format_of(target)) {
         return view;
     }
     PyObject *cast = PyObject_CallMethod(view, "cast", "s", format_of(target));
@@ -101,7 +101,7 @@ static PyObject *give_argument(const struct giving *giving, const struct cordon_
         return writable_view(giving->plan, type, value);
     }
     target = view_target(giving->plan, type);
-    if (view_is_bytes(giving->plan, type)) {
+    if (are_bytes(giving->plan, type)) {
         return PyBytes_FromStringAndSize(
             value->memory, (Py_ssize_t)(value->count * view_element_bytes(giving->plan, type)));
     }

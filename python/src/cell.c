@@ -65,6 +65,21 @@ static int read_grants(struct opening *opening)
     return 0;
 }
 
+/* What is wrong with declarations, or with the library. */
+static PyObject *raise_declaration(int r, const struct cordon_error *error)
+{
+    bool shown = strchr(error->text, '^') != NULL; /* the line, and where */
+    if (shown && (r == -EINVAL || r == -ENOTSUP)) {
+        PyErr_SetString(error_class("PrototypeError"), error->text);
+        return NULL;
+    }
+    if (r == -ENOENT || r == -ENOEXEC) {
+        PyErr_SetString(error_class("LoadError"), error->text);
+        return NULL;
+    }
+    return raise_error(r, error);
+}
+
 /* Functions that end handles: those that release their one argument, by the handle's tag. */
 static int note_releaser(struct cell_object *self, const struct plan_view *plan)
 {
@@ -96,7 +111,7 @@ static int note_functions(struct cell_object *self, const char *name, const char
     struct cordon_error error = {{0}};
     int r = cordon_interface_parse(name, text, strlen(text), &interface, &error);
     if (r != 0) {
-        (void)raise_error(r, &error);
+        (void)raise_declaration(r, &error);
         return -1;
     }
     for (size_t i = 0; r == 0 && i < cordon_interface_function_count(interface); i++) {
@@ -118,13 +133,7 @@ static int open_cell(struct cell_object *self, const struct opening *opening)
     Py_BEGIN_ALLOW_THREADS r = cordon_cell_open(&opening->options, &cell, &error);
     Py_END_ALLOW_THREADS if (r != 0)
     {
-        if (r == -EINVAL && strchr(error.text, '^')) {
-            PyErr_SetString(error_class("PrototypeError"), error.text);
-        } else if (r == -ENOENT || r == -ENOEXEC) {
-            PyErr_SetString(error_class("LoadError"), error.text);
-        } else {
-            (void)raise_error(r, &error);
-        }
+        (void)raise_declaration(r, &error);
         return -1;
     }
     self->cell = cell;
@@ -325,12 +334,10 @@ static PyObject *bind(struct cell_object *self, struct session_object *session,
     }
     int r = cordon_bind(self->cell, prototype, 0, &function, &error);
     if (r != 0) {
-        if (r == -EINVAL) {
-            PyErr_SetString(error_class("PrototypeError"), error.text);
-        } else if (r == -ENOENT) {
+        if (r == -ENOENT) {
             PyErr_SetString(PyExc_AttributeError, error.text);
         } else {
-            (void)raise_error(r, &error);
+            (void)raise_declaration(r, &error);
         }
         return NULL;
     }

@@ -64,7 +64,7 @@ static PyObject *give_elements(const struct giving *giving, const struct cordon_
 {
     const struct cordon_plan_type *target = view_target(giving->plan, type);
     size_t each = view_element_bytes(giving->plan, type);
-    if (view_is_bytes(giving->plan, type)) {
+    if (are_bytes(giving->plan, type)) {
         return give_bytes(type, memory, count);
     }
     PyObject *list = PyList_New((Py_ssize_t)count);
@@ -209,7 +209,7 @@ PyObject *give_object(const struct giving *giving, const struct cordon_plan_type
             .generation = (uint32_t)(word >> 32), .index = (uint32_t)word, .tag = type->tag};
         return give_handle(giving, type, handle);
     }
-    return word == 0 || (type->kind == CORDON_PLAN_WITHIN && word == UINT64_MAX)
+    return word == (type->kind == CORDON_PLAN_WITHIN ? UINT64_MAX : 0)
                ? none()
                : PyLong_FromUnsignedLongLong(word);
 }

@@ -17,6 +17,13 @@
 #include "cordon/cordon.h"
 #include "json/plan_view.h"
 
+/* Whether elements are bytes: int8_t are numbers, unless they are text. */
+static inline bool are_bytes(const struct plan_view *plan, const struct cordon_plan_type *type)
+{
+    return view_is_bytes(plan, type) &&
+           (view_target(plan, type)->kind != CORDON_PLAN_I8 || type->flags & CORDON_PLAN_TEXT);
+}
+
 /* PyArg_ParseTupleAndKeywords() takes them as if it wrote to them. */
 #define KEYWORDS(names) ((char **)(uintptr_t)(names))
 

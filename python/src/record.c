@@ -331,7 +331,7 @@ static int store_member(struct taking *taking, const struct cordon_plan_type *re
 }
 
 static int store_members(struct taking *taking, const struct cordon_plan_type *record,
-                         PyObject *whole, uint8_t *memory, bool pointers)
+                         PyObject *whole, uint8_t *memory, bool pointers, uint32_t *ret_found)
 {
     const struct plan_view *plan = taking->function->plan;
     int r = 0;
@@ -348,6 +348,7 @@ static int store_members(struct taking *taking, const struct cordon_plan_type *r
                                   .text = view_name(plan, field->name)};
         taking->image.step = &step;
         r = member_of(whole, step.text, &object);
+        *ret_found += r == 0 && object;
         r = r < 0 ? r : store_member(taking, record, i, whole, object, memory);
         taking->image.step = step.outer;
         Py_XDECREF(object);
@@ -367,9 +368,14 @@ int take_struct(struct taking *taking, const struct cordon_plan_type *record, Py
             view_type_text(taking->function->plan, record, text, sizeof text),
             Py_TYPE(object)->tp_name);
     }
+    uint32_t found = 0;
     if (check_keys(taking, record, object) < 0 ||
-        store_members(taking, record, object, memory, false) < 0) {
+        store_members(taking, record, object, memory, false, &found) < 0 ||
+        store_members(taking, record, object, memory, true, &found) < 0) {
         return -1;
     }
-    return store_members(taking, record, object, memory, true);
+    return found > 0 || PyMapping_Check(object)
+               ? 0
+               : take_refuse(taking, PyExc_TypeError, "%.80s has none of its members as attributes",
+                             Py_TYPE(object)->tp_name);
 }

@@ -135,7 +135,7 @@ int take_elements(struct taking *taking, const struct cordon_plan_type *type, Py
 {
     const struct plan_view *plan = taking->function->plan;
     bool many = type->code != CORDON_PLAN_NONE || type->flags & CORDON_PLAN_NULL_ENDED;
-    bool bytes = type->kind == CORDON_PLAN_STRING || view_is_bytes(plan, type);
+    bool bytes = type->kind == CORDON_PLAN_STRING || are_bytes(plan, type);
     if (bytes && !PyList_Check(object) && !PyTuple_Check(object)) {
         return take_bytes(taking, type, object, capacity, ret_memory, ret_count);
     }
@@ -164,7 +164,7 @@ static int store_in_place(struct taking *taking, const struct cordon_plan_type *
     const struct cordon_plan_type *target = view_target(taking->function->plan, type);
     void *bytes = NULL;
     size_t count = 0;
-    if (view_is_bytes(taking->function->plan, type) && !PyList_Check(object) &&
+    if (are_bytes(taking->function->plan, type) && !PyList_Check(object) &&
         !PyTuple_Check(object)) {
         if (take_bytes(taking, type, object, 0, &bytes, &count) < 0) {
             return -1;

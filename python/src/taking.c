@@ -185,7 +185,7 @@ static bool buffer_fits(const Py_buffer *view, const struct plan_view *plan,
                         const struct cordon_plan_type *type)
 {
     const struct cordon_plan_type *target = view_target(plan, type);
-    if (view_is_bytes(plan, type)) {
+    if (are_bytes(plan, type)) {
         return view->itemsize == 1 || target->kind == CORDON_PLAN_VOID;
     }
     return view_is_scalar(target) && view->itemsize == (Py_ssize_t)target->size &&
@@ -355,7 +355,7 @@ static int make_room(struct taking *taking, const struct cordon_plan_type *type,
     const struct plan_view *plan = taking->function->plan;
     uint64_t count = 0;
     if (type->kind == CORDON_PLAN_POINTER && type->code != CORDON_PLAN_NONE &&
-        view_is_bytes(plan, type) && !(type->flags & CORDON_PLAN_TEXT) &&
+        are_bytes(plan, type) && !(type->flags & CORDON_PLAN_TEXT) &&
         length_evaluate(&taking->scope, type->code, &count) == 0 && count > 0 &&
         count <= PY_SSIZE_T_MAX / 2) {
         taking->rooms[at] = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)count);
@@ -428,7 +428,11 @@ static int take_one(struct taking *taking, uint32_t at)
     struct image_step step = {.text = PyUnicode_AsUTF8(parameter->name)};
     int r = 0;
     taking->image.step = &step;
-    if (taking->given[at]) {
+    if (taking->given[at] && !parameter->sent && !PyObject_CheckBuffer(taking->given[at])) {
+        r = take_refuse(taking, PyExc_TypeError,
+                        "it only comes back: a writable buffer may be given, not %.80s",
+                        Py_TYPE(taking->given[at])->tp_name);
+    } else if (taking->given[at]) {
         r = take_value(taking, parameter->type, at, taking->given[at]);
     } else if (!parameter->sent && parameter->type->kind != CORDON_PLAN_VARARGS) {
         r = make_room(taking, parameter->type, at);

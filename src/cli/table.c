@@ -12,6 +12,7 @@
 #include "cli/plain.h"
 
 #define FIRST_WIDTH_MIN 8u
+#define LAST_WIDTH_MIN  24u
 #define ROWS_FIRST      32u
 
 void table_init(struct table *table, const struct table_column *columns)
@@ -128,38 +129,38 @@ static size_t least_important(const struct table *table, const size_t *widths)
     return least;
 }
 
-/* The last column too may be a long text: it is cut before others go. */
-static void cut(size_t *width, size_t least, size_t *total, size_t room)
+/* A text at the end may be cut before other columns go, and takes what room they leave. */
+static size_t least_of_last(const struct table *table, size_t natural)
 {
-    size_t over = *total > room ? *total - room : 0;
-    size_t spare = *width > least ? *width - least : 0;
-    size_t less = over < spare ? over : spare;
-    *width -= less;
-    *total -= less;
+    size_t least = plain_columns(table->columns[table->column_count - 1].title);
+    least = least < LAST_WIDTH_MIN ? LAST_WIDTH_MIN : least;
+    return least < natural ? least : natural;
 }
 
 void table_layout(const struct table *table, size_t width, size_t ret_widths[TABLE_COLUMNS_MAX])
 {
-    size_t last = table->column_count - 1;
-    for (size_t i = 0; i < table->column_count; i++) {
+    size_t count = table->column_count;
+    size_t last = count - 1;
+    for (size_t i = 0; i < count; i++) {
         ret_widths[i] = width_of(table, i);
     }
-    size_t total = total_of(ret_widths, table->column_count);
-    if (table->columns[last].is_text && last > 0) {
-        size_t least = plain_columns(table->columns[last].title);
-        cut(&ret_widths[last], least < 16 ? 16 : least, &total, width);
+    size_t natural = ret_widths[last];
+    if (last > 0 && table->columns[last].is_text) {
+        ret_widths[last] = least_of_last(table, natural);
     }
-    while (total > width) {
-        size_t least = least_important(table, ret_widths);
-        if (least == 0) {
-            cut(&ret_widths[0], FIRST_WIDTH_MIN, &total, width);
-            break;
-        }
+    size_t least;
+    while (total_of(ret_widths, count) > width &&
+           (least = least_important(table, ret_widths)) != 0) {
         ret_widths[least] = 0;
-        total = total_of(ret_widths, table->column_count);
-        if (total <= width) { /* what went may have been wider than need be: nothing comes back */
-            break;
-        }
+    }
+    size_t total = total_of(ret_widths, count);
+    if (total > width) {
+        size_t over = total - width;
+        size_t spare = ret_widths[0] > FIRST_WIDTH_MIN ? ret_widths[0] - FIRST_WIDTH_MIN : 0;
+        ret_widths[0] -= over < spare ? over : spare;
+    } else if (last > 0 && ret_widths[last] > 0) {
+        size_t more = natural - ret_widths[last];
+        ret_widths[last] += more < width - total ? more : width - total;
     }
 }
 

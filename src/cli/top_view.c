@@ -27,13 +27,13 @@ enum {
     C_LAST,
 };
 static const struct table_column cell_columns[] = {
-    [C_NAME] = {"CELL", true, 0, 8},        [C_STATE] = {"STATE", true, 3, 0},
-    [C_RATE] = {"CALLS/S", false, 1, 0},    [C_P50] = {"P50", false, 6, 6},
-    [C_P99] = {"P99", false, 2, 6},         [C_WORKERS] = {"WORKERS", false, 4, 0},
-    [C_FLIGHT] = {"FLIGHT", false, 8, 0},   [C_QUEUE] = {"QUEUE", false, 5, 0},
-    [C_ERRORS] = {"ERR/S", false, 7, 0},    [C_MEMORY] = {"MEM", false, 9, 5},
-    [C_BREAKER] = {"BREAKER", true, 10, 0}, [C_RESTARTS] = {"RESTARTS", false, 11, 0},
-    [C_LAST] = {"LAST END", true, 12, 0},   {NULL, false, 0, 0},
+    [C_NAME] = {"CELL", true, 0, 8},       [C_STATE] = {"STATE", true, 3, 0},
+    [C_RATE] = {"CALLS/S", false, 1, 0},   [C_P50] = {"P50", false, 7, 6},
+    [C_P99] = {"P99", false, 2, 6},        [C_WORKERS] = {"WORKERS", false, 4, 0},
+    [C_FLIGHT] = {"FLIGHT", false, 12, 0}, [C_QUEUE] = {"QUEUE", false, 5, 0},
+    [C_ERRORS] = {"ERR/S", false, 9, 0},   [C_MEMORY] = {"MEM", false, 11, 5},
+    [C_BREAKER] = {"BREAKER", true, 8, 0}, [C_RESTARTS] = {"RESTARTS", false, 10, 0},
+    [C_LAST] = {"LAST END", true, 6, 0},   {NULL, false, 0, 0},
 };
 
 enum {

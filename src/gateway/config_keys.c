@@ -61,6 +61,7 @@ static const struct config_key keys_cell_limits[] = {CONFIG_CELL_LIMITS_KEYS(JUD
 static const struct config_key keys_breaker[] = {CONFIG_BREAKER_KEYS(JUDGED){NULL}};
 static const struct config_key keys_recycle[] = {CONFIG_RECYCLE_KEYS(JUDGED){NULL}};
 static const struct config_key keys_reports[] = {CONFIG_REPORTS_KEYS(JUDGED){NULL}};
+static const struct config_key keys_start[] = {CONFIG_START_KEYS(JUDGED){NULL}};
 static const struct config_key keys_methods[] = {CONFIG_METHODS_KEYS(JUDGED){NULL}};
 static const struct config_key keys_cells[] = {CONFIG_CELLS_KEYS(JUDGED){NULL}};
 const struct config_key config_root_keys[] = {CONFIG_ROOT_KEYS(JUDGED){NULL}};
@@ -101,6 +102,8 @@ static const cyaml_schema_value_t text_entry = {
     LOADED_##kind(struct config_recycle, member, key, extra)
 #define LOADED_REPORTS(kind, member, key, flags, least, most, initial, extra)                      \
     LOADED_##kind(struct config_reports, member, key, extra)
+#define LOADED_START(kind, member, key, flags, least, most, initial, extra)                        \
+    LOADED_##kind(struct config_start, member, key, extra)
 #define LOADED_METHODS(kind, member, key, flags, least, most, initial, extra)                      \
     LOADED_##kind(struct config_methods, member, key, extra)
 #define LOADED_CELLS(kind, member, key, flags, least, most, initial, extra)                        \
@@ -119,6 +122,11 @@ static const cyaml_schema_field_t fields_recycle[] = {CONFIG_RECYCLE_KEYS(LOADED
                                                           CYAML_FIELD_END};
 static const cyaml_schema_field_t fields_reports[] = {CONFIG_REPORTS_KEYS(LOADED_REPORTS)
                                                           CYAML_FIELD_END};
+static const cyaml_schema_field_t fields_start[] = {CONFIG_START_KEYS(LOADED_START)
+                                                        CYAML_FIELD_END};
+static const cyaml_schema_value_t entry_start = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct config_start, fields_start),
+};
 static const cyaml_schema_field_t fields_methods[] = {CONFIG_METHODS_KEYS(LOADED_METHODS)
                                                           CYAML_FIELD_END};
 static const cyaml_schema_value_t entry_methods = {

@@ -78,6 +78,7 @@
     KEY(COUNT, queue, "queue", 0, 1, 1048576, 4096, none)                                          \
     KEY(MS, deadline_ms, "deadline_ms", 0, 1, 24 * MS_HOUR, LIMIT_DEADLINE_MS, none)               \
     KEY(MS, start_ms, "start_ms", 0, 1, MS_HOUR, LIMIT_START_MS, none)                             \
+    KEY(PARTS, on_start, "on_start", 0, 0, LIMIT_ON_START, 0, start)                               \
     KEY(PART, breaker, "breaker", 0, 0, 0, 0, breaker)                                             \
     KEY(PART, recycle, "recycle", 0, 0, 0, 0, recycle)                                             \
     KEY(WORD, record, "record", 0, 0, 0, 0, truth)                                                 \
@@ -114,6 +115,10 @@
     KEY(COUNT, files, "files", 0, 1, 65536, LIMIT_REPORTS, none)                                   \
     KEY(BYTES, bytes, "bytes", 0, 64 * KIB, 64 * GIB, LIMIT_REPORTS_BYTES, none)                   \
     KEY(WORD, arguments, "arguments", 0, 0, 0, 0, truth)
+
+#define CONFIG_START_KEYS(KEY)                                                                     \
+    KEY(TEXT, function, "function", KEY_REQUIRED, 1, LIMIT_NAME_BYTES, 0, none)                    \
+    KEY(JSON, arguments, "arguments", 0, 0, 0, 0, none)
 
 #define CONFIG_METHODS_KEYS(KEY)                                                                   \
     KEY(TEXT, name, "name", KEY_REQUIRED, 1, GATEWAY_METHOD_BYTES - 1, 0, none)                    \
@@ -163,6 +168,9 @@ struct config_recycle {
 };
 struct config_reports {
     CONFIG_REPORTS_KEYS(CONFIG_MEMBER)
+};
+struct config_start {
+    CONFIG_START_KEYS(CONFIG_MEMBER)
 };
 struct config_methods {
     CONFIG_METHODS_KEYS(CONFIG_MEMBER)

@@ -5,6 +5,7 @@
 
 #include "gateway/config_value.h"
 #include "gateway/config_work.h"
+#include "gateway/opening_call.h"
 
 /* ---- Functions of an interface ----------------------------------------------------------------- */
 
@@ -163,9 +164,54 @@ static void make_method(struct config_work *work, const struct config_methods *f
     }
 }
 
+/* ---- Calls that workers begin with ------------------------------------------------------------- */
+
+static void try_start(struct config_work *work, const struct plan_view *plan,
+                      const struct start_settings *settings, size_t cell, size_t index)
+{
+    struct opening_call opening;
+    struct message why;
+    int r = opening_call_init(&opening, plan, settings, &why);
+    opening_call_deinit(&opening);
+    if (r == -ENOMEM) {
+        work->no_memory = true;
+    } else if (r != 0) {
+        config_say(work, FINDING_ERROR,
+                   config_field("cells[%zu].on_start[%zu].%s", cell, index,
+                                r == -ENOTSUP ? "function" : "arguments"),
+                   "%s", why.text);
+    }
+}
+
+static void make_starts(struct config_work *work, const struct config_cells *from, size_t index,
+                        const struct cordon_interface *interface, struct cell_settings *to)
+{
+    to->starts = calloc(from->on_start_count + 1u, sizeof *to->starts);
+    if (!to->starts) {
+        work->no_memory = true;
+        return;
+    }
+    for (uint32_t i = 0; i < from->on_start_count; i++) {
+        struct start_settings *start = &to->starts[to->start_count++];
+        start->function = config_keep(work, from->on_start[i].function);
+        start->arguments = config_keep(work, from->on_start[i].arguments);
+        if (!interface || !start->function) {
+            continue;
+        }
+        const struct plan_view *plan = find_function(interface, start->function);
+        if (plan) {
+            try_start(work, plan, start, index, i);
+        } else {
+            say_no_function(work, interface, start->function,
+                            config_field("cells[%zu].on_start[%u].function", index, i));
+        }
+    }
+}
+
 void config_methods(struct config_work *work, const struct config_cells *from, size_t index,
                     const struct cordon_interface *interface, struct cell_settings *to)
 {
+    make_starts(work, from, index, interface, to);
     to->every_function = from->functions;
     to->methods = calloc(from->methods_count + 1u, sizeof *to->methods);
     if (!to->methods) {

@@ -12,6 +12,7 @@
 #include "gateway/guest.h"
 #include "gateway/lending.h"
 #include "gateway/log.h"
+#include "gateway/opening_call.h"
 #include "gateway/seat.h"
 
 static const char *function_name(const struct cordon_interface *interface, size_t index)
@@ -151,7 +152,8 @@ static int open_in(struct house *house, struct message *why)
     if (r != 0) {
         return message_set(why, r, "cell '%s': %s", settings->name, error.text);
     }
-    return make_methods(house, named, why);
+    r = opening_calls_make(house->cell, settings, why);
+    return r != 0 ? r : make_methods(house, named, why);
 }
 
 int house_open(struct cell_settings *settings, uint32_t generation, struct house **ret_house,

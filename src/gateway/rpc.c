@@ -119,7 +119,7 @@ static struct guest *find_guest(struct request *request)
     if (r == -EBUSY) {
         request_fail_with(request, CODE_BUSY,
                           "as many clients have a worker of their own in this cell as may",
-                          "client_sessions", 0);
+                          "sessions", 0);
     } else {
         request_fail(request, CODE_INTERNAL, "not enough memory for the request");
     }

@@ -39,7 +39,7 @@ static void on_event(uv_poll_t *poll, int status, int events)
     struct seat *seat = poll->data;
     (void)status;
     (void)events;
-    if (seat->state == SEAT_READY) {
+    if (seat->state == SEAT_READY || seat->state == SEAT_EMPTY) { /* else it is the pool's */
         struct cordon_pending *oldest;
         int r = cordon_collect_any(seat->session, 0, &oldest); /* makes it quiet */
         (void)r;
@@ -50,12 +50,11 @@ static void on_event(uv_poll_t *poll, int status, int events)
 static void watch(struct seat *seat)
 {
     int fd = cordon_session_event_fd(seat->session);
-    if (seat->polling || fd < 0) {
-        return;
-    }
-    if (uv_poll_init(seat->house->gateway->loop, &seat->poll, fd) == 0) {
+    if (fd >= 0 && !seat->polling) {
         seat->poll.data = seat;
-        seat->polling = true;
+        seat->polling = uv_poll_init(seat->house->gateway->loop, &seat->poll, fd) == 0;
+    }
+    if (seat->polling) {
         (void)uv_poll_start(&seat->poll, UV_READABLE, on_event);
     }
 }
@@ -131,6 +130,9 @@ void seat_prepare(struct seat *seat)
     seat->work.data = seat;
     if (uv_queue_work(house->gateway->loop, &seat->work, prepare_work, prepare_done) == 0) {
         seat->state = SEAT_PREPARING;
+        if (seat->polling) { /* what rings meanwhile nobody would hear, and the loop would not sleep */
+            (void)uv_poll_stop(&seat->poll);
+        }
         house->preparing++;
     }
 }

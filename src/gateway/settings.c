@@ -32,6 +32,11 @@ void cell_settings_deinit(struct cell_settings *cell)
         free_text(*grant);
     }
     free((void *)(uintptr_t)options->grants);
+    for (size_t i = 0; i < cell->start_count; i++) {
+        free(cell->starts[i].function);
+        free(cell->starts[i].arguments);
+    }
+    free(cell->starts);
     for (size_t i = 0; i < cell->method_count; i++) {
         method_settings_deinit(&cell->methods[i]);
     }
@@ -118,12 +123,23 @@ static bool same_method(const struct method_settings *a, const struct method_set
            a->tells_errno == b->tells_errno && a->deadline_ms == b->deadline_ms;
 }
 
+static bool same_starts(const struct cell_settings *a, const struct cell_settings *b)
+{
+    bool equal = a->start_count == b->start_count;
+    for (size_t i = 0; equal && i < a->start_count; i++) {
+        equal = same_text(a->starts[i].function, b->starts[i].function) &&
+                same_text(a->starts[i].arguments, b->starts[i].arguments);
+    }
+    return equal;
+}
+
 bool cell_settings_equal(const struct cell_settings *a, const struct cell_settings *b)
 {
     bool equal = same_text(a->name, b->name) && a->workers == b->workers &&
                  a->client_sessions == b->client_sessions && a->leases == b->leases &&
                  a->lease_idle_ms == b->lease_idle_ms && a->queue == b->queue &&
-                 a->every_function == b->every_function && same_options(&a->options, &b->options);
+                 a->every_function == b->every_function && same_options(&a->options, &b->options) &&
+                 same_starts(a, b);
     size_t count = a->method_count - a->added_count;
     equal = equal && count == b->method_count - b->added_count;
     for (size_t i = 0; equal && i < count; i++) {

@@ -219,6 +219,23 @@ static const struct bad_file bad_files[] = {
     {"a method with a point",
      CELL "  methods:\n  - {name: a.b, function: crc32}\n",
      {{6, 12, E, "cells[0].methods[0].name", "no name for a method"}}},
+    {"opening calls that cannot be",
+     CELL OFFER "  on_start:\n  - {function: crc23}\n  - {function: crc32, arguments: {crc: 0}}\n"
+                "  - {function: crc32, arguments: {crc: 0, buf: a, x: 1}}\n  - arguments: {}\n",
+     {{7, 16, E, "cells[0].on_start[0].function", "did you mean 'crc32'?"},
+      {8, 23, E, "cells[0].on_start[1].arguments", "buf"},
+      {9, 23, E, "cells[0].on_start[2].arguments", "'x'"},
+      {10, 5, E, "cells[0].on_start[3].function", "missing"}}},
+    {"an opening call with handles",
+     "cells:\n- name: z\n  limits: {memory_bytes: 1MiB}\n  functions: all\n"
+     "  interface_text: struct db; struct db *make(void); int abs(int j);\n"
+     "  on_start: [{function: make}]\n",
+     {{6, 25, E, "cells[0].on_start[0].function", "belong to one worker"}}},
+    {"a broken interface among others",
+     "cells:\n- name: z\n  interface: broken.cordon\n" OFFER "  workers: 0\n",
+     {{2, 3, U, "cells[0].limits.memory_bytes", "no memory limit"},
+      {5, 12, E, "cells[0].workers", "1 to 256"},
+      {2, 12, E, "cells[0].interface", "expected"}}},
     {"a function that is not declared",
      CELL "  methods:\n  - {name: a, function: crc23}\n  - {name: crc33}\n",
      {{6, 25, E, "cells[0].methods[0].function", "did you mean 'crc32'?"},
@@ -356,6 +373,7 @@ static const char full[] =
     "  limits: {memory_bytes: none, cpu_ms: 1h, file_bytes: 1KiB, fds: 32, threads: 2, call_bytes: "
     "1MiB}\n"
     "  workers: 3\n  sessions: 2\n  leases: 0\n  lease_idle_ms: 1s\n  spares: 0\n  queue: 9\n"
+    "  on_start: [{function: crc32, arguments: {crc: 0, buf: [1, 2]}}, {function: zlibVersion}]\n"
     "  deadline_ms: 250\n  start_ms: 4s\n"
     "  breaker: {percent: none, function_percent: 10, samples: 5, window_ms: 1s, cool_down_ms: 2s, "
     "probes: 1}\n"
@@ -425,6 +443,10 @@ static void test_every_key_reaches_the_settings(void **state)
     assert_int_equal(options->reports_max, 3);
     assert_int_equal(options->reports_bytes_max, 1u << 20);
     assert_true(options->report_bytes);
+    assert_int_equal(cell->start_count, 2);
+    assert_string_equal(cell->starts[0].arguments, "{\"crc\":0,\"buf\":[1,2]}");
+    assert_string_equal(cell->starts[1].function, "zlibVersion");
+    assert_null(cell->starts[1].arguments);
     assert_false(cell->every_function);
     assert_int_equal(cell->method_count, 1);
     const struct method_settings *method = &cell->methods[0];
@@ -474,6 +496,7 @@ static void test_cells_are_equal_until_something_differs(void **state)
         CELL OFFER "  methods: [{name: c, function: crc32}]\n",
         CELL "  methods: [{name: crc32}]\n",
         CELL OFFER "  queue: 5\n",
+        CELL OFFER "  on_start: [{function: zlibVersion}]\n",
         CELL OFFER "  reports: {directory: none}\n",
     };
     struct settings one = {0};
@@ -630,6 +653,7 @@ static int make_folder(void **state)
 {
     static const char libz[] =
         "library \"libz.so.1\";\n"
+        "const char *zlibVersion(void);\n"
         "unsigned long crc32(unsigned long crc, const uint8_t buf[len], unsigned int len);\n"
         "int compress(out uint8_t dest[*destLen], inout unsigned long *destLen,\n"
         "             const uint8_t source[sourceLen], unsigned long sourceLen);\n";

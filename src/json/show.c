@@ -284,7 +284,7 @@ static void show_object(struct show *show, const struct spot *spot)
     memcpy(&word, spot->memory, sizeof word);
     if (spot->type->kind == CORDON_PLAN_HANDLE) {
         show_handle_word(show, spot->type, word);
-    } else if (word == 0 || (spot->type->kind == CORDON_PLAN_WITHIN && word == UINT64_MAX)) {
+    } else if (word == (spot->type->kind == CORDON_PLAN_WITHIN ? UINT64_MAX : 0)) {
         json_out_null(show->out);
     } else {
         json_out_uint(show->out, word);

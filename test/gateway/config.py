@@ -274,6 +274,33 @@ def limits_are_as_they_are_configured():
         true(client.is_closed())
 
 
+def every_worker_begins_with_its_calls():
+    text = """cells:
+- name: libc
+  interface_text: |
+    library "libc.so.6";
+    int setenv(const char *name, const char *value, int overwrite);
+    char *getenv(const char *name);
+    int raise(int signal);
+  limits: {memory_bytes: 256MiB}
+  on_start: [{function: setenv, arguments: {name: GREETING, value: "good \\"morning\\"", overwrite: 1}}]
+  methods:
+  - {name: greeting, function: getenv, fixed: {name: GREETING}}
+  - {name: mine, function: getenv, fixed: {name: GREETING}, session: client}
+  - {name: raise}
+"""
+    with serve(text) as daemon, daemon.client() as client:
+        for _ in range(2):
+            equal(client.call("greeting")["result"], 'good "morning"')
+            equal(client.call("mine")["result"], 'good "morning"')
+            equal(code(client.call("raise", 9)), -32001)  # the next worker is another
+    # SIGKILL as an opening call: no worker comes to serve.
+    path = folder(cordon__yaml=text.replace("{function: setenv", "{function: raise, arguments: {signal: 9}}, {function: setenv"))
+    done = run("serve", "--config", path / "cordon.yaml", "--socket", path / "socket")
+    equal(done.returncode, 1)
+    true("cell 'libc', on_start raise: " in done.stderr, done.stderr)
+
+
 def policies_are_as_they_are_configured():
     grants = "  policy: 'strict: env:CORDON_TEST_A=yes'\n  grants: ['env:CORDON_TEST_B=a b']\n  functions: all\n"
     with serve(LIBC + grants) as daemon, daemon.client() as client:
@@ -296,6 +323,7 @@ main(
         the_file_says_where_to_listen,
         methods_are_as_they_are_configured,
         limits_are_as_they_are_configured,
+        every_worker_begins_with_its_calls,
         policies_are_as_they_are_configured,
     ]
 )

@@ -260,12 +260,18 @@ def write_timeout_and_output_bytes():
         serves_others(daemon)
 
 
+def is_held_back(daemon):
+    with daemon.client() as watcher:
+        cell = watcher.call("cordon.stats", cell="vectors")["result"]["cells"][0]
+        return cell["queue"] > 0 and cell["in_flight"] == 0 and cell["calls"] > 1
+
+
 def calls_wait_until_answers_are_read():
     """Small requests for large answers: no more is called for a client that does not read."""
     with configured({"output_bytes": MIB, "write_timeout_ms": 60000}, {"workers": 2}) as daemon:
         with daemon.client(timeout=60) as client:
             client.send(*(rpc(i, "fill", {"len": 4 * MIB, "with": 1}, deadline_ms=20000) for i in range(100)))
-            time.sleep(2)
+            daemon.wait(lambda: is_held_back(daemon), "calls wait though workers are free")
             used = resident(daemon)
             true(used < 300 * MIB, f"{used >> 20} MiB for a client that does not read")
             serves_others(daemon)

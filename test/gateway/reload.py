@@ -24,6 +24,7 @@ int usleep(unsigned microseconds);
 OTHER = """library "libc.so.6";
 long labs(long j);
 unsigned sleep(unsigned seconds);
+int getpid(void);
 """
 HANDLES = """library "libcrypto.so.3";
 struct evp_md_ctx_st *EVP_MD_CTX_new(void);
@@ -94,6 +95,12 @@ def worker_pids(daemon, name):
 def in_flight(daemon):
     with daemon.client() as client:
         return sum(c["in_flight"] for c in client.call("cordon.stats")["result"]["cells"])
+
+
+def settled(daemon):
+    """Its processes, once each of the two cells has a worker and a spare."""
+    daemon.wait(lambda: len(daemon.workers()) == 4, "workers and spares are there")
+    return daemon.workers()
 
 
 def is_gone(pid):
@@ -292,22 +299,23 @@ def a_broken_configuration_changes_nothing():
 def one_cell_that_does_not_open_changes_nothing():
     with serve(calm(), other()) as daemon:
         pids = worker_pids(daemon, "calm")
-        fds, processes = daemon.fds(), daemon.workers()
+        processes = settled(daemon)
+        fds = daemon.fds()
         broken = cell("broken", OTHER.replace("libc.so.6", "libnosuch.so.9").replace("labs", "llabs").replace("sleep", "pause"))
         for cells in ((calm(workers=3), other(workers=3), broken), (broken, calm(workers=3))):
             refused(daemon, reload(daemon, *cells))
         nothing_has_changed(daemon, pids)
-        daemon.wait(lambda: daemon.workers() <= processes, "what was opened is closed")
+        daemon.wait(lambda: daemon.workers() == processes, "what was opened is closed")
         daemon.wait(lambda: daemon.fds() <= fds, "with all its descriptors")
 
 
 def methods_of_one_name_change_nothing():
     with serve(calm(), other()) as daemon:
         pids = worker_pids(daemon, "calm")
-        processes = daemon.workers()
+        processes = settled(daemon)
         refused(daemon, reload(daemon, calm(workers=1), cell("other", CALM)))
         nothing_has_changed(daemon, pids)
-        daemon.wait(lambda: daemon.workers() <= processes, "what was opened is closed")
+        daemon.wait(lambda: daemon.workers() == processes, "what was opened is closed")
 
 
 def an_address_that_is_taken_changes_nothing():

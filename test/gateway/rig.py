@@ -198,6 +198,10 @@ def code(answer):
     return answer.get("error", {}).get("code")
 
 
+class Skip(Exception):
+    """Raised by a case that cannot be run here, with the reason."""
+
+
 def main(cases):
     """Run them all, or those named by a part of their name. Exits."""
     wanted = sys.argv[1:]
@@ -209,6 +213,8 @@ def main(cases):
         try:
             case()
             print(f"[       OK ] {case.__name__}", flush=True)
+        except Skip as why:
+            print(f"{why}\n[  SKIPPED ] {case.__name__}", flush=True)
         except Exception:  # whatever it is, the next case shall run
             traceback.print_exc(file=sys.stdout)
             print(f"[  FAILED  ] {case.__name__}", flush=True)

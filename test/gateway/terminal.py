@@ -89,10 +89,10 @@ class Terminal:
         """The words of the first line that begins so; [] if there is none."""
         return next((line.split() for line in self.lines() if line.split()[:1] == [begin]), [])
 
-    def look(self, text):
-        """How the first character of @text is drawn: (foreground, bold, reverse)."""
+    def look(self, text, begin=""):
+        """How the first character of @text, in a line that begins so, is drawn: (foreground, bold, reverse)."""
         for y, line in enumerate(self.screen.display):
-            if text in line:
+            if text in line and line.startswith(begin):
                 cell = self.screen.buffer[y][line.index(text)]
                 return cell.fg, cell.bold, cell.reverse
         raise AssertionError(f"{text!r} is not on the screen:\n{self.text()}")
