@@ -210,6 +210,7 @@ func (b *Batch) entry(i int) (*entry, error) {
 		b.settle(i + 1 - b.settled)
 	}
 	e := &b.entries[i]
+	e.answer.raise()
 	return e, e.err
 }
 

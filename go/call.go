@@ -26,10 +26,17 @@ type answer struct {
 	errno  syscall.Errno
 	result *frame.Result // of any other
 	worker *worker       // that served it
+	panicked
 }
 
-// invoke makes a call.
+// invoke makes a call. What a callback has panicked with goes on here, where nothing is held any more.
 func (f *Func) invoke(ctx context.Context, args []frame.Value, a *answer) error {
+	err := f.perform(ctx, args, a)
+	a.raise()
+	return err
+}
+
+func (f *Func) perform(ctx context.Context, args []frame.Value, a *answer) error {
 	now := clock.Now()
 	until := clock.After(now, time.Duration(f.f.cell.deadline.Load()))
 	if deadline, limited := ctx.Deadline(); limited {
@@ -52,17 +59,14 @@ func (f *Func) invoke(ctx context.Context, args []frame.Value, a *answer) error 
 		if err != nil {
 			return f.notBegun(ctx, err)
 		}
-		err = w.serve(ctx, f, args, until, a)
+		err = w.lend(ctx, f, args, until, a)
 		if err == nil {
-			pool.give(w)
 			return nil
 		}
 		var starts *unstarted
 		if errors.As(err, &starts) {
-			return f.notBegun(ctx, starts.why) // the worker is not ours any more
+			return f.notBegun(ctx, starts.why)
 		}
-		w.settle()
-		pool.give(w)
 		var busy *BusyError
 		if errors.As(err, &busy) && pool.others() && clock.Now() < until {
 			continue // the daemon lends no more, but one of ours will be free
@@ -108,6 +112,18 @@ func (f *Func) notBegun(ctx context.Context, err error) error {
 		return fmt.Errorf("cordon: %s: %w", f.f.name, err)
 	}
 	return err
+}
+
+// lend makes a call on a worker that was taken, and gives it back, also when a callback ends the goroutine; unless it starts
+// on without us.
+func (w *worker) lend(ctx context.Context, f *Func, args []frame.Value, until int64, a *answer) (err error) {
+	defer func() {
+		if _, starts := err.(*unstarted); !starts {
+			w.settle()
+			w.pool.give(w)
+		}
+	}()
+	return w.serve(ctx, f, args, until, a)
 }
 
 // serve makes a call on a worker that is taken. A call that an idle worker's end kept from being begun is sent once more.
@@ -215,13 +231,13 @@ func deadlineOf(ctx context.Context) bool {
 
 // general encodes any call, sends it and waits for it. outer is the call from whose callback it is made.
 func (w *worker) general(ctx context.Context, f *Func, args []frame.Value, until int64, outer *active, a *answer) (unbegun bool, err error) {
-	args = append([]frame.Value(nil), args...) // the caller's may lie on its stack
+	own := append([]frame.Value(nil), args...) // the caller's may lie on its stack
 	call := &active{w: w, f: f.f, until: until, ctx: ctx, deadline: deadlineOf(ctx), outer: outer}
 	defer func() { w.callbacks.end(call.passed) }()
-	if unbegun, err := call.begin(args, true); err != nil {
+	if unbegun, err := call.begin(own, true); err != nil {
 		return unbegun, err
 	}
-	return call.await(args, a)
+	return call.await(own, a)
 }
 
 // begin encodes a call and sends it.
@@ -246,10 +262,10 @@ func (c *active) begin(args []frame.Value, ring bool) (unbegun bool, err error) 
 func (c *active) await(args []frame.Value, a *answer) (unbegun bool, err error) {
 	w, done := c.w, c.ctx.Done()
 	var event lane.Event
+	defer func() { a.panicked = c.panicked }()
 	status := w.lane.Await(c.seq, c.until, done, &event)
 	for status == lane.Came && event.Verb == lane.Callback {
 		if err := c.answer(&event); err != nil {
-			c.raise()
 			return false, err
 		}
 		status = lane.Expired // a worker that never stops calling back must not keep us from looking at the clock
@@ -258,16 +274,13 @@ func (c *active) await(args []frame.Value, a *answer) (unbegun bool, err error) 
 		}
 	}
 	if status != lane.Came || event.Verb != lane.Return || event.Status != 0 {
-		unbegun, err = c.end(status, &event)
-		c.raise()
-		return unbegun, err
+		return c.end(status, &event)
 	}
 	a.errno = syscall.Errno(event.Tag)
 	err = c.finish(args, &event, a)
 	if c.outer == nil {
 		w.lane.Collect(c.seq)
 	}
-	c.raise()
 	return false, err
 }
 

@@ -24,7 +24,7 @@ import (
 
 func TestNumbersAreConvertedAndJudged(t *testing.T) {
 	clean(t)
-	_, cell := openCell(t, "libc", libcInterface)
+	cell, libm := openTwo(t, "libc", libcInterface, "libm", libmInterface)
 	abs, labs := funcOf(t, cell, "abs"), funcOf(t, cell, "labs")
 	type number int16
 	for _, c := range []struct {
@@ -35,14 +35,14 @@ func TestNumbersAreConvertedAndJudged(t *testing.T) {
 		{abs, -7, int32(7)}, {abs, int8(-8), int32(8)}, {abs, uint16(9), int32(9)}, {abs, number(-10), int32(10)},
 		{abs, math.MaxInt32, int32(math.MaxInt32)}, {abs, uint64(5), int32(5)},
 		{labs, int64(math.MinInt64 + 1), int64(math.MaxInt64)},
-		{funcOf(t, cell, "fabs"), -2.5, 2.5}, {funcOf(t, cell, "fabs"), -2, 2.0}, {funcOf(t, cell, "fabs"), math.Inf(-1), math.Inf(1)},
-		{funcOf(t, cell, "fabsf"), float32(-1.5), float32(1.5)}, {funcOf(t, cell, "fabsf"), -0.25, float32(0.25)},
+		{funcOf(t, libm, "fabs"), -2.5, 2.5}, {funcOf(t, libm, "fabs"), -2, 2.0}, {funcOf(t, libm, "fabs"), math.Inf(-1), math.Inf(1)},
+		{funcOf(t, libm, "fabsf"), float32(-1.5), float32(1.5)}, {funcOf(t, libm, "fabsf"), -0.25, float32(0.25)},
 	} {
 		if got := invoke(t, c.f, c.arg).Value(); got != c.want {
 			t.Errorf("%s(%v) is %v (%T), wanted %v (%T)", c.f.Name(), c.arg, got, got, c.want, c.want)
 		}
 	}
-	if got := invoke(t, funcOf(t, cell, "fabs"), math.NaN()).Value().(float64); !math.IsNaN(got) {
+	if got := invoke(t, funcOf(t, libm, "fabs"), math.NaN()).Value().(float64); !math.IsNaN(got) {
 		t.Errorf("fabs(NaN) is %v", got)
 	}
 	for _, bad := range []any{math.MaxInt32 + 1, int64(math.MinInt32) - 1, uint64(math.MaxUint64), 1.0, "1", nil, []byte{1}, struct{}{}} {
@@ -52,7 +52,7 @@ func TestNumbersAreConvertedAndJudged(t *testing.T) {
 			t.Errorf("abs(%#v): %v", bad, err)
 		}
 	}
-	if _, err := funcOf(t, cell, "fabsf").Call(context.Background(), 1e300); err == nil {
+	if _, err := funcOf(t, libm, "fabsf").Call(context.Background(), 1e300); err == nil {
 		t.Error("a double that no float holds was passed")
 	}
 	if _, err := abs.Call(context.Background()); err == nil || !strings.Contains(err.Error(), "takes 1 argument, 0 given") {
@@ -94,7 +94,7 @@ func TestTextsAndBytesTravel(t *testing.T) {
 
 func TestWhatComesBackIsAResult(t *testing.T) {
 	clean(t)
-	_, cell := openCell(t, "libc", libcInterface)
+	cell, libm := openTwo(t, "libc", libcInterface, "libm", libmInterface)
 	r := invoke(t, funcOf(t, cell, "strtol"), "42 apples", 10)
 	if r.Int() != 42 || r.Out("end") != 2 {
 		t.Errorf("strtol is %v, end %v", r.Value(), r.Out("end"))
@@ -105,7 +105,7 @@ func TestWhatComesBackIsAResult(t *testing.T) {
 	if got := invoke(t, funcOf(t, cell, "strchr"), "hello", 'z').Value(); got != nil {
 		t.Errorf("strchr of what is not there is %v", got)
 	}
-	r = invoke(t, funcOf(t, cell, "modf"), 3.75)
+	r = invoke(t, funcOf(t, libm, "modf"), 3.75)
 	if r.Value() != 0.75 || r.Out("integral") != 3.0 {
 		t.Errorf("modf is %v and %v", r.Value(), r.Outs())
 	}
@@ -347,7 +347,7 @@ func TestSessionsKeepTheirWorker(t *testing.T) {
 
 func TestTypedFunctions(t *testing.T) {
 	clean(t)
-	_, cell := openCell(t, "libc", libcInterface)
+	cell, libm := openTwo(t, "libc", libcInterface, "libm", libmInterface)
 	ctx := context.Background()
 	abs, err := Bind1[int32, int32](cell, "abs")
 	if err != nil {
@@ -356,7 +356,7 @@ func TestTypedFunctions(t *testing.T) {
 	if got, err := abs.Call(ctx, -5); got != 5 || err != nil {
 		t.Errorf("abs is %d, %v", got, err)
 	}
-	fabs, err := Bind1[float64, float64](cell, "fabs")
+	fabs, err := Bind1[float64, float64](libm, "fabs")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -399,17 +399,8 @@ func second[T any](_ T, err error) error { return err }
 
 func TestScalarsMakeNoGarbage(t *testing.T) {
 	clean(t)
-	d, conn := dial(t, map[string]string{"libc": libcInterface, "zlib": zlibInterface})
-	_ = d
 	ctx := context.Background()
-	libc, err := conn.Cell(ctx, "libc")
-	if err != nil {
-		t.Fatal(err)
-	}
-	zlib, err := conn.Cell(ctx, "zlib")
-	if err != nil {
-		t.Fatal(err)
-	}
+	libc, zlib := openTwo(t, "libc", libcInterface, "zlib", zlibInterface)
 	abs, _ := Bind1[int32, int32](libc, "abs")
 	crc, err := Bind2[uint32, []byte, uint32](zlib, "crc32")
 	if err != nil {

@@ -143,9 +143,9 @@ type panicked struct {
 	is    bool
 }
 
-func (c *active) raise() {
-	if c.panicked.is {
-		panic(c.panicked.value)
+func (p *panicked) raise() {
+	if p.is {
+		panic(p.value)
 	}
 }
 

@@ -104,19 +104,16 @@ func (c *Conn) Cell(ctx context.Context, name string, with ...Option) (*Cell, er
 	if o.workers < 1 || o.queue < 0 {
 		return nil, fmt.Errorf("cordon: cell '%s': %d workers, %d in the queue", name, o.workers, o.queue)
 	}
-	cell := &Cell{name: name, conn: c, options: o, pool: &pool{queue: o.queue}, sessions: map[*Session]bool{}}
+	cell := &Cell{name: name, conn: c, options: o, sessions: map[*Session]bool{}}
 	cell.ctx, cell.cancel = context.WithCancel(context.Background())
-	first := &worker{cell: cell, pool: cell.pool}
+	cell.pool = newPool(cell, o.workers, o.queue)
+	first := cell.pool.idle[o.workers-1] // the one that is taken first
 	if err := first.attach(ctx); err != nil {
 		cell.cancel()
 		first.close()
 		cell.unmapLent()
 		return nil, err
 	}
-	for i := 1; i < o.workers; i++ {
-		cell.pool.idle = append(cell.pool.idle, &worker{cell: cell, pool: cell.pool})
-	}
-	cell.pool.idle = append(cell.pool.idle, first)
 	c.mu.Lock()
 	closed := c.closed
 	if !closed {
@@ -329,8 +326,7 @@ type Session struct {
 
 // Session makes a session. The worker is taken when a call needs it, and given back by Close.
 func (c *Cell) Session() (*Session, error) {
-	s := &Session{cell: c, pool: &pool{queue: c.options.queue}}
-	s.pool.idle = []*worker{{cell: c, pool: s.pool}}
+	s := &Session{cell: c, pool: newPool(c, 1, c.options.queue)}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {

@@ -8,11 +8,14 @@ import (
 	"time"
 
 	"cordon.internal/cordon/internal/clock"
+	"cordon.internal/cordon/internal/lane"
 )
 
 // pool is a cell's workers, and the line of those who wait for one. A worker that is taken is its taker's alone.
 type pool struct {
 	queue int // how many may wait
+
+	all []*worker
 
 	mu      sync.Mutex
 	idle    []*worker // taken from the end: what was used last is warm
@@ -22,6 +25,16 @@ type pool struct {
 	waiting int
 	closed  bool
 	users   sync.WaitGroup // of workers that are taken
+}
+
+// newPool makes a pool of places for workers.
+func newPool(c *Cell, workers, queue int) *pool {
+	p := &pool{queue: queue}
+	for i := 0; i < workers; i++ {
+		p.all = append(p.all, &worker{cell: c, pool: p})
+	}
+	p.idle = append(p.idle, p.all...)
+	return p
 }
 
 // waiter stands in line, for any worker or for one.
@@ -168,6 +181,13 @@ func (p *pool) give(w *worker) {
 	p.mu.Unlock()
 }
 
+// isClosed: a worker that has just been started is not wanted any more.
+func (p *pool) isClosed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closed
+}
+
 // lives counts workers that have a lane.
 func (p *pool) lives(change int) {
 	p.mu.Lock()
@@ -182,7 +202,7 @@ func (p *pool) others() bool {
 	return p.live > 0
 }
 
-// close ends all workers: at once those that rest, and those that are taken when they are given back.
+// close ends all workers, and waits until those that are taken were given back.
 func (p *pool) close() {
 	p.mu.Lock()
 	p.closed = true
@@ -196,6 +216,12 @@ func (p *pool) close() {
 	p.mu.Unlock()
 	for _, w := range idle {
 		w.close()
+	}
+	for _, w := range p.all { // those that are taken have calls under way
+		w.reach(func(l *lane.Lane) {
+			l.Condemn(lane.Closed, 0)
+			l.Wake()
+		})
 	}
 	p.users.Wait()
 }

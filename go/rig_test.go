@@ -73,8 +73,8 @@ func serve(t testing.TB, interfaces map[string]string) *daemon {
 			t.Fatal(err)
 		}
 	}
-	d.start()
 	t.Cleanup(d.stop)
+	d.start()
 	return d
 }
 
@@ -225,8 +225,6 @@ int getpid(void);
 int usleep(unsigned microseconds);
 unsigned sleep(unsigned seconds);
 int raise(int signal);
-double fabs(double x);
-float fabsf(float x);
 char *getenv(const char *name);
 long strtol(const char *text, nullable out within(text) char **end, int base);
 within(s) char *strchr(const char *s, int c);
@@ -249,6 +247,11 @@ FILE *fmemopen(nullable void *buf, size_t size, const char *mode);
 int fputs(const char *s, FILE *stream);
 long ftell(FILE *stream);
 int fclose(release FILE *stream);
+`
+
+const libmInterface = `library "libm.so.6";
+double fabs(double x);
+float fabsf(float x);
 double modf(double x, out double *integral);
 `
 
@@ -284,7 +287,7 @@ func dial(t testing.TB, interfaces map[string]string) (*daemon, *Conn) {
 	return d, conn
 }
 
-// open is dial and a cell.
+// openCell is dial and a cell.
 func openCell(t testing.TB, name, text string, with ...Option) (*daemon, *Cell) {
 	t.Helper()
 	d, conn := dial(t, map[string]string{name: text})
@@ -293,6 +296,20 @@ func openCell(t testing.TB, name, text string, with ...Option) (*daemon, *Cell) 
 		t.Fatalf("%v\n%s", err, d.log)
 	}
 	return d, cell
+}
+
+// openTwo is dial and two cells.
+func openTwo(t testing.TB, oneName, one, twoName, two string) (*Cell, *Cell) {
+	t.Helper()
+	d, conn := dial(t, map[string]string{oneName: one, twoName: two})
+	var cells [2]*Cell
+	for i, name := range []string{oneName, twoName} {
+		var err error
+		if cells[i], err = conn.Cell(context.Background(), name); err != nil {
+			t.Fatalf("%v\n%s", err, d.log)
+		}
+	}
+	return cells[0], cells[1]
 }
 
 func funcOf(t testing.TB, from Binder, name string) *Func {

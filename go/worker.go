@@ -246,8 +246,11 @@ func (w *worker) start() error {
 	w.mu.Unlock()
 	w.pool.lives(1)
 	w.calm = seat.CalmNow(leased.Epoch)
-	if w.lost.Load() { // its goroutine has not seen this lane
+	if w.lost.Load() { // who told of it has not seen this lane
 		l.Condemn(lane.KeeperLost, 0)
+	}
+	if w.pool.isClosed() {
+		l.Condemn(lane.Closed, 0)
 	}
 	if err := w.hello(ctx, patience); err != nil {
 		w.drop()

@@ -57,7 +57,11 @@ class Client:
     def __init__(self, path=None, timeout=None):
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(timeout)
-        self._socket.connect(os.fspath(path or default_path()))
+        try:
+            self._socket.connect(os.fspath(path or default_path()))
+        except BaseException:
+            self._socket.close()
+            raise
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
 

@@ -127,7 +127,8 @@ static PyObject *give_arguments(const struct call_back *back, const struct cordo
                                 size_t count)
 {
     const struct plan_view *plan = back->function->plan;
-    struct giving giving = {.function = back->function, .plan = plan, .scope = {.plan = plan}};
+    struct giving giving = {
+        .function = back->function, .plan = plan, .trusted = true, .scope = {.plan = plan}};
     PyObject *values = PyTuple_New((Py_ssize_t)count);
     for (uint32_t i = 0; values && i < back->shape->param_count; i++) {
         const struct cordon_plan_param *param = shape_param(back, i);

@@ -23,6 +23,9 @@ static size_t room_at(const struct giving *giving, const void *pointer)
     if (giving->owned && offset < giving->owned_bytes) {
         return giving->owned_bytes - offset;
     }
+    if (giving->trusted) {
+        return PY_SSIZE_T_MAX;
+    }
     return giving->image ? image_room(giving->image, pointer) : 0;
 }
 
@@ -98,7 +101,7 @@ static size_t element_count(const struct giving *giving, const struct cordon_pla
         }
     } else if (code != CORDON_PLAN_NONE) {
         int r = length_evaluate(&scope, code, &count);
-        count = r == 0 ? count : r == -ENODATA ? given : 0;
+        count = r == 0 ? count : r == -ENODATA && !giving->trusted ? given : 0;
     }
     each = each ? each : 1;
     return count < room / each ? (size_t)count : room / each;

@@ -22,6 +22,7 @@ struct giving {
     struct function_object *function; /* borrowed; whose handles are given */
     const struct plan_view *plan;
     const struct image *image; /* where pointers may lead; NULL: nowhere */
+    bool trusted;              /* they lead to what libcordon made for a callback */
     struct length_scope scope;
     const void *owned; /* memory that the call gave, or NULL */
     size_t owned_bytes;

@@ -107,7 +107,7 @@ def test_rows_of_a_query(open_cell):
         return 0
 
     assert cell.sqlite3_exec(database, "select a, b from t order by a", row, None).result == 0
-    assert [list(map(str, values[-2])) for values in rows] == [["1", "x"], ["2", "None"]], rows
+    assert rows == [(["1", "x"], ["a", "b"]), (["2", None], ["a", "b"])]
     database.close()
     assert database.closed
     with pytest.raises(ValueError, match="closed"):

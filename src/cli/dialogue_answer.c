@@ -124,9 +124,10 @@ int dialogue_request(struct dialogue *dialogue, const char *method, const char *
     }
     if (params) {
         json_out_key(&out, "params");
-        char *place = json_out_raw(&out, strlen(params));
+        size_t length = strlen(params);
+        char *place = json_out_raw(&out, length);
         if (place) {
-            memcpy(place, params, strlen(params));
+            memcpy(place, params, length);
         }
     }
     json_out_object_end(&out);

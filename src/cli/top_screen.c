@@ -15,6 +15,7 @@
 #include "cli/figures.h"
 #include "cli/output.h"
 #include "cli/plain.h"
+#include "cli/top_ink.h"
 #include "cli/top_keys.h"
 #include "cli/top_view.h"
 
@@ -36,54 +37,13 @@ static void on_leave(int number)
     asked_to_leave = 1;
 }
 
-/* ---- Ink --------------------------------------------------------------------------------------- */
-
-static chtype ink(const struct screen *screen, enum tone tone)
-{
-    switch (tone) {
-    case TONE_GOOD:
-        return screen->colours ? (chtype)COLOR_PAIR(COLOUR_GOOD) : A_NORMAL;
-    case TONE_WARN:
-        return screen->colours ? (chtype)COLOR_PAIR(COLOUR_WARN) : A_BOLD;
-    case TONE_BAD:
-        return screen->colours ? (chtype)COLOR_PAIR(COLOUR_BAD) : A_BOLD;
-    case TONE_FAINT:
-        return A_DIM;
-    default:
-        return A_NORMAL;
-    }
-}
-
-/* @text at @column of @line, as much of it as fits; returns the column behind it. */
-static int put(int line, int column, chtype look, const char *text)
-{
-    int room = COLS - column;
-    if (line < 0 || line >= LINES || room <= 0) {
-        return column;
-    }
-    size_t bytes = plain_fitting(text, (size_t)room);
-    (void)attrset((int)look);
-    (void)mvaddnstr(line, column, text, (int)bytes);
-    (void)attrset(A_NORMAL);
-    char shown[LINE_BYTES];
-    (void)snprintf(shown, sizeof shown, "%.*s", (int)bytes, text);
-    return column + (int)plain_columns(shown);
-}
-
-static void fill_line(int line, chtype look)
-{
-    (void)attrset((int)look);
-    (void)mvhline(line, 0, (chtype)' ' | look, COLS);
-    (void)attrset(A_NORMAL);
-}
-
 /* ---- Head and foot ----------------------------------------------------------------------------- */
 
 static void draw_daemon(const struct screen *screen)
 {
     struct message line;
     view_daemon(screen->source, (size_t)COLS, &line);
-    (void)put(0, 0, A_BOLD, line.text);
+    (void)ink_put(0, 0, A_BOLD, line.text);
 }
 
 /* What is wrong, or else where the daemon is and how often it is asked. */
@@ -97,21 +57,22 @@ static void draw_state(const struct screen *screen)
         int behind = 0;
         if (source->now) {
             (void)snprintf(text, sizeof text, "gone for %s: ", figure_duration(ms, age));
-            behind = put(1, 0, ink(screen, TONE_BAD) | A_BOLD, text);
+            behind = ink_put(1, 0, ink_of(screen->colours, TONE_BAD) | A_BOLD, text);
         }
-        (void)put(1, behind, ink(screen, TONE_BAD), source->trouble.text);
+        (void)ink_put(1, behind, ink_of(screen->colours, TONE_BAD), source->trouble.text);
         return;
     }
-    int column = screen->paused ? put(1, 0, ink(screen, TONE_WARN) | A_BOLD, "PAUSED  ") : 0;
+    int column =
+        screen->paused ? ink_put(1, 0, ink_of(screen->colours, TONE_WARN) | A_BOLD, "PAUSED  ") : 0;
     if (source->restarts > 0) {
         (void)snprintf(text, sizeof text, "daemon restarted %llu times  ",
                        (unsigned long long)source->restarts);
-        column = put(1, column, ink(screen, TONE_WARN),
-                     source->restarts == 1 ? "daemon restarted  " : text);
+        column = ink_put(1, column, ink_of(screen->colours, TONE_WARN),
+                         source->restarts == 1 ? "daemon restarted  " : text);
     }
     (void)snprintf(text, sizeof text, "%s  every %s", source->dialogue.path,
                    figure_time(source->interval_ns / 1000, age));
-    (void)put(1, column, A_DIM, source->now ? text : "asking the daemon");
+    (void)ink_put(1, column, A_DIM, source->now ? text : "asking the daemon");
 }
 
 /* "zlib   Methods  Workers  Reports ", the one that is shown in reverse, and how the cell does. */
@@ -125,17 +86,18 @@ static void draw_place(const struct screen *screen)
     size_t name_room = COLS > PANELS_WIDTH + 8 ? (size_t)(COLS - PANELS_WIDTH) : 8;
     (void)snprintf(name, sizeof name, "%.*s", (int)plain_fitting(screen->cell, name_room),
                    screen->cell);
-    int column = put(2, 0, A_BOLD, name) + 1;
+    int column = ink_put(2, 0, A_BOLD, name) + 1;
     for (enum view view = VIEW_METHODS; view < VIEW_COUNT; view++) {
         char text[32];
         (void)snprintf(text, sizeof text, " %s ", view_title(view));
-        column = put(2, column, view == screen->view ? A_REVERSE : A_NORMAL, text);
+        column = ink_put(2, column, view == screen->view ? A_REVERSE : A_NORMAL, text);
     }
     column++;
     size_t room = COLS > column ? (size_t)(COLS - column) : 0;
     view_cell(screen->source, screen->cell, room, &line);
     bool known = screen->source->now && snapshot_find_cell(screen->source->now, screen->cell);
-    (void)put(2, column, known ? A_NORMAL : ink(screen, TONE_BAD), known ? line.text : "gone");
+    (void)ink_put(2, column, known ? A_NORMAL : ink_of(screen->colours, TONE_BAD),
+                  known ? line.text : "gone");
 }
 
 static void draw_foot(const struct screen *screen)
@@ -147,8 +109,9 @@ static void draw_foot(const struct screen *screen)
                                           "Esc back  Tab next  ? help  q quit"};
     bool deeper = screen->view != VIEW_CELLS;
     const char *text = wide[deeper];
-    fill_line(LINES - 1, A_REVERSE);
-    (void)put(LINES - 1, 0, A_REVERSE, plain_columns(text) <= (size_t)COLS ? text : narrow[deeper]);
+    ink_fill_line(LINES - 1, A_REVERSE);
+    (void)ink_put(LINES - 1, 0, A_REVERSE,
+                  plain_columns(text) <= (size_t)COLS ? text : narrow[deeper]);
 }
 
 /* ---- Table ------------------------------------------------------------------------------------- */
@@ -159,7 +122,7 @@ static void draw_titles(const struct screen *screen, const size_t *widths)
     int line = HEAD_LINES - 1;
     const struct table *table = &screen->table;
     const struct sorting *sorting = &screen->sorting[screen->view];
-    fill_line(line, A_UNDERLINE);
+    ink_fill_line(line, A_UNDERLINE);
     for (size_t i = 0; i < table->column_count; i++) {
         char text[WORD_BYTES];
         if (widths[i] == 0) {
@@ -167,9 +130,9 @@ static void draw_titles(const struct screen *screen, const size_t *widths)
         }
         chtype look = A_UNDERLINE | A_BOLD;
         look |= i == sorting->column ? A_REVERSE : 0;
-        column =
-            put(line, column, look, table_cell_text(table, NULL, i, widths[i], text, sizeof text)) +
-            1;
+        column = ink_put(line, column, look,
+                         table_cell_text(table, NULL, i, widths[i], text, sizeof text)) +
+                 1;
     }
 }
 
@@ -180,17 +143,17 @@ static void draw_row(const struct screen *screen, const size_t *widths, size_t i
     bool chosen = index == screen->chosen;
     int column = 0;
     if (chosen) {
-        fill_line(line, A_REVERSE);
+        ink_fill_line(line, A_REVERSE);
     }
     for (size_t i = 0; i < table->column_count; i++) {
         char text[WORD_BYTES];
         if (widths[i] == 0) {
             continue;
         }
-        chtype look = chosen ? A_REVERSE : ink(screen, row->cells[i].tone);
-        column =
-            put(line, column, look, table_cell_text(table, row, i, widths[i], text, sizeof text)) +
-            1;
+        chtype look = chosen ? A_REVERSE : ink_of(screen->colours, row->cells[i].tone);
+        column = ink_put(line, column, look,
+                         table_cell_text(table, row, i, widths[i], text, sizeof text)) +
+                 1;
     }
 }
 
@@ -234,59 +197,37 @@ static void draw_table(struct screen *screen)
         draw_row(screen, widths, screen->top + i, HEAD_LINES + (int)i);
     }
     if (screen->table.row_count == 0) {
-        (void)put(HEAD_LINES, 0, A_DIM, nothing_text(screen));
+        (void)ink_put(HEAD_LINES, 0, A_DIM, nothing_text(screen));
     }
 }
 
 /* ---- Help and one report ----------------------------------------------------------------------- */
 
-/* Paragraphs, broken between words. Returns the line behind. */
-static int put_wrapped(int line, const char *text)
-{
-    while (*text && line < LINES - 1) {
-        size_t bytes = plain_fitting(text, (size_t)COLS);
-        size_t end = strcspn(text, "\n");
-        if (end <= bytes) {
-            bytes = end;
-        } else {
-            size_t space = bytes;
-            while (space > 0 && text[space] != ' ') {
-                space--;
-            }
-            bytes = space > 0 ? space : bytes;
-        }
-        bytes = bytes > 0 || *text == '\n' ? bytes : 1;
-        (void)mvaddnstr(line++, 0, text, (int)bytes);
-        text += bytes;
-        text += *text == '\n' || *text == ' ';
-    }
-    return line;
-}
-
 static void draw_way_back(void)
 {
-    fill_line(LINES - 1, A_REVERSE);
-    (void)put(LINES - 1, 0, A_REVERSE, "any key goes back");
+    ink_fill_line(LINES - 1, A_REVERSE);
+    (void)ink_put(LINES - 1, 0, A_REVERSE, "any key goes back");
 }
 
 static void draw_help(void)
 {
-    (void)put_wrapped(0, "Up Down PgUp PgDn   choose a line\n"
-                         "Enter   open: methods, workers,\n"
-                         "        reports\n"
-                         "Esc     back\n"
-                         "Tab     the next of these\n"
-                         "s S     sort by the next column,\n"
-                         "        by the one before\n"
-                         "r       the other way round\n"
-                         "+ -     ask more, less often\n"
-                         "p       pause, and go on\n"
-                         "q       quit\n"
-                         "\n"
-                         "CALLS/S, ERR/S, P50 and P99 are of the last interval, the first ones "
-                         "since the daemon's start. WORKERS 2/5+1: two of the five that all share "
-                         "serve, and one is a client's own. RESTARTS: workers in the place of "
-                         "ended ones.");
+    (void)ink_put_wrapped(0,
+                          "Up Down PgUp PgDn   choose a line\n"
+                          "Enter   open: methods, workers,\n"
+                          "        reports\n"
+                          "Esc     back\n"
+                          "Tab     the next of these\n"
+                          "s S     sort by the next column,\n"
+                          "        by the one before\n"
+                          "r       the other way round\n"
+                          "+ -     ask more, less often\n"
+                          "p       pause, and go on\n"
+                          "q       quit\n"
+                          "\n"
+                          "CALLS/S, ERR/S, P50 and P99 are of the last interval, the first ones "
+                          "since the daemon's start. WORKERS 2/5+1: two of the five that all share "
+                          "serve, and one is a client's own. RESTARTS: workers in the place of "
+                          "ended ones.");
     draw_way_back();
 }
 
@@ -299,7 +240,7 @@ static void draw_report(const struct screen *screen)
                       "with stacks and registers:\n  cordon report %s\n",
                       report->id, report->when, report->what, report->function, report->summary,
                       report->id);
-    (void)put_wrapped(0, text.text);
+    (void)ink_put_wrapped(0, text.text);
     draw_way_back();
 }
 
@@ -365,17 +306,6 @@ static void live(struct screen *screen)
     }
 }
 
-static void take_colours(struct screen *screen)
-{
-    screen->colours = output_has_colours() && has_colors() && start_color() == OK;
-    if (screen->colours) {
-        (void)use_default_colors();
-        (void)init_pair(COLOUR_GOOD, COLOR_GREEN, -1);
-        (void)init_pair(COLOUR_WARN, COLOR_YELLOW, -1);
-        (void)init_pair(COLOUR_BAD, COLOR_RED, -1);
-    }
-}
-
 /* They come while ppoll() waits, and nowhere else. */
 static void watch_signals(void)
 {
@@ -414,7 +344,7 @@ int screen_run(struct source *source)
     (void)keypad(stdscr, TRUE);
     (void)nodelay(stdscr, TRUE);
     (void)curs_set(0);
-    take_colours(screen);
+    screen->colours = ink_start();
     screen_fill(screen);
     live(screen);
     (void)endwin();

@@ -69,17 +69,6 @@ static void write_pieces(void *const *arguments, void *result)
     write_piece(&pieces[1]);
 }
 
-/* All but the last step. */
-static void begin(struct trip *trip, trip_native *native, const struct cordon_value *args,
-                  size_t count)
-{
-    uint64_t result[16] = {0};
-    MUST(*trip, trip_encode(trip, args, count));
-    MUST(*trip, trip_accept(trip));
-    native(trip->call.arguments, result);
-    MUST(*trip, trip_answer(trip, result));
-}
-
 /* Refused, in words, and nothing of what was given or put in its place was written. */
 static void expect_refused(struct trip *trip, const struct cordon_value *args, size_t count)
 {
@@ -107,7 +96,7 @@ static void test_pointer_to_a_smaller_buffer_is_refused(void **state)
     struct piece pieces[2];
     const struct cordon_value args[] = {cordon_out(pieces, 2)};
     fill_rooms(pieces);
-    begin(&trip, write_pieces, args, 1);
+    trip_perform(&trip, write_pieces, args, 1);
     pieces[1] = (struct piece){small_buffer(), SMALL};
     expect_refused(&trip, args, 1);
     assert_ptr_equal(pieces[1].at, mapped + PAGE - SMALL);
@@ -123,7 +112,7 @@ static void test_length_that_shrank_is_refused(void **state)
     struct piece pieces[2];
     const struct cordon_value args[] = {cordon_out(pieces, 2)};
     fill_rooms(pieces);
-    begin(&trip, write_pieces, args, 1);
+    trip_perform(&trip, write_pieces, args, 1);
     pieces[0].bytes = SMALL;
     expect_refused(&trip, args, 1);
     trip_close(&trip);
@@ -136,7 +125,7 @@ static void test_pointers_that_changed_places_are_refused(void **state)
     struct piece pieces[2];
     const struct cordon_value args[] = {cordon_out(pieces, 2)};
     fill_rooms(pieces);
-    begin(&trip, write_pieces, args, 1);
+    trip_perform(&trip, write_pieces, args, 1);
     pieces[0].at = rooms[1];
     pieces[1].at = rooms[0];
     expect_refused(&trip, args, 1);
@@ -177,7 +166,7 @@ static void test_pointer_in_a_constant_struct_is_refused(void **state)
     struct piece pieces[2];
     const struct cordon_value args[] = {cordon_in(pieces, 2)};
     fill_rooms(pieces);
-    begin(&trip, write_pieces, args, 1);
+    trip_perform(&trip, write_pieces, args, 1);
     pieces[0].at = small_buffer();
     expect_refused(&trip, args, 1);
     trip_close(&trip);
@@ -196,7 +185,7 @@ static void test_pointer_in_a_struct_by_value_is_refused(void **state)
     struct piece pieces[2];
     const struct cordon_value args[] = {cordon_in(pieces, 1)};
     fill_rooms(pieces);
-    begin(&trip, write_by_value, args, 1);
+    trip_perform(&trip, write_by_value, args, 1);
     pieces[0] = (struct piece){small_buffer(), SMALL};
     expect_refused(&trip, args, 1);
     trip_close(&trip);
@@ -227,7 +216,7 @@ static void test_changed_links_are_refused_and_not_followed(void **state)
         fill_rooms(pieces);
         struct node first = {pieces[0], &pieces[1]};
         const struct cordon_value args[] = {cordon_out(&first, 1)};
-        begin(&trip, write_node, args, 1);
+        trip_perform(&trip, write_node, args, 1);
         if (changed == 0) {
             pieces[1].at = small_buffer();
         } else if (changed == 1) {
@@ -258,7 +247,7 @@ static void test_replaced_object_may_have_changed(void **state)
     struct piece *piece = pieces;
     const struct cordon_value args[] = {cordon_out(&piece, 1)};
     fill_rooms(pieces);
-    begin(&trip, replace_piece, args, 1);
+    trip_perform(&trip, replace_piece, args, 1);
     pieces[0].at = small_buffer();
     MUST(trip, trip_decode(&trip, args, 1));
     assert_null(piece);
@@ -281,7 +270,7 @@ static void test_element_of_an_array_of_pointers_is_refused(void **state)
     fill_rooms(pieces);
     char *words[] = {rooms[0], rooms[1]};
     const struct cordon_value args[] = {cordon_out(words, 2)};
-    begin(&trip, write_words, args, 1);
+    trip_perform(&trip, write_words, args, 1);
     words[1] = small_buffer();
     expect_refused(&trip, args, 1);
     trip_close(&trip);
@@ -334,7 +323,7 @@ static void test_length_word_of_an_array_may_change(void **state)
             size_t length = ROOM;
             const struct cordon_value args[] = {cordon_out(rooms[0], ROOM), cordon_out(&length, 1)};
             fill_rooms(unused);
-            begin(&trip, write_all, args, 2);
+            trip_perform(&trip, write_all, args, 2);
             length = other ? SIZE_MAX : SMALL;
             MUST(trip, trip_decode(&trip, args, 2));
             assert_int_equal(length, ROOM);
@@ -356,7 +345,7 @@ static void test_arguments_used_for_another_call_are_refused(void **state)
         TRIP(trip, "void f(out uint8_t a[*n], inout size_t *n)");
         struct cordon_value args[] = {cordon_out(rooms[0], ROOM), cordon_out(&length, 1)};
         fill_rooms(unused);
-        begin(&trip, write_all, args, 2);
+        trip_perform(&trip, write_all, args, 2);
         args[i] = i == 0 ? cordon_out(small_buffer(), SMALL) : cordon_out(&other, 1);
         expect_refused(&trip, args, 2);
         assert_int_equal(other, SMALL);

@@ -7,18 +7,6 @@
 #include <string.h>
 
 /* A call that went well, whose reply waits to be forged. */
-static void answer(struct trip *trip, trip_native *native, const struct cordon_value *args,
-                   size_t count)
-{
-    uint64_t result[16] = {0};
-    MUST(*trip, trip_encode(trip, args, count));
-    MUST(*trip, trip_accept(trip));
-    if (native) {
-        native(trip->call.arguments, result);
-    }
-    MUST(*trip, trip_answer(trip, result));
-}
-
 static void check_lie(struct trip *trip, const struct cordon_value *args, size_t count,
                       const char *sentence)
 {
@@ -39,7 +27,7 @@ static void test_handles_that_the_host_does_not_know_are_refused(void **state)
 {
     (void)state;
     TRIP(result, "struct db *db_open(int x)");
-    answer(&result, NULL, ARGS(cordon_int(1)));
+    trip_perform(&result, NULL, ARGS(cordon_int(1)));
     result.host.word_to_handle = no_handle;
     result.reply_words[0] = 7ull << 32 | 1;
     check_lie(&result, ARGS(cordon_int(1)), "reply of 'db_open' holds no valid handle");
@@ -48,7 +36,7 @@ static void test_handles_that_the_host_does_not_know_are_refused(void **state)
     struct cordon_handle handle = {9, 9, 9, 9};
     int32_t more = 9;
     const struct cordon_value args[] = {cordon_out(&handle, 1), cordon_out(&more, 1)};
-    answer(&output, NULL, args, 2);
+    trip_perform(&output, NULL, args, 2);
     output.host.word_to_handle = no_handle;
     output.reply_words[0] = 7ull << 32 | 1;
     check_lie(&output, args, 2, "reply of 'db_open' holds no valid handle");
@@ -64,7 +52,7 @@ static void test_worker_decodes_handles_to_its_objects(void **state)
     TRIP(trip, "void db_open(out struct db **db)");
     void *object = NULL;
     const struct cordon_value args[] = {cordon_out(&object, 1)};
-    answer(&trip, NULL, args, 1);
+    trip_perform(&trip, NULL, args, 1);
     trip.host = trip.worker;
     trip.reply_words[0] = 7ull << 32 | 0x40;
     MUST(trip, trip_decode(&trip, args, 1));
@@ -79,12 +67,12 @@ static void test_results_beyond_their_type_are_refused(void **state)
 {
     (void)state;
     TRIP(mailbox, "int8_t f(int x)");
-    answer(&mailbox, NULL, ARGS(cordon_int(1)));
+    trip_perform(&mailbox, NULL, ARGS(cordon_int(1)));
     mailbox.reply_words[0] = 128;
     check_lie(&mailbox, ARGS(cordon_int(1)), "reply of 'f' holds a number beyond its type");
     trip_close(&mailbox);
     TRIP(within, "within(s) char *f(const char *s)");
-    answer(&within, NULL, ARGS(cordon_string("four")));
+    trip_perform(&within, NULL, ARGS(cordon_string("four")));
     within.reply_words[0] = 7;
     check_lie(&within, ARGS(cordon_string("four")),
               "reply of 'f' points outside the argument that it belongs to");
@@ -98,7 +86,7 @@ static void test_pointer_within_null_is_refused(void **state)
 {
     (void)state;
     TRIP(trip, "within(s) char *f(nullable const char *s)");
-    answer(&trip, NULL, ARGS(cordon_null()));
+    trip_perform(&trip, NULL, ARGS(cordon_null()));
     trip.reply_words[0] = 2;
     check_lie(&trip, ARGS(cordon_null()),
               "reply of 'f' points outside the argument that it belongs to");
@@ -106,7 +94,7 @@ static void test_pointer_within_null_is_refused(void **state)
     TRIP(room, "within(s) char *f(out char s[cap], size_t cap)");
     char s[8];
     const struct cordon_value args[] = {cordon_out(s, 8), cordon_uint(8)};
-    answer(&room, NULL, args, 2);
+    trip_perform(&room, NULL, args, 2);
     room.reply_words[0] = 9;
     MUST(room, trip_decode(&room, args, 2));
     room.reply_words[0] = 10;
@@ -120,7 +108,7 @@ static void test_reply_without_memory_is_refused(void **state)
     TRIP(trip, "void f(out uint8_t b[8])");
     uint8_t b[8] = {9};
     const struct cordon_value args[] = {cordon_out(b, 8)};
-    answer(&trip, NULL, args, 1);
+    trip_perform(&trip, NULL, args, 1);
     assert_int_equal(frame_decode(trip.plan, 0, args, 1, &trip.host, &trip.space, &trip.sent,
                                   trip.reply_words, NULL, &trip.result, &trip.why),
                      -EBADMSG);
@@ -136,7 +124,7 @@ static void test_words_need_no_space(void **state)
     int32_t x = 0;
     int32_t y = 5;
     const struct cordon_value args[] = {cordon_out(&x, 1), cordon_in(&y, 1)};
-    answer(&trip, NULL, args, 2);
+    trip_perform(&trip, NULL, args, 2);
     trip.reply_words[1] = 77;
     assert_int_equal(frame_decode(trip.plan, 0, args, 2, &trip.host, NULL, &trip.sent,
                                   trip.reply_words, NULL, &trip.result, &trip.why),
@@ -162,7 +150,7 @@ static void test_nothing_is_read_behind_the_replys_buffers(void **state)
                                                           : i == 1 ? 32
                                                                    : 1),
                                             cordon_uint(32)};
-        answer(&trip, NULL, args, trip.function->passed_count);
+        trip_perform(&trip, NULL, args, trip.function->passed_count);
         trip.sent.reply_fixed = 32;
         MUST(trip, trip_decode(&trip, args, trip.function->passed_count));
         assert_int_equal(b[0], 9);
@@ -178,7 +166,7 @@ static void test_callers_null_takes_nothing(void **state)
     char text[] = "text";
     char *label = text;
     const struct cordon_value args[] = {cordon_null(), cordon_null(), cordon_out(&label, 1)};
-    answer(&trip, NULL, args, 3);
+    trip_perform(&trip, NULL, args, 3);
     MUST(trip, trip_decode(&trip, args, 3));
     label = NULL; /* the caller took it away meanwhile */
     assert_int_equal(trip_decode(&trip, args, 3), -EFAULT);
@@ -191,7 +179,7 @@ static void test_large_struct_by_value_is_owned(void **state)
 {
     (void)state;
     TRIP(trip, "struct s { int64_t n[9]; }; struct s f(int x)");
-    answer(&trip, NULL, ARGS(cordon_int(1)));
+    trip_perform(&trip, NULL, ARGS(cordon_int(1)));
     MUST(trip, trip_decode(&trip, ARGS(cordon_int(1))));
     assert_non_null(trip.result.owned);
     assert_ptr_equal(trip.result.value.memory, trip.result.owned);
@@ -210,7 +198,7 @@ static void test_va_list_before_an_output_moves_its_position(void **state)
     int32_t x = 0;
     const struct cordon_value args[] = {cordon_string("%d%d"), cordon_int(1), cordon_int(2),
                                         cordon_out(&x, 1)};
-    answer(&trip, NULL, args, 4);
+    trip_perform(&trip, NULL, args, 4);
     trip.reply_words[1] = 78;
     MUST(trip, trip_decode(&trip, args, 4));
     assert_int_equal(x, 78);
@@ -221,7 +209,7 @@ static void test_dots_without_arguments_are_decoded(void **state)
 {
     (void)state;
     TRIP(trip, "int f(const char *format, ...)");
-    answer(&trip, NULL, ARGS(cordon_string("")));
+    trip_perform(&trip, NULL, ARGS(cordon_string("")));
     MUST(trip, trip_decode(&trip, ARGS(cordon_string(""))));
     trip_close(&trip);
 }
@@ -263,7 +251,7 @@ static void test_string_in_the_arena_moves_within_it(void **state)
     memcpy(label, "text", 5);
     char *box = label;
     const struct cordon_value args[] = {cordon_out(&box, 1)};
-    answer(&trip, NULL, args, 1);
+    trip_perform(&trip, NULL, args, 1);
     memset(label, 'x', 16); /* its end is gone: it ends where the arena does */
     uint8_t *reply = trip.reply + (trip.sent.words[0] >> 32);
     memcpy(reply, &(uint64_t){9}, 8);

@@ -6,7 +6,6 @@
 #include "frame/test_page.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,16 +24,6 @@ static void write_five(void *const *arguments, void *result)
     (void)result;
     memcpy(trip_pointer(arguments, array_at), "text", 5);
     *(uint64_t *)trip_pointer(arguments, length_at) = 5;
-}
-
-static void answer(struct trip *trip, trip_native *native, const struct cordon_value *args,
-                   size_t count)
-{
-    uint64_t result[16] = {0};
-    MUST(*trip, trip_encode(trip, args, count));
-    MUST(*trip, trip_accept(trip));
-    native(trip->call.arguments, result);
-    MUST(*trip, trip_answer(trip, result));
 }
 
 static void check_array(struct trip *trip, int r)
@@ -151,7 +140,7 @@ static void test_length_of_what_a_pointer_in_an_array_points_to(void **state)
         struct cordon_value args[2];
         args[array_at] = cordon_out(&to, 1);
         args[length_at] = cordon_out(&length, 1);
-        answer(&trip, write_through, args, 2);
+        trip_perform(&trip, write_through, args, 2);
         test_page_rewrite(&trip, args, 2, trip.sent.words[length_at] >> 32, UINT64_MAX / 4,
                           check_array);
         assert_ptr_equal(to, array);
@@ -209,7 +198,7 @@ static void test_lengths_in_structs(void **state)
         TRIP(trip, prototypes[i]);
         reset_pieces();
         const struct cordon_value args[] = {cordon_out(pieces, i == 0 ? 2 : 1)};
-        answer(&trip, write_pieces, args, 1);
+        trip_perform(&trip, write_pieces, args, 1);
         uint64_t at = trip.sent.words[0] >> 32;
         for (size_t word = 0; word < 4; word++) { /* the pointers as well: each stays or is moved */
             reset_pieces();
@@ -237,7 +226,7 @@ static void test_pointers_in_structs(void **state)
     TRIP(trip, "struct p { out uint8_t at[bytes]; size_t bytes; }; void f(inout struct p p[2])");
     reset_pieces();
     const struct cordon_value args[] = {cordon_out(pieces, 2)};
-    answer(&trip, write_pieces, args, 1);
+    trip_perform(&trip, write_pieces, args, 1);
     uint64_t at = trip.sent.words[0] >> 32;
     test_page_rewrite(&trip, args, 1, at, 4, check_moved);
     test_page_rewrite(&trip, args, 1, at, ROOM + 2, check_moved);
@@ -267,7 +256,7 @@ static void test_length_of_a_result(void **state)
     (void)state;
     TRIP(trip, "count(*n) const uint8_t *f(nullable out size_t *n)");
     const struct cordon_value args[] = {cordon_out(&length, 1)};
-    answer(&trip, give_numbers, args, 1);
+    trip_perform(&trip, give_numbers, args, 1);
     test_page_rewrite(&trip, args, 1, trip.sent.words[0] >> 32, 1u << 20, check_given);
     trip_close(&trip);
 }
@@ -302,7 +291,7 @@ static void test_pointers_in_results(void **state)
     (void)state;
     TRIP(trip, "struct s { const char *text; uint64_t u; }; count(2) const struct s *f(int x)");
     const struct cordon_value args[] = {cordon_int(1)};
-    answer(&trip, give_list, args, 1);
+    trip_perform(&trip, give_list, args, 1);
     uint64_t at = trip.sent.reply_fixed;
     test_page_rewrite(&trip, args, 1, at, UINT64_MAX, check_list);
     test_page_rewrite(&trip, args, 1, at, 1000ull << 32 | (at + 16), check_list);
@@ -323,14 +312,6 @@ int main(void)
         cmocka_unit_test(test_pointers_in_results),
     };
     return cmocka_run_group_tests(tests, test_page_open, test_page_close);
-}
-
-#else
-
-int main(void)
-{
-    (void)printf("no single steps on this processor\n");
-    return 77;
 }
 
 #endif

@@ -90,11 +90,7 @@ static size_t starve(struct trip *trip, int step, const struct cordon_value *arg
 static void answer(struct trip *trip, trip_native *native, const struct cordon_value *args,
                    size_t count)
 {
-    uint64_t result[16] = {0};
-    MUST(*trip, trip_encode(trip, args, count));
-    MUST(*trip, trip_accept(trip));
-    native(trip->call.arguments, result);
-    MUST(*trip, trip_answer(trip, result));
+    trip_perform(trip, native, args, count);
     frame_finish(&trip->call);
 }
 

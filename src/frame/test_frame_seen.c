@@ -5,7 +5,6 @@
  */
 #include "frame/test_page.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -195,14 +194,6 @@ int main(void)
         cmocka_unit_test(test_pointers_in_structs_are_not_in_answers),
     };
     return cmocka_run_group_tests(tests, test_page_open, test_page_close);
-}
-
-#else
-
-int main(void)
-{
-    (void)printf("no single steps on this processor\n");
-    return 77;
 }
 
 #endif

@@ -19,7 +19,8 @@
 #if defined(__x86_64__)
 #define TEST_PAGE_WORKS 1
 #else
-#define TEST_PAGE_WORKS 0 /* no single steps on this processor */
+#define TEST_PAGE_WORKS                                                                            \
+    0 /* no single steps on this processor: test_page.c has the main() of such tests, which says so */
 #endif
 
 #define TEST_PAGE_BYTES 4096u

@@ -236,6 +236,18 @@ int trip_decode(struct trip *trip, const struct cordon_value *args, size_t count
                         &trip->result, &trip->why);
 }
 
+void trip_perform(struct trip *trip, trip_native *native, const struct cordon_value *args,
+                  size_t count)
+{
+    uint64_t result[16] = {0};
+    MUST(*trip, trip_encode(trip, args, count));
+    MUST(*trip, trip_accept(trip));
+    if (native) {
+        native(trip->call.arguments, result);
+    }
+    MUST(*trip, trip_answer(trip, result));
+}
+
 int trip_call(struct trip *trip, trip_native *native, const struct cordon_value *args, size_t count)
 {
     uint64_t result[16] = {0};

@@ -53,6 +53,10 @@ int trip_accept_by(struct trip *trip, const struct frame_hooks *hooks);
 int trip_answer(struct trip *trip, const void *result);
 int trip_decode(struct trip *trip, const struct cordon_value *args, size_t count);
 
+/* All but the last, which must go well: the reply is there to be decoded. @native NULL: it does nothing. */
+void trip_perform(struct trip *trip, trip_native *native, const struct cordon_value *args,
+                  size_t count);
+
 /* All of them: 0, or the first error with trip->why. */
 int trip_call(struct trip *trip, trip_native *native, const struct cordon_value *args,
               size_t count);

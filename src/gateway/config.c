@@ -68,8 +68,8 @@ static uint32_t *make_ids(struct config_work *work, const char *key, char *const
                           size_t *ret_count)
 {
     uint32_t *ids = calloc(count + 1u, sizeof *ids);
-    char *room = malloc(NAME_BYTES);
-    work->no_memory = work->no_memory || !ids || !room;
+    char *room = count > 0 ? malloc(NAME_BYTES) : NULL;
+    work->no_memory = work->no_memory || !ids || (count > 0 && !room);
     for (uint32_t i = 0; ids && room && i < count; i++) {
         if (!list[i][0]) {
             continue; /* judged already */

@@ -221,7 +221,7 @@ static void set_sharing(struct config_work *work, const struct config_cells *fro
     to->queue = (uint32_t)from->queue;
     to->lease_idle_ms = from->lease_idle_ms;
     to->leases = from->leases != CONFIG_LEASES ? (uint32_t)from->leases
-                 : is_process                  ? LIMIT_WORKERS
+                 : is_process                  ? to->workers
                                                : 0;
     if (to->leases > 0 && !is_process) {
         config_say(work, FINDING_ERROR, config_field("cells[%zu].leases", index),

@@ -130,7 +130,7 @@
     KEY(WORD, tells_errno, "errno", 0, 0, 0, 0, truth)                                             \
     KEY(MS, deadline_ms, "deadline_ms", 0, 1, 24 * MS_HOUR, 0, none)
 
-/* What `leases` is where nothing is said: LIMIT_WORKERS at level process, where there are leases at all. */
+/* `leases` where nothing is said: as many as `workers` at level process, where there are leases at all. */
 #define CONFIG_LEASES UINT32_MAX
 
 /* ---- As libcyaml fills them -------------------------------------------------------------------- */

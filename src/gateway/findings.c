@@ -67,6 +67,15 @@ static bool keep(struct findings *findings, const struct finding *finding)
     return true;
 }
 
+/* On one line, whatever the file, a compiler's sentence or a path holds. */
+static void tidy(struct message *ret_tidy, const char *text)
+{
+    message_set_foreign(ret_tidy, text, strlen(text));
+    for (char *at = strpbrk(ret_tidy->text, "\t\n\r"); at; at = strpbrk(at, "\t\n\r")) {
+        *at = ' ';
+    }
+}
+
 void findings_add_v(struct findings *findings, enum finding_severity severity, const char *file,
                     uint32_t line, uint32_t column, const char *field, const char *format,
                     va_list args)
@@ -75,8 +84,8 @@ void findings_add_v(struct findings *findings, enum finding_severity severity, c
     struct message sentence;
     struct message where;
     (void)vsnprintf(text, sizeof text, format, args);
-    message_set_foreign(&sentence, text, strlen(text));
-    message_set_foreign(&where, field, strlen(field));
+    tidy(&sentence, text);
+    tidy(&where, field);
     struct finding finding = {
         .severity = severity,
         .file = strdup(file),
@@ -137,7 +146,7 @@ const char *finding_severity_name(enum finding_severity severity)
 void finding_print(const struct finding *finding, struct message *ret_line)
 {
     struct message file;
-    message_set_foreign(&file, finding->file, strlen(finding->file));
+    tidy(&file, finding->file);
     (void)message_set(ret_line, 0, "%s:", file.text);
     if (finding->line > 0) {
         message_add(ret_line, "%u:%u:", finding->line, finding->column);

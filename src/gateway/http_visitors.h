@@ -13,7 +13,7 @@
 #include <pthread.h>
 #include <stdint.h>
 
-#define HTTP_REQUEST_MS 10000u
+#define HTTP_REQUEST_MS 8000u
 
 struct visitor;
 

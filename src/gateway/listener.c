@@ -169,7 +169,7 @@ int listener_open(const char *path, const struct access *access, struct listener
         return message_set(why, -ENAMETOOLONG, "the socket's path is longer than %zu bytes: %s",
                            sizeof address.sun_path - 1, path);
     }
-    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    memcpy(address.sun_path, path, strlen(path));
     listener->path = strdup(path);
     int r =
         listener->path ? take_lock(listener, why) : message_set(why, -ENOMEM, "not enough memory");

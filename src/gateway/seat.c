@@ -353,11 +353,12 @@ static void close_done(uv_work_t *work, int status)
 {
     struct seat *seat = work->data;
     struct house *house = seat->house;
+    struct gateway *gateway = house->gateway;
     (void)status;
     house->own_seats -= seat->is_own;
     free(seat);
-    house_leave(house);
-    gateway_wake(house->gateway);
+    house_leave(house); /* the pool may be freeing it by now */
+    gateway_wake(gateway);
 }
 
 static void close_session(struct seat *seat)

@@ -15,310 +15,7 @@
 
 #include "gateway/config.h"
 #include "gateway/config_keys.h"
-
-static char folder[64]; /* of the test's own, with libz.cordon and broken.cordon */
-
-/* ---- Bad files --------------------------------------------------------------------------------- */
-
-/* A cell that nothing is wrong with; lines can follow. Four lines. */
-#define CELL                                                                                       \
-    "cells:\n"                                                                                     \
-    "- name: z\n"                                                                                  \
-    "  interface: libz.cordon\n"                                                                   \
-    "  limits: {memory_bytes: 64MiB}\n"
-#define UNLIMITED "cells:\n- name: z\n  interface: libz.cordon\n"
-#define OFFER     "  functions: all\n"
-
-struct expected {
-    uint32_t line;
-    uint32_t column;
-    enum finding_severity severity;
-    const char *field;
-    const char *says; /* part of the sentence */
-};
-
-struct bad_file {
-    const char *what;
-    const char *text;
-    struct expected expected[6]; /* ends with an empty one: all that there are */
-};
-
-#define E FINDING_ERROR
-#define U FINDING_UNSAFE
-
-static const struct bad_file bad_files[] = {
-    /* No YAML, or more than there may be. */
-    {"nothing", "", {{1, 1, E, "", "the file is empty"}}},
-    {"a comment", "# cells\n", {{2, 1, E, "", "the file is empty"}}},
-    {"a tab", "cells:\n\t- name: z\n", {{2, 1, E, "", "a tab"}}},
-    {"an open bracket", "users: [a, b\ncells: 1\n", {{2, 6, E, "", "no YAML"}}},
-    {"no UTF-8", "users: []\n# \xff\n", {{2, 3, E, "", "no UTF-8"}}},
-    {"a control character", "users: [\"a\x01\"]\n", {{1, 11, E, "", "control"}}},
-    {"an escaped control character",
-     "users: [\"a\\x7f\"]\n" CELL OFFER,
-     {{1, 9, E, "", "control character in this text: U+007F"}, {1, 9, E, "users[0]", "empty"}}},
-    {"an escaped NUL", "socket: \"/a\\0b\"\n" CELL OFFER, {{1, 9, E, "", "NUL"}}},
-    {"two documents", CELL OFFER "---\nusers: []\n", {{6, 1, E, "", "a second document"}}},
-    {"an anchor", "users: &all []\n" CELL OFFER, {{1, 8, E, "", "anchors (&all)"}}},
-    {"an alias",
-     "users: &a [x]\ngroups: *a\n" CELL OFFER,
-     {{1, 8, E, "", "anchors"},
-      {1, 12, E, "users[0]", "no user 'x'"},
-      {2, 9, E, "", "aliases (*a)"},
-      {2, 9, E, "groups", "no value"}}},
-    {"a tag", "socket: !!str 5\n" CELL OFFER, {{1, 9, E, "", "tags"}}},
-    {"a key twice",
-     CELL OFFER "  workers: 2\n  workers: 3\n",
-     {{7, 3, E, "workers", "stands in line 6 already"}}},
-    {"a list as a key", "[a]: 1\n" CELL OFFER, {{1, 1, E, "", "a key has to be a name"}}},
-    {"deep nesting",
-     "users: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\n",
-     {{1, 39, E, "", "nested too deeply"}}},
-
-    /* No configuration. */
-    {"a list", "- a\n", {{1, 1, E, "", "this is a list, it has to be a mapping"}}},
-    {"no cells", "drain_ms: 5\n", {{1, 1, E, "cells", "missing"}}},
-    {"an empty list of cells", "cells: []\n", {{1, 8, E, "cells", "empty"}}},
-    {"a cell that is a text", "cells: [z]\n", {{1, 9, E, "cells[0]", "a mapping"}}},
-    {"an unknown key",
-     "drian_ms: 5\n" CELL OFFER,
-     {{1, 1, E, "drian_ms", "did you mean 'drain_ms'?"}}},
-    {"an unknown key without its unit",
-     CELL OFFER "  deadline: 3s\n",
-     {{6, 3, E, "cells[0].deadline", "did you mean 'deadline_ms'?"}}},
-    {"an unknown key like no other",
-     CELL OFFER "  breaker: {xyzzy: 3}\n",
-     {{6, 13, E, "cells[0].breaker.xyzzy", "there are percent, function_percent"}}},
-    {"several at once",
-     "drain_ms: soon\nhttpd: x\n" CELL "  worker: 3\n  spares: 9\n" OFFER,
-     {{1, 11, E, "drain_ms", "is not a number of milliseconds"},
-      {2, 1, E, "httpd", "did you mean 'http'?"},
-      {7, 3, E, "cells[0].worker", "did you mean 'workers'?"},
-      {8, 11, E, "cells[0].spares", "0 to 8"}}},
-    {"a key without a value", "socket:\n" CELL OFFER, {{1, 8, E, "socket", "no value"}}},
-    {"a list for a text", "socket: [a]\n" CELL OFFER, {{1, 9, E, "socket", "this is a list"}}},
-    {"a text for a list", "users: root\n" CELL OFFER, {{1, 8, E, "users", "has to be a list"}}},
-    {"a list for a number",
-     CELL OFFER "  workers:\n  - 1\n",
-     {{7, 3, E, "cells[0].workers", "this is a list, it has to be a whole number"}}},
-    {"bytes in millions",
-     "limits: {frame_bytes: 16MB}\n" CELL OFFER,
-     {{1, 23, E, "limits.frame_bytes", "like 65536, 512KiB"}}},
-    {"an octal number",
-     CELL OFFER "  workers: 010\n",
-     {{6, 12, E, "cells[0].workers", "whole number"}}},
-    {"a negative number",
-     CELL OFFER "  workers: -1\n",
-     {{6, 12, E, "cells[0].workers", "whole number"}}},
-    {"a number beyond 64 bits",
-     CELL OFFER "  deadline_ms: 99999999999999999999\n",
-     {{6, 16, E, "cells[0].deadline_ms", "1ms to 24h"}}},
-    {"a time that overflows",
-     CELL OFFER "  deadline_ms: 9999999999999999h\n",
-     {{6, 16, E, "cells[0].deadline_ms", "1ms to 24h"}}},
-    {"no deadline",
-     CELL OFFER "  deadline_ms: 0\n",
-     {{6, 16, E, "cells[0].deadline_ms", "1ms to 24h"}}},
-    {"a word that is none",
-     CELL OFFER "  level: proces\n",
-     {{6, 10, E, "cells[0].level", "did you mean 'process'?"}}},
-    {"yes for true", CELL OFFER "  record: yes\n", {{6, 11, E, "cells[0].record", "false, true"}}},
-    {"fixed as a text",
-     CELL "  methods:\n  - {name: crc32, fixed: 5}\n",
-     {{6, 26, E, "cells[0].methods[0].fixed", "has to be a mapping"}}},
-
-    /* The daemon. */
-    {"an unknown user",
-     "users: [root, 4711, nobody-of-that-name]\n" CELL OFFER,
-     {{1, 21, E, "users[2]", "no user 'nobody-of-that-name'"}}},
-    {"an unknown group", "groups: [x y]\n" CELL OFFER, {{1, 10, E, "groups[0]", "no group"}}},
-    {"an open address", "http: 0.0.0.0:80\n" CELL OFFER, {{1, 7, E, "http", "127.0.0.1:PORT"}}},
-    {"no port", "http: 127.0.0.1:0\n" CELL OFFER, {{1, 7, E, "http", "127.0.0.1:PORT"}}},
-    {"a long path",
-     "socket: /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n" CELL OFFER,
-     {{1, 9, E, "socket", "at most 107"}}},
-
-    /* Cells. */
-    {"a name with a point",
-     "cells:\n- name: a.b\n  interface: libz.cordon\n  limits: {memory_bytes: 1MiB}\n" OFFER,
-     {{2, 9, E, "cells[0].name", "no name for a cell"}}},
-    {"the daemon's name",
-     "cells:\n- name: cordon\n  interface: libz.cordon\n  limits: {memory_bytes: 1MiB}\n" OFFER,
-     {{2, 9, E, "cells[0].name", "the daemon's own"}}},
-    {"a name twice",
-     CELL OFFER "- name: z\n  interface_text: int abs(int j);\n  functions: all\n"
-                "  limits: {memory_bytes: 1MiB}\n",
-     {{6, 9, E, "cells[1].name", "cells[0] is called 'z' already"}}},
-    {"no name",
-     "cells:\n- interface: libz.cordon\n  limits: {memory_bytes: 1MiB}\n" OFFER,
-     {{2, 3, E, "cells[0].name", "missing"}}},
-    {"no interface",
-     "cells:\n- name: z\n  limits: {memory_bytes: 1MiB}\n" OFFER,
-     {{2, 3, E, "cells[0].interface", "no declarations"}}},
-    {"two interfaces",
-     CELL OFFER "  interface_text: int abs(int j);\n",
-     {{3, 14, E, "cells[0].interface", "exclude each other"}}},
-    {"a missing interface",
-     "cells:\n- name: z\n  interface: missing.cordon\n  limits: {memory_bytes: 1MiB}\n" OFFER,
-     {{3, 14, E, "cells[0].interface", "No such file"}}},
-    {"a folder as an interface",
-     "cells:\n- name: z\n  interface: .\n  limits: {memory_bytes: 1MiB}\n" OFFER,
-     {{3, 14, E, "cells[0].interface", "directory"}}},
-    {"a broken interface",
-     "cells:\n- name: z\n  interface: broken.cordon\n  limits: {memory_bytes: 1MiB}\n" OFFER,
-     {{2, 12, E, "cells[0].interface", "expected"}}},
-    {"a broken text",
-     "cells:\n- name: z\n  interface_text: |\n    int f(int x;\n"
-     "  limits: {memory_bytes: 1MiB}\n" OFFER,
-     {{3, 19, E, "cells[0].interface_text", "line 1, column 12 of it: expected"}}},
-    {"no memory limit",
-     "cells:\n- name: z\n  interface: libz.cordon\n" OFFER,
-     {{2, 3, U, "cells[0].limits.memory_bytes", "no memory limit"}}},
-    {"an unlimited memory",
-     "cells:\n- name: z\n  interface: libz.cordon\n  limits:\n    memory_bytes: none\n" OFFER,
-     {{5, 19, U, "cells[0].limits.memory_bytes", "'reason'"}}},
-    {"a thread", UNLIMITED OFFER "  level: thread\n", {{5, 10, U, "cells[0].level", "'reason'"}}},
-    {"inline", UNLIMITED OFFER "  level: inline\n", {{5, 10, U, "cells[0].level", "'reason'"}}},
-    {"a thread's limits and policy",
-     CELL OFFER "  level: thread\n  reason: it is small\n  policy: strict\n",
-     {{4, 26, E, "cells[0].limits.memory_bytes", "level process only"},
-      {8, 11, E, "cells[0].policy", "level process only"}}},
-    {"leases of a thread",
-     UNLIMITED OFFER "  level: thread\n  reason: it is small\n  leases: 2\n",
-     {{7, 11, E, "cells[0].leases", "level process"}}},
-    {"a recording without reports",
-     CELL OFFER "  record: true\n  reports: {directory: none}\n",
-     {{6, 11, E, "cells[0].record", "makes none"}}},
-    {"a cell that offers nothing", CELL, {{2, 3, E, "cells[0].functions", "offers nothing"}}},
-
-    /* Policies. */
-    {"trusted", CELL OFFER "  policy: trusted\n", {{6, 11, U, "cells[0].policy", "'reason'"}}},
-    {"everything",
-     CELL OFFER "  grants: [everything]\n",
-     {{6, 3, U, "cells[0].grants", "'reason'"}}},
-    {"files and network",
-     CELL OFFER "  policy: network\n  grants: [\"read:/\", \"write:/\"]\n",
-     {{7, 3, U, "cells[0].grants", "all files and the network"}}},
-    {"a preset that is none",
-     CELL OFFER "  policy: strickt\n",
-     {{6, 11, E, "cells[0].policy", "did you mean 'strict'?"}}},
-    {"grants that are none",
-     CELL OFFER "  policy: strict red:/x iconv\n  grants: [\"read:x\", udp, \"connect:0\"]\n",
-     {{6, 11, E, "cells[0].policy", "did you mean 'read:PATH'?"},
-      {7, 12, E, "cells[0].grants[0]", "must be absolute"},
-      {7, 27, E, "cells[0].grants[2]", "a port is 1 to 65535"}}},
-    {"requirements that are none",
-     CELL OFFER "  require: [landlock, no-network, no-write]\n",
-     {{6, 35, E, "cells[0].require[2]", "did you mean 'no-writes'?"}}},
-
-    /* Methods. */
-    {"a method without a name",
-     CELL "  methods:\n  - function: crc32\n",
-     {{6, 5, E, "cells[0].methods[0].name", "missing"}}},
-    {"a method with a point",
-     CELL "  methods:\n  - {name: a.b, function: crc32}\n",
-     {{6, 12, E, "cells[0].methods[0].name", "no name for a method"}}},
-    {"opening calls that cannot be",
-     CELL OFFER "  on_start:\n  - {function: crc23}\n  - {function: crc32, arguments: {crc: 0}}\n"
-                "  - {function: crc32, arguments: {crc: 0, buf: a, x: 1}}\n  - arguments: {}\n",
-     {{7, 16, E, "cells[0].on_start[0].function", "did you mean 'crc32'?"},
-      {8, 23, E, "cells[0].on_start[1].arguments", "buf"},
-      {9, 23, E, "cells[0].on_start[2].arguments", "'x'"},
-      {10, 5, E, "cells[0].on_start[3].function", "missing"}}},
-    {"an opening call with handles",
-     "cells:\n- name: z\n  limits: {memory_bytes: 1MiB}\n  functions: all\n"
-     "  interface_text: struct db; struct db *make(void); int abs(int j);\n"
-     "  on_start: [{function: make}]\n",
-     {{6, 25, E, "cells[0].on_start[0].function", "belong to one worker"}}},
-    {"a broken interface among others",
-     "cells:\n- name: z\n  interface: broken.cordon\n" OFFER "  workers: 0\n",
-     {{2, 3, U, "cells[0].limits.memory_bytes", "no memory limit"},
-      {5, 12, E, "cells[0].workers", "1 to 256"},
-      {2, 12, E, "cells[0].interface", "expected"}}},
-    {"a function that is not declared",
-     CELL "  methods:\n  - {name: a, function: crc23}\n  - {name: crc33}\n",
-     {{6, 25, E, "cells[0].methods[0].function", "did you mean 'crc32'?"},
-      {7, 12, E, "cells[0].methods[1].name", "did you mean 'crc32'?"}}},
-    {"a fixed argument that is no parameter",
-     CELL "  methods:\n  - {name: crc32, fixed: {crk: 0}}\n",
-     {{6, 19, E, "cells[0].methods[0].fixed", "'crk' is no parameter"}}},
-    {"a fixed argument that does not fit",
-     CELL "  methods:\n  - name: crc32\n    fixed:\n      crc: -1\n",
-     {{7, 5, E, "cells[0].methods[0].fixed", "does not fit"}}},
-    {"a result that does not come back",
-     CELL "  methods:\n  - {name: crc32, result: buf}\n",
-     {{6, 27, E, "cells[0].methods[0].result", "what does: return"}}},
-    {"an encoding of a number",
-     CELL "  methods:\n  - {name: crc32, encoding: hex}\n",
-     {{6, 29, E, "cells[0].methods[0].encoding", "for bytes"}}},
-    {"an encoding of another output",
-     CELL "  methods:\n  - {name: compress, result: return, encoding: hex}\n",
-     {{6, 48, E, "cells[0].methods[0].encoding", "for bytes"}}},
-    {"a method twice in a cell",
-     CELL "  methods:\n  - {name: a, function: crc32}\n  - {name: a, function: compress}\n",
-     {{7, 12, E, "cells[0].methods[1].name", "this cell offers a method 'a' already"}}},
-    {"a method twice in two cells",
-     CELL OFFER "- name: y\n  interface: libz.cordon\n  limits: {memory_bytes: 1MiB}\n"
-                "  methods: [{name: crc32}]\n",
-     {{9, 20, E, "cells[1].methods[0].name", "the cell 'z' offers a method 'crc32' already"}}},
-    {"all functions twice",
-     CELL "  methods: [{name: crc32}]\n"
-          "- name: y\n  interface_text: int abs(int crc32); unsigned long crc32(int x);\n"
-          "  limits: {memory_bytes: 1MiB}\n  functions: all\n",
-     {{9, 14, E, "cells[1].functions", "the cell 'z' offers a method 'crc32' already"}}},
-};
-
-static void print_all(const struct findings *findings)
-{
-    struct message line;
-    for (size_t i = 0; i < findings->count; i++) {
-        finding_print(&findings->list[i], &line);
-        print_message("    %s\n", line.text);
-    }
-}
-
-static size_t count_expected(const struct bad_file *file)
-{
-    size_t count = 0;
-    while (count < 6 && file->expected[count].says) {
-        count++;
-    }
-    return count;
-}
-
-static bool is_expected(const struct finding *finding, const struct expected *expected)
-{
-    return finding->line == expected->line && finding->column == expected->column &&
-           finding->severity == expected->severity &&
-           strcmp(finding->field, expected->field) == 0 &&
-           strstr(finding->sentence, expected->says);
-}
-
-static void test_every_finding_is_told_with_its_place(void **state)
-{
-    size_t wrong = 0;
-    (void)state;
-    for (size_t i = 0; i < sizeof bad_files / sizeof bad_files[0]; i++) {
-        const struct bad_file *file = &bad_files[i];
-        struct settings settings = {0};
-        struct findings findings = {0};
-        int r =
-            config_read("bad.yaml", folder, file->text, strlen(file->text), &settings, &findings);
-        bool as_expected = r == -EINVAL && findings.count == count_expected(file);
-        for (size_t k = 0; as_expected && k < findings.count; k++) {
-            as_expected = is_expected(&findings.list[k], &file->expected[k]);
-        }
-        if (!as_expected) {
-            print_message("%s: %d\n", file->what, r);
-            print_all(&findings);
-            wrong++;
-        }
-        assert_null(settings.cells);
-        findings_deinit(&findings);
-    }
-    assert_int_equal(wrong, 0);
-}
+#include "gateway/test_config_folder.h"
 
 /* ---- Good files -------------------------------------------------------------------------------- */
 
@@ -384,25 +81,26 @@ static const char full[] =
     "  - {name: c, function: compress, fixed: {destLen: 12}, result: dest, encoding: text,\n"
     "     session: client, errno: true, deadline_ms: 7}\n";
 
-static void test_every_key_reaches_the_settings(void **state)
+static void check_daemon(const struct settings *settings)
 {
-    struct settings settings = {0};
     char path[128];
-    (void)state;
-    read_good(full, &settings);
     snprintf(path, sizeof path, "%s/run/s", folder);
-    assert_string_equal(settings.socket, path);
-    assert_int_equal(settings.user_count, 2);
-    assert_int_equal(settings.users[1], 0);
-    assert_int_equal(settings.group_count, 1);
-    assert_string_equal(settings.http, "[::1]:99");
-    assert_int_equal(settings.drain_ms, 120000);
-    assert_int_equal(settings.log_level, LOG_DEBUG);
-    assert_int_equal(settings.log_form, LOG_JSON);
-    assert_int_equal(settings.limits.frame_bytes, 1u << 20);
-    assert_int_equal(settings.limits.clients, 7);
-    const struct cell_settings *cell = &settings.cells[0];
+    assert_string_equal(settings->socket, path);
+    assert_int_equal(settings->user_count, 2);
+    assert_int_equal(settings->users[1], 0);
+    assert_int_equal(settings->group_count, 1);
+    assert_string_equal(settings->http, "[::1]:99");
+    assert_int_equal(settings->drain_ms, 120000);
+    assert_int_equal(settings->log_level, LOG_DEBUG);
+    assert_int_equal(settings->log_form, LOG_JSON);
+    assert_int_equal(settings->limits.frame_bytes, 1u << 20);
+    assert_int_equal(settings->limits.clients, 7);
+}
+
+static void check_policy(const struct cell_settings *cell)
+{
     const struct cordon_cell_options *options = &cell->options;
+    char path[128];
     snprintf(path, sizeof path, "%s/./mine.so", folder);
     assert_string_equal(options->library, path);
     assert_int_equal(options->policy, CORDON_POLICY_NETWORK);
@@ -414,18 +112,18 @@ static void test_every_key_reaches_the_settings(void **state)
     assert_int_equal(options->require_mechanisms, CORDON_LANDLOCK);
     assert_int_equal(options->require, CORDON_NO_WRITES);
     assert_string_equal(cell->reason, "because");
+}
+
+static void check_numbers(const struct cell_settings *cell)
+{
+    const struct cordon_cell_options *options = &cell->options;
     assert_true(options->memory_bytes == UINT64_MAX);
     assert_int_equal(options->cpu_ms, 3600000);
     assert_int_equal(options->file_bytes, 1024);
     assert_int_equal(options->fds, 32);
     assert_int_equal(options->threads, 2);
     assert_int_equal(options->call_bytes, 1u << 20);
-    assert_int_equal(cell->workers, 3);
-    assert_int_equal(cell->client_sessions, 2);
-    assert_int_equal(cell->leases, 0);
-    assert_int_equal(cell->lease_idle_ms, 1000);
     assert_int_equal(options->spares, CORDON_NONE);
-    assert_int_equal(cell->queue, 9);
     assert_int_equal(options->deadline_ms, 250);
     assert_int_equal(options->start_ms, 4000);
     assert_int_equal(options->breaker_percent, CORDON_NONE);
@@ -443,6 +141,19 @@ static void test_every_key_reaches_the_settings(void **state)
     assert_int_equal(options->reports_max, 3);
     assert_int_equal(options->reports_bytes_max, 1u << 20);
     assert_true(options->report_bytes);
+}
+
+static void check_sharing(const struct cell_settings *cell)
+{
+    assert_int_equal(cell->workers, 3);
+    assert_int_equal(cell->client_sessions, 2);
+    assert_int_equal(cell->leases, 0);
+    assert_int_equal(cell->lease_idle_ms, 1000);
+    assert_int_equal(cell->queue, 9);
+}
+
+static void check_methods(const struct cell_settings *cell)
+{
     assert_int_equal(cell->start_count, 2);
     assert_string_equal(cell->starts[0].arguments, "{\"crc\":0,\"buf\":[1,2]}");
     assert_string_equal(cell->starts[1].function, "zlibVersion");
@@ -458,6 +169,18 @@ static void test_every_key_reaches_the_settings(void **state)
     assert_true(method->pinned);
     assert_true(method->tells_errno);
     assert_int_equal(method->deadline_ms, 7);
+}
+
+static void test_every_key_reaches_the_settings(void **state)
+{
+    struct settings settings = {0};
+    (void)state;
+    read_good(full, &settings);
+    check_daemon(&settings);
+    check_policy(&settings.cells[0]);
+    check_numbers(&settings.cells[0]);
+    check_sharing(&settings.cells[0]);
+    check_methods(&settings.cells[0]);
     settings_deinit(&settings);
 }
 
@@ -515,17 +238,6 @@ static void test_cells_are_equal_until_something_differs(void **state)
 }
 
 /* ---- Files ------------------------------------------------------------------------------------- */
-
-static void write_file(const char *name, const char *text, size_t length, mode_t mode)
-{
-    char path[128];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, text, length), (ssize_t)length);
-    assert_int_equal(fchmod(fd, mode), 0);
-    assert_int_equal(close(fd), 0);
-}
 
 /* Returns what config_load() does; @field and @says of the first finding. */
 static int load(const char *name, char *field, char *says)
@@ -620,6 +332,62 @@ static void test_files_have_bounds(void **state)
     free(text);
 }
 
+/* One line for each of @count keys that are none. */
+static char *unknown_keys(size_t count)
+{
+    char *text = malloc(count * 16 + 1);
+    size_t length = 0;
+    assert_non_null(text);
+    for (size_t i = 0; i < count; i++) {
+        length += (size_t)sprintf(text + length, "xyzzy%zu: 1\n", i);
+    }
+    return text;
+}
+
+static void test_mappings_and_findings_have_bounds(void **state)
+{
+    struct settings settings = {0};
+    struct findings findings = {0};
+    char *text = unknown_keys(1025);
+    (void)state;
+    assert_int_equal(config_read("x", folder, text, strlen(text), &settings, &findings), -EINVAL);
+    assert_int_equal(findings.count, 1);
+    assert_int_equal(findings.list[0].line, 1025);
+    assert_non_null(strstr(findings.list[0].sentence, "too many keys"));
+    findings_deinit(&findings);
+    free(text);
+    text = unknown_keys(1000);
+    assert_int_equal(config_read("x", folder, text, strlen(text), &settings, &findings), -EINVAL);
+    assert_int_equal(findings.count, FINDINGS_MAX);
+    assert_int_equal(findings.dropped, 1000 + 1 - FINDINGS_MAX); /* there are no cells, too */
+    assert_int_equal(findings.refusals, 1001);
+    findings_deinit(&findings);
+    free(text);
+}
+
+static void test_an_error_takes_the_place_of_a_note(void **state)
+{
+    struct findings findings = {0};
+    (void)state;
+    for (uint32_t i = 0; i < FINDINGS_MAX; i++) {
+        findings_add(&findings, i == 7 ? FINDING_NOTE : FINDING_ERROR, "f", i + 1, 1, "", "x");
+    }
+    findings_add(&findings, FINDING_NOTE, "f", 999, 1, "", "a note more");
+    assert_int_equal(findings.list[7].severity, FINDING_NOTE);
+    findings_add(&findings, FINDING_UNSAFE, "f", 1000, 1, "a.b", "%s", "one\nmore\x1b[2J");
+    assert_int_equal(findings.list[7].line, 1000);
+    assert_string_equal(findings.list[7].sentence, "one more?[2J");
+    assert_int_equal(findings.count, FINDINGS_MAX);
+    assert_int_equal(findings.dropped, 2);
+    assert_int_equal(findings.refusals, FINDINGS_MAX);
+    findings_sort(&findings);
+    assert_int_equal(findings.list[FINDINGS_MAX - 1].line, 1000);
+    struct message line;
+    finding_print(&findings.list[FINDINGS_MAX - 1], &line);
+    assert_string_equal(line.text, "f:1000:1: unsafe: a.b: one more?[2J");
+    findings_deinit(&findings);
+}
+
 /* ---- The manual -------------------------------------------------------------------------------- */
 
 static size_t missing_from(const char *manual, const struct config_key *keys)
@@ -649,38 +417,9 @@ static void test_the_manual_has_every_key(void **state)
     assert_int_equal(missing_from(manual, config_root_keys), 0);
 }
 
-static int make_folder(void **state)
-{
-    static const char libz[] =
-        "library \"libz.so.1\";\n"
-        "const char *zlibVersion(void);\n"
-        "unsigned long crc32(unsigned long crc, const uint8_t buf[len], unsigned int len);\n"
-        "int compress(out uint8_t dest[*destLen], inout unsigned long *destLen,\n"
-        "             const uint8_t source[sourceLen], unsigned long sourceLen);\n";
-    static const char broken[] = "library \"libz.so.1\";\nint f(int x;\n";
-    (void)state;
-    snprintf(folder, sizeof folder, "/tmp/cordon-config-XXXXXX");
-    if (!mkdtemp(folder)) {
-        return -1;
-    }
-    write_file("libz.cordon", libz, strlen(libz), 0644);
-    write_file("broken.cordon", broken, strlen(broken), 0644);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    char command[128];
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_every_finding_is_told_with_its_place, make_folder,
-                                        remove_folder),
         cmocka_unit_test_setup_teardown(test_what_is_left_out_has_its_default, make_folder,
                                         remove_folder),
         cmocka_unit_test_setup_teardown(test_every_key_reaches_the_settings, make_folder,
@@ -694,6 +433,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_folder_that_all_may_write_is_no_place_for_a_socket,
                                         make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_files_have_bounds, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_mappings_and_findings_have_bounds, make_folder,
+                                        remove_folder),
+        cmocka_unit_test(test_an_error_takes_the_place_of_a_note),
         cmocka_unit_test(test_the_manual_has_every_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -183,21 +183,26 @@ static void test_what_is_still_needed_goes_on_until_the_drain_is_over(const stru
     rig_close(&rig);
 }
 
+/* How a call ends on a cell whose daemon was given @order in the meantime, and has drained. */
+static struct cordon_cell *call_after(struct rig *rig, const char *order, int outcome)
+{
+    struct cordon_result result;
+    rig_open(rig, NULL);
+    struct cordon_cell *cell = rig_attach(rig);
+    struct cordon_function *absolute = harness_bind(cell, "abs");
+    rig_expect_abs(NULL, absolute, 3);
+    (void)rig_order(rig, order);
+    await_drained(rig);
+    harness_expect(call_abs(NULL, absolute, &result), outcome, &result);
+    return cell;
+}
+
 static void test_other_functions_are_another_cell(const struct harness *harness)
 {
     (void)harness;
     struct rig rig;
-    struct cordon_result result;
-    rig_open(&rig, NULL);
+    cordon_cell_close(call_after(&rig, "change 1", -ESTALE));
     struct cordon_cell *cell = rig_attach(&rig);
-    struct cordon_function *absolute = harness_bind(cell, "abs");
-    rig_expect_abs(NULL, absolute, 3);
-    (void)rig_order(&rig, "change 1");
-    await_drained(&rig);
-    int r = call_abs(NULL, absolute, &result);
-    assert_int_equal(r, -ESTALE);
-    cordon_cell_close(cell);
-    cell = rig_attach(&rig);
     rig_expect_abs(NULL, harness_bind(cell, "abs"), 3);
     cordon_cell_close(cell);
     rig_close(&rig);
@@ -207,15 +212,7 @@ static void test_withdrawn_cell_is_refused(const struct harness *harness)
 {
     (void)harness;
     struct rig rig;
-    struct cordon_result result;
-    rig_open(&rig, NULL);
-    struct cordon_cell *cell = rig_attach(&rig);
-    struct cordon_function *absolute = harness_bind(cell, "abs");
-    rig_expect_abs(NULL, absolute, 3);
-    (void)rig_order(&rig, "withdraw 1");
-    await_drained(&rig);
-    assert_int_equal(call_abs(NULL, absolute, &result), -ESHUTDOWN);
-    cordon_cell_close(cell);
+    cordon_cell_close(call_after(&rig, "withdraw 1", -ESHUTDOWN));
     rig_close(&rig);
 }
 

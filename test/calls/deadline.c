@@ -100,7 +100,9 @@ static void test_later_calls_of_a_batch_end_with_the_late_one(const struct harne
     cordon_flush(session);
     struct cordon_result result;
     harness_expect(cordon_collect(late, CORDON_NEVER, &result), CORDON_TIMEOUT, &result);
+    assert_false(result.unbegun);
     harness_expect(cordon_collect(behind, CORDON_NEVER, &result), CORDON_ABORTED, &result);
+    assert_true(result.unbegun);
     cordon_session_close(session);
     cordon_cell_close(cell);
 }

@@ -85,30 +85,6 @@ static void test_calls_behind_a_crash_are_told_unbegun(const struct harness *har
     cordon_cell_close(cell);
 }
 
-static void test_calls_behind_a_deadline_are_told_unbegun(const struct harness *harness)
-{
-    struct cordon_cell *cell = harness_open(harness, "", NULL);
-    struct cordon_function *functions[] = {harness_bind(cell, "int abs(int j)"),
-                                           harness_bind(cell, "unsigned sleep(unsigned seconds)")};
-    struct cordon_session *session = harness_session(cell);
-    struct cordon_pending *late = NULL;
-    struct cordon_pending *behind = NULL;
-    struct cordon_value thirty = cordon_int(30);
-    struct cordon_result result;
-    prepare(session, functions, 2);
-    assert_int_equal(
-        cordon_submit_ready(session, functions[1], &thirty, 1, cordon_after_ms(50), &late, NULL),
-        0);
-    assert_int_equal(submit(session, functions[0], -1, &behind), 0);
-    cordon_flush(session);
-    harness_expect(collect(late, &result), CORDON_TIMEOUT, &result);
-    assert_false(result.unbegun);
-    harness_expect(collect(behind, &result), CORDON_ABORTED, &result);
-    assert_true(result.unbegun);
-    cordon_session_close(session);
-    cordon_cell_close(cell);
-}
-
 static void test_a_worn_worker_is_not_ready(const struct harness *harness)
 {
     struct cordon_cell_options options = harness_options(harness);
@@ -145,8 +121,6 @@ int main(int argc, char **argv)
         {"only_a_ready_session_is_submitted_to", test_only_a_ready_session_is_submitted_to,
          HARNESS_ALL_LEVELS, 0, 0},
         {"calls_behind_a_crash_are_told_unbegun", test_calls_behind_a_crash_are_told_unbegun,
-         HARNESS_PROCESS, 0, 0},
-        {"calls_behind_a_deadline_are_told_unbegun", test_calls_behind_a_deadline_are_told_unbegun,
          HARNESS_PROCESS, 0, 0},
         {"a_worn_worker_is_not_ready", test_a_worn_worker_is_not_ready, HARNESS_PROCESS, 0, 0},
     };

@@ -125,7 +125,7 @@ class Browser:
 
     def open(self, url):
         self.command("Page.navigate", url=url)
-        self.wait("document.readyState === 'complete' && location.href !== 'about:blank'", f"{url} is loaded")
+        self.wait(f"document.readyState === 'complete' && location.href.startsWith({json.dumps(url)})", f"{url} is loaded")
 
     def look(self, width, height=900, dark=False, reduced=False):
         """As on a screen of that size."""

@@ -62,11 +62,19 @@ def ask_as(user, path, group=NOBODY, groups=(), request=None, to_the_end=False):
 
 
 def log_lines(daemon):
-    return [json.loads(line) for line in daemon.log().splitlines()]
+    """Those that are whole: the log is written beside what it tells of, a moment later."""
+    text = daemon.log()
+    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
 
-def events(daemon, event):
-    return [line for line in log_lines(daemon) if line["event"] == event]
+def events(daemon, event, least=0):
+    """Lines of this event, once there are so many."""
+
+    def found():
+        return [line for line in log_lines(daemon) if line["event"] == event]
+
+    daemon.wait(lambda: len(found()) >= least, f"{least} lines tell of {event!r}")
+    return found()
 
 
 class Supervisor:

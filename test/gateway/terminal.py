@@ -97,6 +97,10 @@ class Terminal:
                 return cell.fg, cell.bold, cell.reverse
         raise AssertionError(f"{text!r} is not on the screen:\n{self.text()}")
 
+    def is_chosen(self, begin):
+        """Whether a line that begins so is drawn in reverse."""
+        return any(line.startswith(begin) and self.screen.buffer[y][0].reverse for y, line in enumerate(self.screen.display))
+
     def is_colourless(self):
         return all(self.screen.buffer[y][x].fg == "default" and self.screen.buffer[y][x].bg == "default"
                    for y in range(self.screen.lines) for x in range(self.screen.columns))

@@ -324,7 +324,7 @@ def idle_and_slow_clients_are_bounded():
         for thread in threads:
             thread.join(30 * SCALE)
         equal(sorted(ended), ["body", "head"])
-        true(all(8 < seconds < 14 * SCALE for seconds in ended.values()), f"they were cut: {ended}")
+        true(all(7 < seconds < 12 * SCALE for seconds in ended.values()), f"they were cut: {ended}")
         for connection in idle + more:
             try:
                 equal(connection.recv(1), b"")

@@ -24,6 +24,26 @@ _cordon_reports() {
     cordon report --json 2>/dev/null | sed -n 's/.*"id":"\([^"]*\)".*/\1/p' | tail -n 50
 }
 
+# The option --socket, as it stands before the cursor, for asking the same daemon.
+_cordon_socket() {
+    local i
+    for ((i = 2; i < COMP_CWORD; i++)); do
+        [[ ${COMP_WORDS[i]} == --socket ]] && printf -- '--socket\n%s\n' "${COMP_WORDS[i + 1]}"
+    done
+}
+
+# Methods, or cells, of the daemon; nothing where there is none.
+_cordon_methods() {
+    local socket
+    mapfile -t socket < <(_cordon_socket)
+    cordon client "${socket[@]}" 2>/dev/null | sed -n 's/^  \([^(]*\)(.*/\1/p'
+}
+_cordon_cells() {
+    local socket
+    mapfile -t socket < <(_cordon_socket)
+    cordon cells "${socket[@]}" 2>/dev/null | awk 'NR > 1 { print $1 }'
+}
+
 # Value of the option before the cursor; false if it takes none.
 _cordon_option_value() {
     local cur=$1 prev=$2
@@ -69,7 +89,7 @@ _cordon() {
     local command=${COMP_WORDS[1]}
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        COMPREPLY=($(compgen -W 'call describe report replay doctor serve check bench help --help --version' -- "$cur"))
+        COMPREPLY=($(compgen -W 'call describe report replay doctor serve check client cells stats top bench help --help --version' -- "$cur"))
         return
     fi
     case $command in
@@ -127,11 +147,31 @@ _cordon() {
         *) COMPREPLY=($(compgen -W "$(_cordon_options serve)" -- "$cur")) ;;
         esac
         ;;
+    client | cells | stats | top)
+        case $prev in
+        --socket | --batch) COMPREPLY=($(compgen -f -- "$cur")) ;;
+        --deadline | --wait) COMPREPLY=($(compgen -W '250ms 1s 3s 10s' -- "$cur")) ;;
+        --watch | --interval) COMPREPLY=($(compgen -W '0.5 1 2 5' -- "$cur")) ;;
+        --json) [[ $command != client ]] && COMPREPLY=($(compgen -W "$(_cordon_options "$command")" -- "$cur")) ;;
+        --output) COMPREPLY=() ;;
+        *)
+            if [[ $cur == --* ]]; then
+                COMPREPLY=($(compgen -W "$(_cordon_options "$command")" -- "$cur"))
+            elif [[ $command == client && $cur == *@* ]]; then
+                COMPREPLY=($(compgen -P "${cur%%@*}@" -f -- "${cur#*@}"))
+            elif [[ $command == client ]]; then
+                COMPREPLY=($(compgen -W "$(_cordon_methods)" -- "$cur"))
+            elif [[ $command == stats ]]; then
+                COMPREPLY=($(compgen -W "$(_cordon_cells)" -- "$cur"))
+            fi
+            ;;
+        esac
+        ;;
     bench)
         COMPREPLY=($(compgen -W "--json --quick --help
             $(cordon bench --names 2>/dev/null)" -- "$cur"))
         ;;
-    help) COMPREPLY=($(compgen -W 'call describe report replay doctor serve check bench help' -- "$cur")) ;;
+    help) COMPREPLY=($(compgen -W 'call describe report replay doctor serve check client cells stats top bench help' -- "$cur")) ;;
     esac
 }
 
