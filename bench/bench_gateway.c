@@ -29,7 +29,10 @@ double gateway_trip_round(void *context)
     return (double)(clock_now_ns() - began_ns) / ROUND_TRIPS;
 }
 
-/* Where the processes of a measurement are. */
+/*
+ * Where the processes of a measurement are. A worker can spin where client and daemon share a CPU and leave it
+ * another one; with as many CPUs as processes it would anywhere.
+ */
 struct placing {
     const char *name;
     int caller_cpu;
@@ -111,12 +114,11 @@ int gateway_ask_sequential(struct stage *stage)
     const struct placing placings[] = {
         {"gateway", ANYWHERE, ANYWHERE, ANYWHERE, true, GATEWAY_MARK,
          "echo + futex round trip, all anywhere"},
-        {"gateway-one-cpu", host, host, host, true, GATEWAY_MARK,
-         "echo + futex round trip, all on one CPU"},
-        {"gateway-spinning", host, other, host, false, SPINNING_MARK,
-         "echo, server on another CPU; worker beside the client"},
-        {"gateway-beside", host, host, other, false, SPINNING_MARK,
-         "echo, both on one CPU; worker on another"},
+        {"gateway-spinning", host, host, other, false, SPINNING_MARK,
+         "echo, both on one CPU; worker spins on another"},
+        {"gateway-apart", host, other, other, true, 0,
+         "echo + futex, client on one CPU, all else on another"},
+        {"gateway-one-cpu", host, host, host, true, 0, "echo + futex round trip, all on one CPU"},
     };
     int r = 0;
     for (uint32_t i = 0; i < sizeof placings / sizeof placings[0] && r == 0; i++) {
@@ -160,10 +162,8 @@ static int ask_gap(struct stage *stage, struct placed *placed, uint32_t gap_us)
     int r = measure_alternate(series, 2, stage->rig->rounds);
     if (r == 0) {
         rig_report(stage->rig,
-                   &(struct measure_line){.subject = &series[0],
-                                          .floor = {{&series[1], 1}},
-                                          .floor_terms = 1,
-                                          .mark = GATEWAY_MARK},
+                   &(struct measure_line){
+                       .subject = &series[0], .floor = {{&series[1], 1}}, .floor_terms = 1},
                    "echo + futex round trip, apart alike, anywhere");
     }
     measure_series_deinit(series, 2);

@@ -116,10 +116,10 @@ static void report(struct rig *rig, struct measure_series *series)
          "plain server, one request after the other"},
         {"gateway-32-even", SERIES_FLIGHT, SERIES_PLAIN_FLIGHT, FLIGHT_MARK,
          "plain server, 32 in flight by one client"},
-        {"32-clients", SERIES_CROWD, SERIES_PLAIN, SEQUENTIAL_MARK,
-         "plain server, one request after the other"},
-        {"32-clients-even", SERIES_CROWD, SERIES_PLAIN_CROWD, FLIGHT_MARK,
-         "plain server, 32 clients"},
+        {"gateway-32-many", SERIES_FLIGHT, SERIES_PLAIN_CROWD, FLIGHT_MARK,
+         "plain server, 32 clients with one each"},
+        {"32-clients", SERIES_CROWD, SERIES_PLAIN_CROWD, FLIGHT_MARK,
+         "plain server, 32 clients with one each, too"},
     };
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         series[lines[i].subject].name = lines[i].name;

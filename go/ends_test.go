@@ -330,12 +330,19 @@ func TestPendingCallsCostNoThreads(t *testing.T) {
 	if testing.Short() {
 		cells = 10
 	}
-	interfaces := map[string]string{}
-	for i := 0; i < cells; i++ {
-		name := fmt.Sprintf("c%03d", i)
-		interfaces[name] = fmt.Sprintf("library \"libc.so.6\";\nsymbol(\"usleep\") int %s(unsigned microseconds);\n", name)
+	daemons := 2 // a keeper has 640 workers at most (WARDS_MAX), those included that the daemon keeps ready itself
+	conns := map[string]*Conn{}
+	for i := 0; i < daemons; i++ {
+		interfaces := map[string]string{}
+		for n := i * cells / daemons; n < (i+1)*cells/daemons; n++ {
+			name := fmt.Sprintf("c%03d", n)
+			interfaces[name] = fmt.Sprintf("library \"libc.so.6\";\nsymbol(\"usleep\") int %s(unsigned microseconds);\n", name)
+		}
+		_, conn := dial(t, interfaces)
+		for name := range interfaces {
+			conns[name] = conn
+		}
 	}
-	_, conn := dial(t, interfaces)
 	const long = 50 * time.Second
 	ctx, cancel := context.WithTimeout(context.Background(), long)
 	defer cancel()
@@ -343,7 +350,7 @@ func TestPendingCallsCostNoThreads(t *testing.T) {
 	var opened []*Cell
 	var running, waiting, failed atomic.Int64
 	defer func() { t.Logf("%d run, %d wait, %d ended early", running.Load(), waiting.Load(), failed.Load()) }()
-	for name := range interfaces {
+	for name, conn := range conns {
 		cell, err := conn.Cell(ctx, name, WithWorkers(workers))
 		if err != nil {
 			t.Fatal(err)
@@ -362,16 +369,8 @@ func TestPendingCallsCostNoThreads(t *testing.T) {
 					t.Error(err)
 				}
 			}()
-			if i < workers {
-				for { // the sleeping ones first
-					cell.pool.mu.Lock()
-					idle := len(cell.pool.idle)
-					cell.pool.mu.Unlock()
-					if idle == workers-1-i {
-						break
-					}
-					runtime.Gosched()
-				}
+			if i < workers { // the sleeping ones first, one after the other
+				await(t, "a worker was started", func() bool { return liveOf(cell) == i+1 })
 			}
 		}
 	}
@@ -402,6 +401,12 @@ func TestPendingCallsCostNoThreads(t *testing.T) {
 	}
 	cancel()
 	group.Wait()
+}
+
+func liveOf(cell *Cell) int {
+	cell.pool.mu.Lock()
+	defer cell.pool.mu.Unlock()
+	return cell.pool.live
 }
 
 func TestOneProcessorIsShared(t *testing.T) {

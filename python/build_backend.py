@@ -7,6 +7,8 @@ Needs meson, ninja, a C compiler and the libraries that tools/setup installs; no
 
 import base64
 import hashlib
+import io
+import json
 import os
 import pathlib
 import subprocess
@@ -54,9 +56,7 @@ def _build(folder):
     introspected = subprocess.run(
         ["meson", "introspect", "--targets", folder], check=True, capture_output=True, text=True
     )
-    import json
-
-    targets = [t for t in json.loads(introspected.stdout) if t["name"] == "_cordon"]
+    targets = [t for t in json.loads(introspected.stdout) if t["name"].partition(".")[0] == "_cordon"]
     if not targets:
         raise SystemExit(f"meson found no headers of {sys.executable}: is python3-dev installed?")
     built = pathlib.Path(targets[0]["filename"][0])
@@ -88,6 +88,20 @@ class _Wheel:
         self.file.close()
 
 
+def _wheel_lines():
+    return f"Wheel-Version: 1.0\nGenerator: cordon\nRoot-Is-Purelib: false\nTag: {_tag()}\n"
+
+
+def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
+    project = _project()
+    info = f"{project['name']}-{project['version']}.dist-info"
+    folder = pathlib.Path(metadata_directory) / info
+    folder.mkdir()
+    (folder / "METADATA").write_text(_metadata())
+    (folder / "WHEEL").write_text(_wheel_lines())
+    return info
+
+
 def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     project = _project()
     info = f"{project['name']}-{project['version']}.dist-info"
@@ -101,10 +115,7 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     for path in sorted((ROOT / "interfaces").glob("*.cordon")):
         wheel.add(f"cordon/interfaces/{path.name}", path.read_bytes())
     wheel.add(f"{info}/METADATA", _metadata().encode())
-    wheel.add(
-        f"{info}/WHEEL",
-        f"Wheel-Version: 1.0\nGenerator: cordon\nRoot-Is-Purelib: false\nTag: {_tag()}\n".encode(),
-    )
+    wheel.add(f"{info}/WHEEL", _wheel_lines().encode())
     wheel.add(f"{info}/LICENSE", (ROOT / "LICENSE").read_bytes())
     wheel.close()
     return name
@@ -119,5 +130,9 @@ def build_sdist(sdist_directory, config_settings=None):
         for name in listed.stdout.decode().split("\0"):
             if name:
                 archive.add(ROOT / name, f"{base}/{name}")
-        archive.add(HERE / "pyproject.toml", f"{base}/pyproject.toml")
+        text = (HERE / "pyproject.toml").read_text().replace('backend-path = ["."]', 'backend-path = ["python"]')
+        text = text.replace('readme = "README.md"', 'readme = "python/README.md"')
+        entry = tarfile.TarInfo(f"{base}/pyproject.toml")
+        entry.size = len(text.encode())
+        archive.addfile(entry, io.BytesIO(text.encode()))
     return f"{base}.tar.gz"

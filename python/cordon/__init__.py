@@ -40,7 +40,8 @@ __version__ = "0.1.0"
 _LEVELS = {"process": 0, "thread": 1, "inline": 2}
 _POLICIES = {"strict": 0, "files": 1, "network": 2, "trusted": 3}
 _ON_VIOLATION = {"refuse": 0, "kill": 1}
-_SHIPPED = pathlib.Path(__file__).parent / "interfaces"
+_HERE = pathlib.Path(__file__).parent
+_SHIPPED = _HERE / "interfaces" if (_HERE / "interfaces").is_dir() else _HERE  # a wheel; a build directory
 
 
 def _choice(what, value, choices):

@@ -150,6 +150,11 @@ static void give_verdict(struct local_worker *worker, int end, const struct faul
     } else if (worker->left == SERVE_BROKEN || worker->served == -EBADMSG) {
         condemn(worker, LANE_LIED, NULL);
     }
+    /*
+     * What there was to tell went with the verdict. Under another one nobody asks how the thread ended, and a report
+     * of that may be copying the page.
+     */
+    worker->ward.death_written = true;
     lane_ward_gone(&worker->ward, &death);
 }
 

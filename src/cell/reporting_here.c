@@ -143,12 +143,25 @@ static void add_no_scene(struct capture *capture, const struct reporting_end *en
     capture_note(capture, 0, text);
 }
 
+/* A thread that is late runs on, and may end now: each word of the page is read once, whole. */
+static void append_page(struct capture *capture, const struct lane_host_page *page)
+{
+    const _Atomic uint64_t *words = (const _Atomic uint64_t *)(const void *)page;
+    uint64_t copy[sizeof *page / sizeof(uint64_t)];
+    _Static_assert(sizeof copy == sizeof *page, "in whole words");
+    for (size_t i = 0; i < sizeof copy / sizeof copy[0]; i++) {
+        /* Relaxed: what a report says of a call that goes on is what it happens to be. */
+        copy[i] = atomic_load_explicit(&words[i], memory_order_relaxed);
+    }
+    (void)capture_append(capture, copy, sizeof copy);
+}
+
 /* The call's request: its record says where. A library of this process may have written there. */
 static void add_call(struct capture *capture, const struct reporting_end *end)
 {
     static const uint8_t zeros[LANE_H_BYTES_AT - sizeof(struct lane_host_page)];
     capture_open(capture, CAPTURE_LANE, 0, 0);
-    (void)capture_append(capture, end->page, sizeof *end->page);
+    append_page(capture, end->page);
     (void)capture_append(capture, zeros, sizeof zeros);
     capture_close(capture);
     const struct lane_record *record = &end->page->record[lane_slot_of(end->seq)];

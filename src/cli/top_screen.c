@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/top_screen.h"
 
-#include <errno.h>
 #include <ncurses.h>
 #include <poll.h>
 #include <signal.h>
@@ -25,9 +24,6 @@
 #define PANELS_WIDTH 28 /* " Methods  Workers  Reports ", and a space */
 #define LINE_BYTES   1024u
 #define WORD_BYTES   512u
-#define COLOUR_GOOD  1
-#define COLOUR_WARN  2
-#define COLOUR_BAD   3
 
 static volatile sig_atomic_t asked_to_leave;
 

@@ -90,12 +90,12 @@ static void test_no_wake_up_is_lost_between_spinning_and_parking(void **state)
         delay(next_random(&seed) % 300);
         trips++;
     }
-    print_message("%u round trips, %lu and %lu parks\n", trips,
-                  (unsigned long)lane_peek_counts(lane).parks, (unsigned long)end.counts.parks);
     /* On a machine with other work to do, what could be done in the time. */
     assert_true(trips >= PARK_TRIPS / 100);
     (void)submit(lane, STOP, 0);
     assert_int_equal(pthread_join(worker, NULL), 0);
+    print_message("%u round trips, %lu and %lu parks\n", trips,
+                  (unsigned long)lane_peek_counts(lane).parks, (unsigned long)end.counts.parks);
     assert_int_equal(lane_peek_counts(lane).park_timeouts, 0);
     assert_int_equal(end.counts.park_timeouts, 0);
     assert_true(end.counts.parks > 0 && lane_peek_counts(lane).parks > 0);

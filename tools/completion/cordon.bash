@@ -89,7 +89,7 @@ _cordon() {
     local command=${COMP_WORDS[1]}
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        COMPREPLY=($(compgen -W 'call describe report replay doctor serve check client cells stats top bench help --help --version' -- "$cur"))
+        COMPREPLY=($(compgen -W 'call describe report replay doctor serve check reload client cells stats top bench help --help --version' -- "$cur"))
         return
     fi
     case $command in
@@ -147,7 +147,7 @@ _cordon() {
         *) COMPREPLY=($(compgen -W "$(_cordon_options serve)" -- "$cur")) ;;
         esac
         ;;
-    client | cells | stats | top)
+    client | cells | stats | top | reload)
         case $prev in
         --socket | --batch) COMPREPLY=($(compgen -f -- "$cur")) ;;
         --deadline | --wait) COMPREPLY=($(compgen -W '250ms 1s 3s 10s' -- "$cur")) ;;
@@ -171,7 +171,7 @@ _cordon() {
         COMPREPLY=($(compgen -W "--json --quick --help
             $(cordon bench --names 2>/dev/null)" -- "$cur"))
         ;;
-    help) COMPREPLY=($(compgen -W 'call describe report replay doctor serve check client cells stats top bench help' -- "$cur")) ;;
+    help) COMPREPLY=($(compgen -W 'call describe report replay doctor serve check reload client cells stats top bench help' -- "$cur")) ;;
     esac
 }
 
