@@ -45,7 +45,7 @@ def check_service(path):
 
 def verify(place, service, socket):
     """A copy whose programs exist here: those of the units may not be installed."""
-    text = re.sub(r"=\S*/cordon ", f"={CORDON} ", service.read_text())
+    text = re.sub(r"=([+]?)\S*/cordon ", rf"=\g<1>{CORDON} ", service.read_text())
     (place / "cordon.service").write_text(text)
     shutil.copy(socket, place / "cordon.socket")
     done = subprocess.run(

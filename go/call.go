@@ -19,6 +19,8 @@ import (
 // worker's lane, sent and waited for. It ends once: by the answer, the deadline, its context or the worker's end. Simple
 // ones - numbers, and arrays of numbers that only go in - take a short way.
 
+const sentenceBytes = 1024 // of a refusal
+
 // answer is what a call came to.
 type answer struct {
 	word   uint64 // of a simple call
@@ -288,7 +290,7 @@ func (c *active) await(args []frame.Value, a *answer) (unbegun bool, err error) 
 func (c *active) encode(args []frame.Value) (*lane.Message, error) {
 	w, fn := c.w, c.f.fn
 	at, memory := w.lane.Request()
-	space := frame.Space{Request: memory, ReplyLimit: w.lane.ReplyLeft(), Hooks: c}
+	space := frame.Space{Request: memory, ReplyLimit: w.lane.ReplyLeft(), ReplyLeast: sentenceBytes, Hooks: c}
 	if err := fn.Encode(args, c.f.id, &space, &c.request); err != nil {
 		var stale *StaleError
 		if errors.As(err, &stale) {

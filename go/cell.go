@@ -82,6 +82,7 @@ type Cell struct {
 	deadline atomic.Int64 // of calls that give none, in nanoseconds
 	longest  atomic.Int64
 	closed   bool
+	private  bool // of a daemon of our own
 }
 
 // function is a plan that is ready to be called, in any worker of the cell.
@@ -152,6 +153,9 @@ func (c *Cell) Close() error {
 	c.conn.mu.Lock()
 	delete(c.conn.cells, c)
 	c.conn.mu.Unlock()
+	if c.private {
+		c.closePrivate()
+	}
 	return nil
 }
 

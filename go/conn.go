@@ -42,6 +42,7 @@ type Conn struct {
 
 	mu     sync.Mutex
 	cells  map[*Cell]bool
+	opened map[string]json.RawMessage // cells of a daemon of our own, as they were asked for
 	closed bool
 }
 
@@ -134,7 +135,11 @@ func (c *Conn) Report(ctx context.Context, id ReportID) (json.RawMessage, error)
 // attach asks for a seat at a cell.
 func (c *Conn) attach(ctx context.Context, cell string) (int, error) {
 	var granted json.RawMessage
-	fd, err := c.client.Call(ctx, "cordon.attach", map[string]any{"cell": cell, "identity": lane.Identity()}, &granted)
+	asked := map[string]any{"cell": cell, "identity": lane.Identity()}
+	fd, err := c.client.Call(ctx, "cordon.attach", asked, &granted)
+	if c.reopen(ctx, cell, err) {
+		fd, err = c.client.Call(ctx, "cordon.attach", asked, &granted)
+	}
 	if err == nil && fd < 0 {
 		return -1, &StartError{Cell: cell, Text: "the daemon gave no seat"}
 	}

@@ -8,6 +8,8 @@
 #include "cli/output.h"
 #include "json/json_out.h"
 
+#define RATE_MAX 1e15 /* counts are a daemon's claim */
+
 static void put_text(struct json_out *out, const char *key, const char *text)
 {
     json_out_key(out, key);
@@ -24,7 +26,8 @@ static void put_uint(struct json_out *out, const char *key, uint64_t value)
 static void put_rate(struct json_out *out, const char *key, double rate)
 {
     json_out_key(out, key);
-    json_out_double(out, (double)(uint64_t)(rate * 1000 + 0.5) / 1000);
+    double bounded = rate < RATE_MAX ? rate : RATE_MAX;
+    json_out_double(out, (double)(uint64_t)(bounded * 1000 + 0.5) / 1000);
 }
 
 static void put_interval(struct json_out *out, const struct interval *interval)

@@ -292,6 +292,9 @@ int daemon_run(struct settings *settings, const struct daemon_options *options, 
 {
     static struct daemon daemon; /* one per process: it has the process's signals */
     (void)signal(SIGPIPE, SIG_IGN);
+    if (options->config) { /* until the loop takes it: what it asks for is being done */
+        (void)signal(SIGHUP, SIG_IGN);
+    }
     daemon.settings = settings;
     daemon.options = options;
     int r = daemon_options_apply(options, settings) == 0

@@ -58,6 +58,9 @@ static enum MHD_Result respond(struct MHD_Connection *connection, unsigned statu
     if (status == MHD_HTTP_METHOD_NOT_ALLOWED) {
         (void)MHD_add_response_header(response, "Allow", "GET, HEAD");
     }
+    if (status == MHD_HTTP_SERVICE_UNAVAILABLE) {
+        (void)MHD_add_response_header(response, "Retry-After", "1");
+    }
     enum MHD_Result r = MHD_queue_response(connection, status, response);
     MHD_destroy_response(response);
     return r;
@@ -76,6 +79,9 @@ static enum MHD_Result refuse(struct MHD_Connection *connection, int result)
         return say(
             connection, MHD_HTTP_NOT_FOUND,
             "no such cell, or no such report of one; of many crashes at once some are left out\n");
+    case -EINPROGRESS:
+        return say(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+                   "this report is still being written\n");
     case -EFBIG:
         return say(connection, MHD_HTTP_INTERNAL_SERVER_ERROR,
                    "this report is too large: 'cordon report' shows it\n");

@@ -34,7 +34,7 @@ struct question {
     struct reports_wish wish;
     char *cell; /* owned; what the wish names */
     /* The answer, once it is put and its connection goes on. */
-    int result; /* 0, -ENOENT, -EFBIG, -EBADMSG, -EAGAIN, -ENOMEM; -ESHUTDOWN: the daemon stops */
+    int result; /* 0, -ENOENT, -EINPROGRESS, -EFBIG, -EBADMSG, -EAGAIN, -ENOMEM; -ESHUTDOWN: the daemon stops */
     struct json_out text;
     /* Of this module. */
     struct questions *questions;

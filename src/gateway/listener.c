@@ -179,7 +179,8 @@ int listener_open(const char *path, const struct access *access, struct listener
         drop(listener);
         return r;
     }
-    r = listener_set_access(listener, access);
+    bool wider = access->user_count + access->group_count > 0;
+    r = wider ? listener_set_access(listener, access) : 0;
     if (r != 0) {
         listener_close(listener);
         return message_set(why, r, "cannot let others connect to %s: %s", path, strerror(-r));

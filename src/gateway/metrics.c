@@ -208,6 +208,12 @@ void metrics_write(const struct gateway *gateway, struct exposition *x)
     exposition_family(x, EXPOSITION_COUNTER, "cordon_clients_accepted",
                       "Clients that ever connected.");
     exposition_sample(x, NULL, gateway->accepted);
+    exposition_family(x, EXPOSITION_COUNTER, "cordon_clients_forbidden",
+                      "Clients whose user may not use the daemon.");
+    exposition_sample(x, NULL, gateway->forbidden);
+    exposition_family(x, EXPOSITION_COUNTER, "cordon_clients_slow",
+                      "Clients that were closed for being slow.");
+    exposition_sample(x, NULL, gateway->slow);
     exposition_family(x, EXPOSITION_GAUGE, "cordon_requests_in_flight",
                       "Requests that are not answered yet.");
     exposition_sample(x, NULL, gateway->in_flight);

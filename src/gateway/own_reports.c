@@ -2,18 +2,25 @@
 #include <errno.h>
 #include <string.h>
 
+#include "gateway/access.h"
+#include "gateway/connection.h"
 #include "gateway/gateway.h"
 #include "gateway/own.h"
 #include "gateway/reports.h"
 #include "gateway/request.h"
 
-#define BUSY_MS 100u
+#define BUSY_MS    100u
+#define WRITTEN_MS 500u
 
 static void refuse(struct request *request, int result)
 {
     switch (result) {
     case -EAGAIN:
         request_fail_with(request, CODE_BUSY, "too many ask for reports", "reports", BUSY_MS);
+        break;
+    case -EINPROGRESS:
+        request_fail_with(request, CODE_BUSY, "this report is still being written", "reports",
+                          WRITTEN_MS);
         break;
     case -EFBIG:
         request_fail(request, CODE_INTERNAL, "this report is too large: 'cordon report' shows it");
@@ -78,6 +85,12 @@ static bool read_wish(struct request *request, struct json_value params, struct 
 void own_take_reports(struct gateway *gateway, struct request *request, struct json_value params)
 {
     struct reports_wish wish = {0};
+    /* In a report are arguments of others' calls. */
+    if (!access_commands(request->connection->uid)) {
+        request_fail(request, CODE_FORBIDDEN,
+                     "only the daemon's own user and root may see reports");
+        return;
+    }
     if (!read_wish(request, params, &wish)) {
         return;
     }

@@ -5,7 +5,7 @@
 
 #define PURSE_MOST_NS 200000u
 #define PURSE_WON_NS  25000u
-#define PURSE_CAME_NS 1000u
+#define PURSE_CAME_NS 250u
 
 void pace_note(struct pace *pace, uint64_t elapsed_ns, uint32_t count)
 {

@@ -149,24 +149,38 @@ static size_t find_all(const struct reports_job *job, struct reports_found *ret_
     return found;
 }
 
-/* A report gets its name a while after the answer that tells of it. */
-static void wait_for(const struct reports_job *job, const struct reports_found *one)
+/* When a client was told of it; 0: none was, or it is long ago. */
+static uint64_t told_ns(const struct reports_job *job, uint64_t id)
 {
     for (size_t i = 0; i < job->source_count; i++) {
         const struct told *told = &job->sources[i].told;
-        uint64_t until_ns = told->when_ns + REPORTS_WAIT_MS * CLOCK_MS_NS;
-        if (!job->sources[i].house && told->id == one->id && clock_now_ns() < until_ns) {
-            (void)!cordon_report_wait(one->directory, one->id, one->part, until_ns);
+        if (!job->sources[i].house && told->id == id) {
+            return told->when_ns;
         }
     }
+    return 0;
+}
+
+/* A report gets its name a while after the answer that tells of it. */
+static int read_when_written(const struct reports_job *job, const struct reports_found *one,
+                             struct json_out *out)
+{
+    uint64_t since_ns = told_ns(job, one->id);
+    uint64_t now_ns = clock_now_ns();
+    uint64_t until_ns = since_ns + REPORTS_WAIT_MS * CLOCK_MS_NS;
+    if (since_ns != 0 && now_ns < until_ns) {
+        (void)!cordon_report_wait(one->directory, one->id, one->part, until_ns);
+    }
+    int r = reports_show(one, out);
+    bool is_coming = since_ns != 0 && now_ns < since_ns + REPORTS_WRITTEN_MS * CLOCK_MS_NS;
+    return r == -ENOENT && is_coming ? -EINPROGRESS : r;
 }
 
 static int read_one(struct reports_job *job, const struct reports_found *found, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if (found[i].id == job->wish.id && found[i].part == job->wish.part) {
-            wait_for(job, &found[i]);
-            return reports_show(&found[i], &job->json);
+            return read_when_written(job, &found[i], &job->json);
         }
     }
     return -ENOENT;

@@ -28,6 +28,7 @@ struct told;
 #define REPORTS_TOLD       256u        /* ids given to clients that are remembered */
 #define REPORTS_BYTES      (16u << 20) /* of a file that is read */
 #define REPORTS_WAIT_MS    2000u       /* for one that was told of and is not there yet */
+#define REPORTS_WRITTEN_MS 15000u      /* after that it is not coming any more */
 
 /* All zero is a fine start. */
 struct reports {
@@ -49,6 +50,7 @@ struct reports_wish {
 
 /*
  * @result  0: @json holds the answer, one value, the callee's to keep or deinit; -ENOENT there is no such report;
+ *          -EINPROGRESS it is still being written;
  *          -EFBIG larger than REPORTS_BYTES; -EBADMSG it is none; -ENOMEM.
  */
 typedef void reports_answer_fn(void *context, int result, struct json_out *json);

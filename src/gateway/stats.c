@@ -274,6 +274,8 @@ void stats_write(const struct gateway *gateway, const char *cell, struct json_ou
     put_uint(out, "uptime_ms", (clock_now_ns() - gateway->started_ns) / CLOCK_MS_NS);
     put_uint(out, "clients", gateway->client_count);
     put_uint(out, "clients_accepted", gateway->accepted);
+    put_uint(out, "clients_forbidden", gateway->forbidden);
+    put_uint(out, "clients_slow", gateway->slow);
     put_uint(out, "requests_in_flight", gateway->in_flight);
     put_uint(out, "requests_refused", gateway->refused);
     put_uint(out, "memory_bytes", resident_bytes(getpid()));

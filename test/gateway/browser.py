@@ -34,8 +34,12 @@ class Site:
         browser.look(width, **look)
         browser.errors.clear()
         browser.requests.clear()
-        browser.open(f"http://127.0.0.1:{self.port}/")
-        browser.wait(f"document.querySelectorAll('.cell').length === {len(self.interfaces)}", "the cells are shown")
+        try:
+            browser.open(f"http://127.0.0.1:{self.port}/")
+            browser.wait(f"document.querySelectorAll('.cell').length === {len(self.interfaces)}", "the cells are shown")
+        except AssertionError:
+            self.daemon.__exit__(*sys.exc_info())
+            raise
 
     def serve(self):
         return Daemon("--http", f"127.0.0.1:{self.port}", interfaces=self.interfaces)

@@ -85,6 +85,8 @@ def others_are_refused_by_a_frame():
             equal(ask_as(0, place / "given", group=0), [{"result": 4}, None])
             (told,) = events(daemon, "forbidden", 1)
             equal((told["user"], told["level"]), (NOBODY, "warning"))
+            with Client(place / "given") as client:
+                equal(client.call("cordon.stats")["result"]["clients_forbidden"], 1)
 
 
 def a_flood_of_others_is_told_in_few_lines():
@@ -184,9 +186,6 @@ def a_socket_that_was_handed_over_is_served():
             equal(early.receive(), {"result": 3})
             true(not daemon.path.exists(), "no other one was made")
             equal(events(daemon, "listening", 1)[0]["socket"], str(place / "given"))
-            for pid in daemon.keepers() | daemon.workers():
-                text = pathlib.Path(f"/proc/{pid}/environ").read_bytes()
-                true(b"LISTEN_" not in text, "nobody else takes it for theirs")
             daemon.process.terminate()
             equal(daemon.process.wait(20 * SCALE), 0)
         true((place / "given").exists(), "it is the supervisor's")
@@ -290,6 +289,18 @@ def the_log_tells_what_happens():
         for line in log_lines(daemon):
             true(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["time"]), line["time"])
             true(line["level"] in ("error", "warning", "notice", "debug") and line["message"], "level and sentence")
+
+
+def a_slow_client_is_told_of():
+    config = {"cells": [{"name": "libc", "interface_text": LIBC, "functions": "all", "limits": {"memory_bytes": "256MiB"}}]}
+    with Daemon(config=json.dumps(config | {"limits": {"read_timeout_ms": 200}})) as daemon, daemon.client() as slow:
+        slow.socket.sendall(b"\0\0\0\x20{")
+        (told,) = events(daemon, "slow", 1)
+        equal((told["pid"], told["user"], told["level"]), (os.getpid(), os.geteuid(), "warning"))
+        true("read_timeout_ms" in told["message"] and slow.is_closed(), "it was closed, for that")
+        with daemon.client() as client:
+            stats = client.call("cordon.stats")["result"]
+            equal((stats["clients_slow"], stats["clients_forbidden"]), (1, 0))
 
 
 def levels_and_formats_are_chosen():
@@ -487,6 +498,7 @@ main([
     the_watchdog_is_fed_while_the_loop_turns,
     a_supervisor_that_is_gone_is_no_matter,
     the_log_tells_what_happens,
+    a_slow_client_is_told_of,
     levels_and_formats_are_chosen,
     a_terminal_gets_no_control_characters,
     a_terminal_is_coloured_unless_told_otherwise,

@@ -446,7 +446,7 @@ def who_may_no_more_is_closed():
         return
     with serve(calm(), users=[NOBODY]) as daemon:
         daemon.directory.chmod(0o755)
-        script = "import socket,sys; s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); print('in',flush=True); print(s.recv(1)==b'')"
+        script = "import socket,sys; s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.settimeout(20); print('in',flush=True); print(s.recv(1)==b'')"
         command = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "/usr/bin/python3", "-c", script, str(daemon.path)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd="/") as visitor:
             equal(visitor.stdout.readline(), "in\n")

@@ -116,7 +116,11 @@ class Daemon:
             popen = {"stderr": log, "stdin": subprocess.DEVNULL} | popen
             self.process = subprocess.Popen(command, env=env, **popen)
         if expect_ready:
-            self.wait(self.is_listening, "the daemon listens")
+            try:
+                self.wait(self.is_listening, "the daemon listens")
+            except BaseException:
+                self.process.kill()
+                raise
 
     def __enter__(self):
         return self

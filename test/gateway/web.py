@@ -13,7 +13,7 @@ import subprocess
 import threading
 import time
 
-from rig import CORDON, FAULTY, LIBC, SCALE, Daemon, Skip, equal, main, true
+from rig import CORDON, FAULTY, LIBC, SCALE, Daemon, Skip, code, equal, main, true
 
 CRASHES = 3
 WEIRD = 'a"b\\c\nd'  # of a file's name comes a cell's
@@ -83,7 +83,11 @@ class Web:
         """Returns the report's id, once the report is there."""
         with self.daemon.client() as client:
             report = client.call(function, 1)["error"]["data"]["report"]
-            equal(client.call("cordon.reports", id=report)["result"]["id"], report)
+            # Written a while after the answer: until then it is waited for, or busy.
+            until = time.monotonic() + 20 * SCALE
+            while code(answer := client.call("cordon.reports", id=report)) == -32005 and time.monotonic() < until:
+                pass
+            equal(answer["result"]["id"], report)
             return report
 
 

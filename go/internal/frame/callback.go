@@ -128,7 +128,7 @@ func (in *Incoming) accept(d *decoder, arg *Arg) (err error) {
 	if t.Direction == plan.Out {
 		target := p.Target(t)
 		single := t.Code == plan.None
-		arg.Value = d.plain(target, make([]byte, arg.count*uint64(target.ElementBytes())), single)
+		arg.Value = d.plain(target, make([]byte, arg.count*uint64(target.ElementBytes())), single, t.Has(plan.Text))
 		return nil
 	}
 	incoming := *t
@@ -182,6 +182,7 @@ func (in *Incoming) Answer(result any, memory []byte, hooks Hooks) (words [plan.
 		return words, 0, fmt.Errorf("its answer of %d bytes: %w", in.replyFixed, ErrTooLarge)
 	}
 	zero(memory[:in.replyFixed])
+	travels := false // bytes do
 	for i := range in.Args {
 		arg := &in.Args[i]
 		if !arg.Back {
@@ -190,6 +191,7 @@ func (in *Incoming) Answer(result any, memory []byte, hooks Hooks) (words [plan.
 		if arg.param.Passing == plan.PassWord {
 			words[arg.param.OutWord], err = e.answerWord(fn.Plan.Target(arg.t), arg.Value)
 		} else {
+			travels = true
 			err = e.answerBytes(arg, memory)
 		}
 		if err != nil {
@@ -197,9 +199,13 @@ func (in *Incoming) Answer(result any, memory []byte, hooks Hooks) (words [plan.
 		}
 	}
 	if fn.F.OutWords > plan.MailboxWords {
+		travels = true
 		for i := 0; i < fn.F.OutWords; i++ {
 			le.PutUint64(memory[8*i:], words[i])
 		}
+	}
+	if !travels {
+		return words, 0, nil
 	}
 	return words, in.replyFixed, nil
 }

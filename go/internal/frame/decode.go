@@ -128,7 +128,7 @@ func (d *decoder) result(word uint64) (any, error) {
 		if word>>32 != 1 {
 			return nil, lie(d.fn.F, "holds a result that is not there")
 		}
-		elements, err := d.dynamicElements(t, word, true)
+		elements, err := d.dynamicElements(t, word, true, false)
 		if err != nil {
 			return nil, err
 		}
@@ -322,7 +322,7 @@ func (d *decoder) sentPointer(t *plan.Type, place, moved uint64, before, after *
 	}
 	single := t.Code == plan.None && !t.Has(plan.NullEnded)
 	if isPlain(p, target) {
-		return d.plain(target, image[moved-moved%size:], single), nil
+		return d.plain(target, image[moved-moved%size:], single, t.Has(plan.Text)), nil
 	}
 	values := make([]any, 0, count)
 	for i := uint64(0); i < count; i++ {
@@ -377,8 +377,9 @@ func (d *decoder) sentString(t *plan.Type, place, moved uint64, out bool, before
 	return text[moved:]
 }
 
-// plain makes Go values of private memory without pointers: bytes, slices of numbers, structs. single: one of them.
-func (d *decoder) plain(target *plan.Type, image []byte, single bool) any {
+// plain makes Go values of private memory without pointers: bytes, slices of numbers, structs. single: one of them. text:
+// what is char in C.
+func (d *decoder) plain(target *plan.Type, image []byte, single, text bool) any {
 	size := target.ElementBytes()
 	if single {
 		if len(image) < int(size) {
@@ -386,7 +387,7 @@ func (d *decoder) plain(target *plan.Type, image []byte, single bool) any {
 		}
 		return d.plainObject(target, image[:size])
 	}
-	if isBytes(target) && !(target.Kind == plan.I8 && !target.Has(plan.Text)) {
+	if isBytes(target) && (target.Kind != plan.I8 || text) {
 		return image
 	}
 	count := len(image) / int(size)
@@ -448,7 +449,7 @@ func (d *decoder) object(t *plan.Type, image, sent []byte, fresh bool, before, a
 	case plan.Array:
 		target := p.Target(t)
 		if isPlain(p, target) {
-			return d.plain(target, image, false), nil
+			return d.plain(target, image, false, t.Has(plan.Text)), nil
 		}
 		values := make([]any, 0, t.Count)
 		for i := uint32(0); i < t.Count; i++ {
@@ -471,7 +472,8 @@ func (d *decoder) object(t *plan.Type, image, sent []byte, fresh bool, before, a
 				sent = nil // another field than was sent: there is no place for its pointers
 			}
 		}
-		return d.object(chosen, image[:chosen.Size], cut(sent, 0, chosen.Size), fresh, before, after, owner, ownerImage)
+		value, err := d.object(chosen, image[:chosen.Size], cut(sent, 0, chosen.Size), fresh, before, after, owner, ownerImage)
+		return map[string]any{field.Name: value}, err
 	case plan.Pointer, plan.String:
 		return d.spot(t, le.Uint64(image), sent, fresh, before, after)
 	case plan.Handle:
@@ -575,7 +577,7 @@ func (d *decoder) dynamicPointer(t *plan.Type, word uint64) (any, error) {
 	if single && count != 1 {
 		return nil, lie(d.fn.F, "holds another number of elements than one")
 	}
-	return d.dynamicElements(d.fn.Plan.Target(t), word, single)
+	return d.dynamicElements(d.fn.Plan.Target(t), word, single, t.Has(plan.Text))
 }
 
 func (d *decoder) dynamicBytes(word, count uint64) ([]byte, error) {
@@ -589,7 +591,7 @@ func (d *decoder) dynamicBytes(word, count uint64) ([]byte, error) {
 	return d.copyOut(at, count), nil
 }
 
-func (d *decoder) dynamicElements(target *plan.Type, word uint64, single bool) (any, error) {
+func (d *decoder) dynamicElements(target *plan.Type, word uint64, single, text bool) (any, error) {
 	size := uint64(target.ElementBytes())
 	count := word >> 32
 	image, err := d.dynamicBytes(word, count*size)
@@ -597,7 +599,7 @@ func (d *decoder) dynamicElements(target *plan.Type, word uint64, single bool) (
 		return nil, err
 	}
 	if isPlain(d.fn.Plan, target) {
-		return d.plain(target, image, single), nil
+		return d.plain(target, image, single, text), nil
 	}
 	if d.depth >= depthMax {
 		return nil, lie(d.fn.F, "nests too many pointers")

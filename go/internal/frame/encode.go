@@ -12,6 +12,7 @@ import (
 type Space struct {
 	Request    []byte // aligned to 16
 	ReplyLimit uint32
+	ReplyLeast uint32 // asked for in any case: the sentence of a refusal comes where the reply would
 	Hooks      Hooks
 	Outer      *Outer
 }
@@ -314,16 +315,16 @@ func (e *encoder) finish(functionID uint32) {
 		r.ReplyFixed = e.replyAt
 	}
 	room := space.ReplyLimit - r.ReplyFixed
-	least := uint32(0) // the sentence of a refusal comes where the reply would
+	more := uint32(0)
 	if e.fn.dynamic {
-		least = dynamicRoom
-	} else if r.ReplyFixed < sentenceBytes {
-		least = sentenceBytes - r.ReplyFixed
+		more = dynamicRoom
+	} else if r.ReplyFixed < space.ReplyLeast {
+		more = space.ReplyLeast - r.ReplyFixed
 	}
-	if least > room {
-		least = room
+	if more > room {
+		more = room
 	}
-	r.ReplyMax = r.ReplyFixed + least
+	r.ReplyMax = r.ReplyFixed + more
 	h := space.Request
 	le.PutUint32(h, magic)
 	le.PutUint16(h[4:], version)

@@ -24,10 +24,9 @@ const (
 	inArena     = 1 << 63
 	offsetMask  = 0x7fffffff
 
-	depthMax      = 64       // pointers inside pointers
-	stringMax     = 16 << 20 // LIMIT_STRING_BYTES
-	dynamicRoom   = 1 << 20  // LIMIT_DYNAMIC_ROOM
-	sentenceBytes = 1024     // of a refusal: it comes where the reply would
+	depthMax    = 64       // pointers inside pointers
+	stringMax   = 16 << 20 // LIMIT_STRING_BYTES
+	dynamicRoom = 1 << 20  // LIMIT_DYNAMIC_ROOM
 )
 
 var le = binary.LittleEndian

@@ -208,6 +208,11 @@ func (e *encoder) object(t *plan.Type, value any, image []byte, owner *plan.Type
 		if v.Kind == Nil || chosen.Kind == plan.Void {
 			return nil
 		}
+		if members, isStruct := membersOf(&v); isStruct { // the case by its name, as a reply has it
+			if named, given := members.get(field.Name); given {
+				value = named
+			}
+		}
 		return e.object(chosen, value, image[:chosen.Size], owner, ownerImage)
 	}
 	word, err := e.spot(t, &v, owner, ownerImage)

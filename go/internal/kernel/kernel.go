@@ -6,6 +6,7 @@ package kernel
 
 import (
 	"os"
+	"strconv"
 	"syscall"
 	"unsafe"
 )
@@ -33,6 +34,8 @@ const (
 	futexWake = 1
 
 	rwfNoWait = 8
+
+	sysPidfdOpen = 434 // everywhere
 )
 
 // Memory makes a memory of the given size and seals that size. The descriptor is the caller's.
@@ -140,4 +143,24 @@ func OneCPU() bool {
 		}
 	}
 	return count == 1
+}
+
+// Seal adds seals to a memory.
+func Seal(fd, seals int) error {
+	if _, _, errno := syscall.Syscall(syscall.SYS_FCNTL, uintptr(fd), fAddSeals, uintptr(seals)); errno != 0 {
+		return os.NewSyscallError("fcntl", errno)
+	}
+	return nil
+}
+
+// PathOf is a name by which this process, and one that it is about to start, can open what a descriptor is of.
+func PathOf(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
+
+// Pidfd returns a descriptor of a process.
+func Pidfd(pid int) (int, error) {
+	fd, _, errno := syscall.Syscall(sysPidfdOpen, uintptr(pid), 0, 0)
+	if errno != 0 {
+		return -1, os.NewSyscallError("pidfd_open", errno)
+	}
+	return int(fd), nil
 }

@@ -28,6 +28,7 @@ type Error struct {
 		Limit        string `json:"limit"`
 		RetryAfterMS int64  `json:"retry_after_ms"`
 		Report       string `json:"report"`
+		Errno        int    `json:"errno"`
 	} `json:"data"`
 }
 
@@ -36,6 +37,7 @@ func (e *Error) Error() string { return e.Message }
 // Codes of refusals.
 const (
 	CodeMethod   = -32601
+	CodeParams   = -32602
 	CodeBusy     = -32005
 	CodeOpen     = -32007
 	CodeStopping = -32009

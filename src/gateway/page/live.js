@@ -6,7 +6,7 @@ let timer = 0, lostSince = 0, pid = 0, asking = false;
 
 async function ask(path) {
   const answer = await fetch(path, { cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(PATIENCE_MS) });
-  if (!answer.ok) throw new Error((await answer.text()).trim() || answer.statusText);
+  if (!answer.ok) throw Object.assign(new Error((await answer.text()).trim() || answer.statusText), { later: answer.status === 503 });
   return answer.json();
 }
 

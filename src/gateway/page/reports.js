@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The list of reports, and which of them is open: the address says so, #report/ID, and can be kept.
 
-const REPORTS_PERIOD_MS = 30e3, REPORTS_SHOWN = 8;
+const REPORTS_PERIOD_MS = 30e3, REPORTS_SHOWN = 8, REPORT_TRIES = 10;
 let reportsAsked = -Infinity, reportsOf = "", reportsMissing = 0, everyReport = false;
 const known = new Set(); // ids that the list had
 
@@ -72,7 +72,6 @@ async function askReports(now) {
 /* ---- The one that is open ---- */
 
 const sheet = byId("report");
-let cameFrom = null;
 
 function fill(title, below, content) {
   const close = make("button", "Close", { type: "button" });
@@ -84,17 +83,19 @@ function fill(title, below, content) {
 
 async function openReport(id) {
   fill("Report", id, make("p.nothing", "Reading the report"));
-  if (!sheet.open) {
-    cameFrom = document.activeElement;
-    sheet.showModal();
-  }
+  if (!sheet.open) sheet.showModal(); // closing gives the focus back
+  const isWanted = () => location.hash === `#report/${id}` && sheet.open; // not another one meanwhile
   let report = null, why = "";
-  try {
-    report = await ask(`reports/${encodeURIComponent(id)}`);
-  } catch (error) {
-    why = error.message;
+  for (let tries = 0; !report && isWanted() && tries < REPORT_TRIES; tries++) {
+    try {
+      report = await ask(`reports/${encodeURIComponent(id)}`);
+    } catch (error) {
+      why = error.message;
+      if (!error.later) break;
+      await new Promise(done => setTimeout(done, PERIOD_MS)); // it is being written
+    }
   }
-  if (location.hash !== `#report/${id}` || !sheet.open) return; // another one meanwhile
+  if (!isWanted()) return;
   if (report) fill(text(report.summary) || text(report.what), `${text(report.what)}${report.ended ? ", the worker was ended" : ""}`, reportSheet(report));
   else fill("Report", id, make("p.nothing", `It cannot be shown: ${why}`));
   sheet.scrollTop = 0;
@@ -110,7 +111,6 @@ function follow() {
 sheet.addEventListener("close", () => {
   if (location.hash) history.replaceState(null, "", location.pathname + location.search);
   sheet.replaceChildren();
-  if (cameFrom && cameFrom.isConnected) cameFrom.focus();
 });
 sheet.addEventListener("click", event => { if (event.target === sheet) sheet.close(); });
 window.addEventListener("hashchange", follow);
