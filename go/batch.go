@@ -24,8 +24,12 @@ type Batch struct {
 	w       *worker
 	mark    lane.Mark
 	entries []entry
-	settled int // the entries before it have ended
+	settled int   // the entries before it have ended
+	limit   int64 // of the calls that are added next
 }
+
+// deadlineEvery calls have one deadline: reading the clock costs as much as half a call.
+const deadlineEvery = 16
 
 // entry is one call.
 type entry struct {
@@ -46,13 +50,13 @@ func (s *Session) Batch(ctx context.Context) (*Batch, error) { return s.cell.bat
 
 func (c *Cell) batch(ctx context.Context, p *pool) (*Batch, error) {
 	b := &Batch{cell: c, pool: p, ctx: ctx}
-	until := b.until()
+	limit := lane.Limit{Until: b.until()}
 	f := &Func{f: &function{name: "batch"}}
-	w, err := p.take(ctx, until, nil)
+	w, err := p.take(ctx, &limit, nil)
 	if err != nil {
 		return nil, f.notBegun(ctx, err)
 	}
-	if err := w.ready(ctx, until); err != nil {
+	if err := w.ready(ctx, &limit); err != nil {
 		var starts *unstarted
 		if errors.As(err, &starts) {
 			return nil, f.notBegun(ctx, starts.why)
@@ -105,7 +109,10 @@ func (b *Batch) add(f *Func, args []frame.Value) (int, error) {
 		b.entries = append(b.entries, entry{})
 	}
 	e := &b.entries[n]
-	e.f, e.until = f.f, b.until()
+	if n%deadlineEvery == 0 {
+		b.limit = b.until()
+	}
+	e.f, e.until = f.f, b.limit
 	e.answer.worker = b.w
 	err := b.send(f, e, args)
 	if err != nil && errors.Is(err, frame.ErrTooLarge) && b.settled < n {
@@ -122,11 +129,13 @@ func (b *Batch) add(f *Func, args []frame.Value) (int, error) {
 func (b *Batch) send(f *Func, e *entry, args []frame.Value) error {
 	var message lane.Message
 	if b.w.short(f.f, args, &message) {
-		seq, err := b.w.lane.Submit(&message, e.until, false)
+		seq, err := b.w.lane.Submit(&message, false)
 		if err != nil {
 			e.err = b.w.endedBy(f.f.name, 0)
+			return nil
 		}
 		e.seq = seq
+		b.w.lane.SetDeadline(seq, e.until)
 		return nil
 	}
 	e.args = append([]frame.Value(nil), args...)
@@ -135,6 +144,9 @@ func (b *Batch) send(f *Func, e *entry, args []frame.Value) error {
 	if unbegun {
 		e.err = err
 		return nil
+	}
+	if err == nil {
+		b.w.lane.SetDeadline(e.call.seq, e.until)
 	}
 	return err
 }
@@ -161,7 +173,7 @@ func (b *Batch) await(e *entry) {
 		return
 	}
 	var event lane.Event
-	status := l.Await(e.seq, e.until, b.ctx.Done(), &event)
+	status := l.Await(e.seq, &lane.Limit{Until: e.until}, b.ctx.Done(), &event)
 	if status == lane.Came && event.Verb == lane.Return && event.Status == 0 {
 		l.Collect(e.seq)
 		e.answer.simple, e.answer.word, e.answer.errno = true, event.Words[0], syscall.Errno(event.Tag)

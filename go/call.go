@@ -39,16 +39,17 @@ func (f *Func) invoke(ctx context.Context, args []frame.Value, a *answer) error 
 }
 
 func (f *Func) perform(ctx context.Context, args []frame.Value, a *answer) error {
-	now := clock.Now()
-	until := clock.After(now, time.Duration(f.f.cell.deadline.Load()))
+	limit := lane.Limit{After: time.Duration(f.f.cell.deadline.Load())}
 	if deadline, limited := ctx.Deadline(); limited {
-		until = clock.Of(now, deadline)
-		if longest := clock.After(now, time.Duration(f.f.cell.longest.Load())); longest < until {
-			until = longest
-		}
+		limit.After, limit.Deadline = time.Duration(f.f.cell.longest.Load()), deadline
+	}
+	select {
+	case <-ctx.Done():
+		return f.notBegun(ctx, ctx.Err())
+	default:
 	}
 	if outer := nested(ctx, f.f.cell); outer != nil {
-		if handled, err := outer.call(ctx, f, args, until, a); handled {
+		if handled, err := outer.call(ctx, f, args, limit.At(), a); handled {
 			return err
 		}
 	}
@@ -57,11 +58,11 @@ func (f *Func) perform(ctx context.Context, args []frame.Value, a *answer) error
 		return err
 	}
 	for {
-		w, err := pool.take(ctx, until, want)
+		w, err := pool.take(ctx, &limit, want)
 		if err != nil {
 			return f.notBegun(ctx, err)
 		}
-		err = w.lend(ctx, f, args, until, a)
+		err = w.lend(ctx, f, args, &limit, a)
 		if err == nil {
 			return nil
 		}
@@ -70,7 +71,7 @@ func (f *Func) perform(ctx context.Context, args []frame.Value, a *answer) error
 			return f.notBegun(ctx, starts.why)
 		}
 		var busy *BusyError
-		if errors.As(err, &busy) && pool.others() && clock.Now() < until {
+		if errors.As(err, &busy) && pool.others() && clock.Now() < limit.At() {
 			continue // the daemon lends no more, but one of ours will be free
 		}
 		return err
@@ -118,23 +119,23 @@ func (f *Func) notBegun(ctx context.Context, err error) error {
 
 // lend makes a call on a worker that was taken, and gives it back, also when a callback ends the goroutine; unless it starts
 // on without us.
-func (w *worker) lend(ctx context.Context, f *Func, args []frame.Value, until int64, a *answer) (err error) {
+func (w *worker) lend(ctx context.Context, f *Func, args []frame.Value, limit *lane.Limit, a *answer) (err error) {
 	defer func() {
 		if _, starts := err.(*unstarted); !starts {
 			w.settle()
 			w.pool.give(w)
 		}
 	}()
-	return w.serve(ctx, f, args, until, a)
+	return w.serve(ctx, f, args, limit, a)
 }
 
 // serve makes a call on a worker that is taken. A call that an idle worker's end kept from being begun is sent once more.
-func (w *worker) serve(ctx context.Context, f *Func, args []frame.Value, until int64, a *answer) error {
+func (w *worker) serve(ctx context.Context, f *Func, args []frame.Value, limit *lane.Limit, a *answer) error {
 	for again := true; ; again = false {
-		if err := w.ready(ctx, until); err != nil {
+		if err := w.ready(ctx, limit); err != nil {
 			return err
 		}
-		unbegun, err := w.once(ctx, f, args, until, a)
+		unbegun, err := w.once(ctx, f, args, limit, a)
 		if err == nil || !unbegun || !again {
 			return err
 		}
@@ -156,21 +157,21 @@ func (w *worker) settle() {
 }
 
 // once makes a call. unbegun: it was not begun, and another worker may have it.
-func (w *worker) once(ctx context.Context, f *Func, args []frame.Value, until int64, a *answer) (unbegun bool, err error) {
+func (w *worker) once(ctx context.Context, f *Func, args []frame.Value, limit *lane.Limit, a *answer) (unbegun bool, err error) {
 	var message lane.Message
 	a.worker = w
 	fn := f.f.fn
 	mark := w.lane.Mark()
 	defer w.lane.Release(mark)
 	if !w.short(f.f, args, &message) {
-		return w.general(ctx, f, args, until, nil, a)
+		return w.general(ctx, f, args, limit.At(), nil, a)
 	}
-	seq, err := w.lane.Submit(&message, until, true)
+	seq, err := w.lane.Submit(&message, true)
 	if err != nil {
 		return true, w.endedBy(f.f.name, 0)
 	}
 	var event lane.Event
-	status := w.lane.Await(seq, until, ctx.Done(), &event)
+	status := w.lane.Await(seq, limit, ctx.Done(), &event)
 	if status == lane.Came && event.Verb == lane.Return && event.Status == 0 {
 		w.lane.Collect(seq)
 		a.simple, a.word, a.errno = true, event.Words[0], syscall.Errno(event.Tag)
@@ -179,7 +180,7 @@ func (w *worker) once(ctx context.Context, f *Func, args []frame.Value, until in
 		}
 		return false, nil
 	}
-	call := &active{w: w, f: f.f, seq: seq, until: until, ctx: ctx, deadline: deadlineOf(ctx)}
+	call := &active{w: w, f: f.f, seq: seq, until: limit.At(), ctx: ctx, deadline: deadlineOf(ctx)}
 	return call.end(status, &event)
 }
 
@@ -196,6 +197,11 @@ func (w *worker) short(f *function, args []frame.Value, m *lane.Message) bool {
 		return false
 	}
 	at, memory := w.lane.Request()
+	for i := range args {
+		if args[i].Kind == frame.Bytes {
+			w.lane.Claim(len(args[i].Bytes))
+		}
+	}
 	bytes, ok := f.fn.EncodeShort(args, memory, &m.Words)
 	if !ok {
 		return false
@@ -252,7 +258,7 @@ func (c *active) begin(args []frame.Value, ring bool) (unbegun bool, err error) 
 		c.seq = c.outer.seq
 		err = c.w.lane.Continue(c.seq, message)
 	} else {
-		c.seq, err = c.w.lane.Submit(message, c.until, ring)
+		c.seq, err = c.w.lane.Submit(message, ring)
 	}
 	if err != nil {
 		return c.outer == nil, c.w.endedBy(c.f.name, 0)
@@ -264,15 +270,16 @@ func (c *active) begin(args []frame.Value, ring bool) (unbegun bool, err error) 
 func (c *active) await(args []frame.Value, a *answer) (unbegun bool, err error) {
 	w, done := c.w, c.ctx.Done()
 	var event lane.Event
+	limit := lane.Limit{Until: c.until}
 	defer func() { a.panicked = c.panicked }()
-	status := w.lane.Await(c.seq, c.until, done, &event)
+	status := w.lane.Await(c.seq, &limit, done, &event)
 	for status == lane.Came && event.Verb == lane.Callback {
 		if err := c.answer(&event); err != nil {
 			return false, err
 		}
 		status = lane.Expired // a worker that never stops calling back must not keep us from looking at the clock
 		if clock.Now() < c.until {
-			status = w.lane.Await(c.seq, c.until, done, &event)
+			status = w.lane.Await(c.seq, &limit, done, &event)
 		}
 	}
 	if status != lane.Came || event.Verb != lane.Return || event.Status != 0 {

@@ -8,7 +8,6 @@ import (
 	"reflect"
 	"sync/atomic"
 
-	"cordon.internal/cordon/internal/clock"
 	"cordon.internal/cordon/internal/frame"
 	"cordon.internal/cordon/internal/lane"
 	"cordon.internal/cordon/internal/plan"
@@ -102,8 +101,8 @@ func (f *function) releases(tag uint32) bool {
 // forget has the worker forget the object.
 func (h *Handle) forget() error {
 	w := h.worker
-	until := clock.After(clock.Now(), deadlineLeast)
-	taken, err := w.pool.take(context.Background(), until, w)
+	limit := lane.Limit{After: deadlineLeast}
+	taken, err := w.pool.take(context.Background(), &limit, w)
 	if err != nil {
 		return err
 	}
@@ -113,13 +112,13 @@ func (h *Handle) forget() error {
 	}
 	m := lane.Message{Verb: lane.Call, Tag: verbDrop, Count: 1}
 	m.Words[0] = h.word
-	seq, err := w.lane.Submit(&m, until, true)
+	seq, err := w.lane.Submit(&m, true)
 	if err != nil {
 		return nil // gone with its worker
 	}
 	var event lane.Event
-	if status := w.lane.Await(seq, until, nil, &event); status != lane.Came || event.Verb != lane.Return {
-		call := &active{w: w, f: &function{name: "release"}, seq: seq, until: until, ctx: context.Background()}
+	if status := w.lane.Await(seq, &limit, nil, &event); status != lane.Came || event.Verb != lane.Return {
+		call := &active{w: w, f: &function{name: "release"}, seq: seq, until: limit.At(), ctx: context.Background()}
 		_, err = call.end(status, &event)
 		return err
 	}

@@ -204,11 +204,8 @@ func TestOpenDaemonKilled(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err = abs.Call(context.Background(), -1)
-			return err == nil
+			return err == nil && daemonPid(t) != before // a worker may answer once more before it ends
 		})
-		if daemonPid(t) == before {
-			t.Fatal("the daemon was not killed")
-		}
 	}
 	absolute(t, cell, 2)
 	await(t, "the other cell is opened again", func() bool {

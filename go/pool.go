@@ -98,7 +98,7 @@ func (p *pool) grab(want *worker) *worker {
 }
 
 // take waits for a worker: any, or the one that is wanted.
-func (p *pool) take(ctx context.Context, until int64, want *worker) (*worker, error) {
+func (p *pool) take(ctx context.Context, limit *lane.Limit, want *worker) (*worker, error) {
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
@@ -119,7 +119,7 @@ func (p *pool) take(ctx context.Context, until int64, want *worker) (*worker, er
 	mine.want = want
 	p.append(mine)
 	p.mu.Unlock()
-	return p.wait(ctx, until, mine)
+	return p.wait(ctx, limit.At(), mine)
 }
 
 func (p *pool) wait(ctx context.Context, until int64, mine *waiter) (*worker, error) {

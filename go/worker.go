@@ -134,8 +134,8 @@ func (w *worker) condemn(v lane.Verdict, seq uint32) {
 	w.seat.End(w.leased.Worker)
 }
 
-// ready has a worker there, by until. The board is asked first.
-func (w *worker) ready(ctx context.Context, until int64) error {
+// ready has a worker there, within the limit. The board is asked first.
+func (w *worker) ready(ctx context.Context, limit *lane.Limit) error {
 	if w.lane != nil {
 		if w.board.Now() == w.calm && !w.lane.Ended() {
 			return nil
@@ -147,7 +147,7 @@ func (w *worker) ready(ctx context.Context, until int64) error {
 	if err := w.weather(); err != nil || w.lane != nil {
 		return err
 	}
-	return w.startBy(ctx, until)
+	return w.startBy(ctx, limit.At())
 }
 
 // weather is looked at when the board says something else than it did.
@@ -296,13 +296,13 @@ func (w *worker) refused(r *seat.Refused) error {
 // hello is the first call: it is answered when the library has been loaded.
 func (w *worker) hello(ctx context.Context, patience time.Duration) error {
 	until := clock.After(clock.Now(), patience)
-	seq, err := w.lane.Submit(&lane.Message{Verb: lane.Call, Tag: verbHello}, until, true)
+	seq, err := w.lane.Submit(&lane.Message{Verb: lane.Call, Tag: verbHello}, true)
 	if err != nil {
 		return w.endedBy(w.cell.name, 0)
 	}
 	defer w.lane.Collect(seq)
 	var event lane.Event
-	switch status := w.lane.Await(seq, until, ctx.Done(), &event); {
+	switch status := w.lane.Await(seq, &lane.Limit{Until: until}, ctx.Done(), &event); {
 	case status == lane.Came && event.Verb == lane.Return && event.Status == 0 && uint32(event.Words[0]) == protocolHost:
 		return nil
 	case status == lane.Came && event.Verb == lane.Return:

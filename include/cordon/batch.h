@@ -20,6 +20,8 @@ extern "C" {
 #endif
 
 #define CORDON_BATCH_MAX 64
+#define CORDON_SOON                                                                                \
+    1u /* an @until_ns: wait only while waiting is spinning, and for no other thread */
 
 struct cordon_pending;
 
@@ -48,15 +50,35 @@ CORDON_API CORDON_MUST_USE int cordon_submit_ready(struct cordon_session *sessio
                                                    struct cordon_pending **ret_pending,
                                                    struct cordon_result *ret_refusal);
 
+/*
+ * As cordon_call() (in @session, unless it is NULL), but wait only while waiting is spinning: a few microseconds. For
+ * who holds something that others need meanwhile - an interpreter's lock - and gives it up only for calls that
+ * take longer. Answers do not ring the event descriptor from then on (cordon_session_ring()).
+ *
+ * Returns as cordon_call(); or -ETIME: the call is in flight, @ret_pending is for cordon_collect(), which is
+ * where a worker is replaced, too, that had died before it began; or, with nothing done, -ENOTCONN as
+ * cordon_submit_ready(), -EBUSY while another thread is in the session, this one is inside its callback, calls are in flight,
+ * and always at level `inline`: cordon_call() does what these need.
+ */
+CORDON_API CORDON_MUST_USE int cordon_call_soon(struct cordon_function *function,
+                                                struct cordon_session *session,
+                                                const struct cordon_value *args, size_t count,
+                                                uint64_t deadline_ns,
+                                                struct cordon_pending **ret_pending,
+                                                struct cordon_result *ret_result);
+
 /* Let the worker begin. Cheap when it is already running. A cordon_collect() that has to wait does so, too. */
 CORDON_API void cordon_flush(struct cordon_session *session);
 
 /*
- * Wait for one call until @until_ns (0: only look).
+ * Wait for one call until @until_ns (0: only look; CORDON_SOON).
  * Returns its outcome, after which @pending is gone; -ETIME when it has not ended yet.
  */
 CORDON_API CORDON_MUST_USE int cordon_collect(struct cordon_pending *pending, uint64_t until_ns,
                                               struct cordon_result *ret_result);
+
+/* Where it is in flight. Borrowed. */
+CORDON_API struct cordon_session *cordon_pending_session(const struct cordon_pending *pending);
 
 /*
  * Find a call that has ended (its cordon_collect() will not wait); waits until @until_ns for one.

@@ -169,6 +169,15 @@ CORDON_API CORDON_MUST_USE int cordon_cell_open(const struct cordon_cell_options
  */
 CORDON_API int cordon_cell_close(struct cordon_cell *cell);
 
+/*
+ * The first half of closing: calls in flight end as CORDON_ABORTED for whoever waits for them, or collects them;
+ * all that is asked later is refused (-ESHUTDOWN). Memory stays until cordon_cell_close(), which may follow when no other thread is
+ * in a call of the cell any more. For bindings that cannot know otherwise. May be called again.
+ *
+ * Returns 0; -EDEADLK from inside a callback of the cell: then nothing has happened. Threads: any.
+ */
+CORDON_API int cordon_cell_stop(struct cordon_cell *cell);
+
 /* enum cordon_isolation bits that are in force for this cell, as probed, not as hoped. */
 CORDON_API uint32_t cordon_cell_isolation(const struct cordon_cell *cell);
 

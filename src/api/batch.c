@@ -79,6 +79,19 @@ void cordon_flush(struct cordon_session *session)
     session_leave(session);
 }
 
+struct cordon_session *cordon_pending_session(const struct cordon_pending *pending)
+{
+    return batch_session(pending);
+}
+
+/* Who only looks does not wait for another thread, either. */
+static bool enter_to_collect(struct cordon_session *session, uint64_t until_ns)
+{
+    return until_ns > CORDON_SOON || session_is_mine(session)
+               ? session_enter(session, CLOCK_NEVER) >= 0
+               : session_try_enter(session);
+}
+
 int cordon_collect(struct cordon_pending *pending, uint64_t until_ns,
                    struct cordon_result *ret_result)
 {
@@ -91,7 +104,7 @@ int cordon_collect(struct cordon_pending *pending, uint64_t until_ns,
         return message_set(ret_result ? text_of(&ret_result->error) : NULL, -ECHILD,
                            "calls do not survive fork()");
     }
-    if (session_enter(session, CLOCK_NEVER) < 0) {
+    if (!enter_to_collect(session, until_ns)) {
         return -ETIME;
     }
     int r = batch_collect(pending, until_ns, ret_result);
@@ -105,7 +118,7 @@ int cordon_collect_any(struct cordon_session *session, uint64_t until_ns,
     if (cell_usable(session->cell, NULL) == -ECHILD) {
         return -ECHILD;
     }
-    if (session_enter(session, CLOCK_NEVER) < 0) {
+    if (!enter_to_collect(session, until_ns)) {
         return -ETIME;
     }
     int r = batch_collect_any(session, until_ns, ret_pending);

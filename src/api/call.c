@@ -6,7 +6,9 @@
 
 #include "api/text.h"
 #include "base/clock.h"
+#include "cell/batch.h"
 #include "cell/cell.h"
+#include "cell/quick.h"
 
 uint64_t cordon_after_ms(uint64_t timeout_ms)
 {
@@ -60,29 +62,37 @@ static int judge(const struct cordon_cell *cell, const struct cordon_value *args
                               : cell_usable(cell, why);
 }
 
+/* Where a call without a session goes: to the worker of its handles, else to this thread's. */
+static int choose_session(const struct cordon_function *function, const struct cordon_value *args,
+                          size_t count, struct cordon_session **ret_session, struct message *why)
+{
+    uint32_t worker = function->has_handles ? worker_of(args, count) : 0;
+    if (worker == 0) {
+        return cell_session(function->cell, ret_session, why);
+    }
+    *ret_session = cell_session_of_worker(function->cell, worker);
+    if (!*ret_session) {
+        (void)message_set(why, CORDON_STALE, "the worker that a handle names is gone");
+        call_name_handles(function, args, count, why);
+        return CORDON_STALE;
+    }
+    return 0;
+}
+
 int cordon_call(struct cordon_function *function, const struct cordon_value *args, size_t count,
                 uint64_t deadline_ns, struct cordon_result *ret_result)
 {
-    struct cordon_cell *cell = function->cell;
-    empty(ret_result);
-    int r = judge(cell, args, count, text_of(&ret_result->error));
-    if (r != 0) {
-        return r;
-    }
     struct cordon_session *session = NULL;
-    uint32_t worker = function->has_handles ? worker_of(args, count) : 0;
-    if (worker != 0) {
-        session = cell_session_of_worker(cell, worker);
-        if (!session) {
-            (void)message_set(text_of(&ret_result->error), CORDON_STALE,
-                              "the worker that a handle names is gone");
-            call_name_handles(function, args, count, text_of(&ret_result->error));
-            return CORDON_STALE;
-        }
-    } else {
-        r = cell_session(cell, &session, text_of(&ret_result->error));
-    }
+    empty(ret_result);
+    int r = judge(function->cell, args, count, text_of(&ret_result->error));
+    r = r != 0 ? r : choose_session(function, args, count, &session, text_of(&ret_result->error));
     return r != 0 ? r : perform(session, function, args, count, deadline_ns, ret_result);
+}
+
+static int refuse_other_cell(struct cordon_result *ret_result)
+{
+    return message_set(text_of(&ret_result->error), -EINVAL,
+                       "the function is bound in another cell than the session's");
 }
 
 int cordon_session_call(struct cordon_session *session, struct cordon_function *function,
@@ -95,10 +105,32 @@ int cordon_session_call(struct cordon_session *session, struct cordon_function *
         return r;
     }
     if (function->cell != session->cell) {
-        return message_set(text_of(&ret_result->error), -EINVAL,
-                           "the function is bound in another cell than the session's");
+        return refuse_other_cell(ret_result);
     }
     return perform(session, function, args, count, deadline_ns, ret_result);
+}
+
+int cordon_call_soon(struct cordon_function *function, struct cordon_session *session,
+                     const struct cordon_value *args, size_t count, uint64_t deadline_ns,
+                     struct cordon_pending **ret_pending, struct cordon_result *ret_result)
+{
+    empty(ret_result);
+    int r = judge(function->cell, args, count, text_of(&ret_result->error));
+    if (r != 0) {
+        return r;
+    }
+    if (session && session->cell != function->cell) {
+        return refuse_other_cell(ret_result);
+    }
+    r = session ? 0 : choose_session(function, args, count, &session, text_of(&ret_result->error));
+    if (r != 0) {
+        return r;
+    }
+    deadline_ns = resolve_deadline(function->cell, deadline_ns);
+    r = quick_perform_soon(session, function, args, count, deadline_ns, ret_pending, ret_result);
+    return r != QUICK_NOT ? r
+                          : batch_call_soon(session, function, args, count, deadline_ns,
+                                            ret_pending, ret_result);
 }
 
 void cordon_result_release(struct cordon_result *result)

@@ -15,6 +15,18 @@ int cordon_cell_open(const struct cordon_cell_options *options, struct cordon_ce
     return cell_open(options, ret_cell, text_of(ret_error));
 }
 
+int cordon_cell_stop(struct cordon_cell *cell)
+{
+    if (!cell || !fork_mark_intact(cell->generation)) {
+        return 0;
+    }
+    if (cell_is_mine(cell)) {
+        return -EDEADLK;
+    }
+    cell_stop(cell);
+    return 0;
+}
+
 int cordon_cell_close(struct cordon_cell *cell)
 {
     if (cell && fork_mark_intact(cell->generation) && cell_is_mine(cell)) {

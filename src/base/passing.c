@@ -67,13 +67,14 @@ ssize_t passing_receive(int socket, void *bytes, size_t room, int *ret_fds, uint
     if (length < 0) {
         return errno == EINTR ? -EAGAIN : -errno;
     }
-    if (!take(&message, ret_fds, most, ret_count) ||
-        (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
+    bool whole = take(&message, ret_fds, most, ret_count) &&
+                 (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0;
+    if (!whole || length == 0) {
         for (uint32_t i = 0; i < most; i++) {
             fd_release(&ret_fds[i]);
         }
         *ret_count = 0;
-        return -EMSGSIZE;
+        return whole ? 0 : -EMSGSIZE;
     }
     return length;
 }

@@ -23,7 +23,8 @@ int passing_send(int socket, const void *bytes, size_t length, const int *fds, u
 
 /*
  * Receive up to @room bytes and up to @most descriptors: -1 in @ret_fds where none came.
- * Returns how many bytes came, 0: the other side has closed; or a negative errno: -EAGAIN: nothing is there, or a
+ * Returns how many bytes came, 0: the other side has closed, or sent a
+ * message without any, whose descriptors are closed; or a negative errno: -EAGAIN: nothing is there, or a
  * signal came; -EMSGSIZE: a message was longer, or had more descriptors; all are closed.
  */
 ssize_t passing_receive(int socket, void *bytes, size_t room, int *ret_fds, uint32_t most,

@@ -110,6 +110,20 @@ static void test_longer_message_is_refused_and_its_descriptors_closed(void **sta
     close_pair();
 }
 
+/* It looks like the end; who takes it for that looks at no descriptors. */
+static void test_descriptors_of_an_empty_message_are_closed(void **state)
+{
+    (void)state;
+    open_pair(SOCK_SEQPACKET);
+    int number = free_number();
+    assert_int_equal(send_some("", 3), 0);
+    assert_int_equal(receive(3), 0);
+    assert_int_equal(count, 0);
+    assert_int_equal(fds[0], -1);
+    assert_int_equal(free_number(), number);
+    close_pair();
+}
+
 static void test_nothing_an_end_and_no_reader_are_told_apart(void **state)
 {
     (void)state;
@@ -146,6 +160,7 @@ int main(void)
         cmocka_unit_test(test_descriptors_come_with_their_message),
         cmocka_unit_test(test_too_many_are_closed_and_refused),
         cmocka_unit_test(test_longer_message_is_refused_and_its_descriptors_closed),
+        cmocka_unit_test(test_descriptors_of_an_empty_message_are_closed),
         cmocka_unit_test(test_nothing_an_end_and_no_reader_are_told_apart),
         cmocka_unit_test(test_full_socket_takes_nothing_or_a_part),
     };

@@ -255,6 +255,10 @@ static int await_answer(struct attached_seat *seat, uint64_t until_ns, struct le
             return 0;
         }
         take_news(seat, ret_letter);
+        if (clock_now_ns() >= until_ns) {
+            lose(seat); /* one that says other things without end */
+            return -ETIMEDOUT;
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cell/batch.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,10 +179,16 @@ int batch_submit(struct cordon_session *session, const struct cordon_function *f
 
 static int settle(struct cordon_pending *pending, uint64_t until_ns)
 {
+    struct call *call = &pending->call;
     if (pending->settled) {
         return 0;
     }
-    int outcome = call_end(&pending->call, until_ns, &pending->result);
+    call->may_resend = call->may_resend && !pending->previous && !pending->next;
+    int outcome = call_end(call, until_ns, &pending->result);
+    if (outcome == -ERESTART) {
+        pending->quick = false;
+        outcome = call_resend(call, until_ns, &pending->result);
+    }
     if (outcome == -ETIME) {
         return -ETIME;
     }
@@ -302,6 +309,73 @@ int batch_collect_any(struct cordon_session *session, uint64_t until_ns,
     }
     *ret_pending = oldest;
     return 0;
+}
+
+/* ---- Calls whose answers may come soon ----------------------------------------------------------- */
+
+struct cordon_pending *batch_reserve(struct cordon_session *session)
+{
+    struct cordon_pending *pending = pending_take(session);
+    if (pending) {
+        pending->args = pending->args_small;
+    }
+    return pending;
+}
+
+void batch_unreserve(struct cordon_session *session, struct cordon_pending *pending)
+{
+    pending_give(session, pending);
+}
+
+struct call *batch_call(struct cordon_pending *pending)
+{
+    return &pending->call;
+}
+
+int batch_keep(struct cordon_pending *pending, const struct cordon_value *args, size_t count,
+               const struct lane_event *came, struct cordon_pending **ret_pending,
+               struct cordon_result *ret_result)
+{
+    static_assert(QUICK_PARAMS_MAX <= ARGS_INLINE, "a quick call's arguments need no memory");
+    struct call *call = &pending->call;
+    memcpy(pending->args_small, args, count * sizeof *args);
+    call->args = pending->args_small;
+    call->count = count;
+    call->ticket.came = came;
+    (void)submitted(call->session, pending, !call->has_room && !came, ret_pending);
+    return came ? batch_collect(pending, LANE_SPIN, ret_result) : -ETIME;
+}
+
+int batch_call_soon(struct cordon_session *session, const struct cordon_function *function,
+                    const struct cordon_value *args, size_t count, uint64_t deadline_ns,
+                    struct cordon_pending **ret_pending, struct cordon_result *ret_result)
+{
+    struct message *why = call_error(ret_result);
+    struct cordon_pending *pending;
+    if (!session_try_enter(session)) {
+        return message_set(why, -EBUSY, "another thread is in the session");
+    }
+    int r = session->pending ? -EBUSY : session_is_ready(session, function) ? 0 : -ENOTCONN;
+    if (r == 0 && !session->station->lane) {
+        r = -EBUSY; /* level inline: the function runs on this thread, for as long as it takes */
+    }
+    if (r != 0) {
+        r = message_set(why, r, "the session is not ready for a call that is answered soon");
+    } else {
+        if (!session->quiet) {
+            (void)session_set_ringing(session, false);
+        }
+        r = batch_submit(session, function, args, count, deadline_ns, &pending, why);
+        ret_result->retry_after_ms = r == CORDON_OPEN ? session->retry_after_ms : 0;
+    }
+    if (r == 0) {
+        pending->call.may_resend = !pending->quick;
+        station_ring(session->station);
+        *ret_pending = pending;
+        r = batch_collect(pending, LANE_SPIN, ret_result);
+    }
+    session_leave(session);
+    return r;
 }
 
 void batch_free(struct cordon_session *session)

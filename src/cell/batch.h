@@ -29,6 +29,28 @@ int batch_collect_any(struct cordon_session *session, uint64_t until_ns,
 struct cordon_session *batch_session(const struct cordon_pending *pending);
 
 /*
+ * The whole of cordon_call_soon() behind the choice of the session: submit, and wait for no longer than waiting is
+ * spinning. Returns as cordon_call_soon().
+ */
+int batch_call_soon(struct cordon_session *session, const struct cordon_function *function,
+                    const struct cordon_value *args, size_t count, uint64_t deadline_ns,
+                    struct cordon_pending **ret_pending, struct cordon_result *ret_result);
+
+/* Room for a quick call that may have to be kept; NULL: no memory. batch_unreserve() or batch_keep(). */
+struct cordon_pending *batch_reserve(struct cordon_session *session);
+void batch_unreserve(struct cordon_session *session, struct cordon_pending *pending);
+/* The call to fill in before batch_keep(). */
+struct call *batch_call(struct cordon_pending *pending);
+
+/*
+ * A quick call is in flight from now on. @came: an event that is more than a plain answer, or NULL. Returns -ETIME, with
+ * @ret_pending; or how it ended.
+ */
+int batch_keep(struct cordon_pending *pending, const struct cordon_value *args, size_t count,
+               const struct lane_event *came, struct cordon_pending **ret_pending,
+               struct cordon_result *ret_result);
+
+/*
  * Settle all that is in flight: what is submitted later is answered later. Returns 0, or -ETIME.
  */
 int batch_settle_all(struct cordon_session *session, uint64_t until_ns);

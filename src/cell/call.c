@@ -246,7 +246,7 @@ int call_end(struct call *call, uint64_t until_ns, struct cordon_result *ret_res
     return r == -ETIME ? -ETIMEDOUT : r; /* -ETIME is "not yet", and nobody's to say but ours */
 }
 
-int call_resend(struct call *call, struct cordon_result *ret_result)
+int call_resend(struct call *call, uint64_t until_ns, struct cordon_result *ret_result)
 {
     call->may_resend = false;
     int r = begin(call, true, call_error(ret_result));
@@ -254,7 +254,7 @@ int call_resend(struct call *call, struct cordon_result *ret_result)
         gate_tell(call->session, call->function, &call->pass, r);
         return r;
     }
-    return call_end(call, CLOCK_NEVER, ret_result);
+    return call_end(call, until_ns, ret_result);
 }
 
 int call_perform(struct cordon_session *session, const struct cordon_function *function,
@@ -285,7 +285,7 @@ int call_perform(struct cordon_session *session, const struct cordon_function *f
         }
         call.may_resend = entered == 0 && !session->pending;
         r = call_end(&call, CLOCK_NEVER, ret_result);
-        r = r == -ERESTART ? call_resend(&call, ret_result) : r;
+        r = r == -ERESTART ? call_resend(&call, CLOCK_NEVER, ret_result) : r;
     }
     ret_result->retry_after_ms = r == CORDON_OPEN ? session->retry_after_ms : 0;
     session_leave(session);

@@ -51,8 +51,8 @@ int call_begin(struct call *call, bool ring, struct message *why);
  */
 int call_end(struct call *call, uint64_t until_ns, struct cordon_result *ret_result);
 
-/* A call that ended as -ERESTART, sent once more and awaited. By the session's holder. */
-int call_resend(struct call *call, struct cordon_result *ret_result);
+/* A call that ended as -ERESTART, sent once more and awaited as by call_end(). By the session's holder. */
+int call_resend(struct call *call, uint64_t until_ns, struct cordon_result *ret_result);
 
 /* ---- What call.c is made of -------------------------------------------------------------------- */
 

@@ -316,6 +316,12 @@ static void condemn_all(struct cordon_cell *cell)
     (void)pthread_mutex_unlock(&cell->lock);
 }
 
+void cell_stop(struct cordon_cell *cell)
+{
+    atomic_store_explicit(&cell->state, CELL_CLOSED, memory_order_release);
+    condemn_all(cell);
+}
+
 bool cell_is_mine(struct cordon_cell *cell)
 {
     bool mine = false;

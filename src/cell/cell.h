@@ -90,6 +90,8 @@ int cell_open(const struct cordon_cell_options *options, struct cordon_cell **re
 struct cordon_attach_options;
 int cell_attach(const struct cordon_attach_options *options, struct cordon_cell **ret_cell,
                 struct message *why);
+/* End what is in flight, refuse all else; any number of times before cell_close(). */
+void cell_stop(struct cordon_cell *cell);
 void cell_close(struct cordon_cell *cell);
 
 /* True inside a callback of one of its sessions. */

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/cpu.h"
 #include "base/probe.h"
+#include "cell/batch.h"
 #include "cell/call.h"
 #include "cell/cell.h"
 #include "cell/session.h"
@@ -236,40 +237,53 @@ struct outgoing {
     const struct station_room *room; /* NULL: only words */
     const uint64_t *words;           /* of the frame in the room */
     uint32_t frame_bytes;            /* 0: no frame, arrays alone */
+    struct cordon_pending *pending;  /* for a call whose answer does not come soon; NULL: awaited */
+    struct cordon_pending **ret_pending;
 };
+
+/* @call as the general way would have it. */
+static void make_general(const struct outgoing *out, uint32_t seq, struct call *call)
+{
+    const struct quick *quick = &out->function->quick;
+    quick_call_init(call, out->session, out->function, out->deadline_ns, seq);
+    call->args = out->args;
+    call->count = quick->passed_count;
+    if (out->room) {
+        call->room = *out->room;
+        call->has_room = true;
+    }
+    if (out->frame_bytes > 0) {
+        call->ticket.room = &call->room;
+        call->ticket.reply_bytes_max = call->room.reply_bytes;
+        call->space.request = call->room.request;
+        call->space.request_bytes = call->room.request_bytes;
+        call->space.reply_bytes = call->room.reply_bytes;
+        call->request.word_count = quick->param_count;
+        call->request.frame_bytes = out->frame_bytes;
+        call->request.reply_fixed = REPLY_FIXED;
+        call->request.reply_bytes_max = call->room.reply_bytes;
+        memcpy(call->request.words, out->words, quick->param_count * sizeof out->words[0]);
+    }
+    call->may_resend = true;
+}
 
 /* Something else than a plain answer came, or nothing: the general way goes on with it. */
 static int end_generally(const struct outgoing *out, uint32_t seq, const struct lane_event *came,
                          struct cordon_result *ret_result)
 {
-    const struct quick *quick = &out->function->quick;
     struct call call;
-    quick_call_init(&call, out->session, out->function, out->deadline_ns, seq);
-    call.args = out->args;
-    call.count = quick->passed_count;
+    if (out->pending) {
+        make_general(out, seq, batch_call(out->pending));
+        return batch_keep(out->pending, out->args, out->function->quick.passed_count, came,
+                          out->ret_pending, ret_result);
+    }
+    make_general(out, seq, &call);
     call.ticket.came = came;
-    if (out->room) {
-        call.room = *out->room;
-        call.has_room = true;
-    }
-    if (out->frame_bytes > 0) {
-        call.ticket.room = &call.room;
-        call.ticket.reply_bytes_max = call.room.reply_bytes;
-        call.space.request = call.room.request;
-        call.space.request_bytes = call.room.request_bytes;
-        call.space.reply_bytes = call.room.reply_bytes;
-        call.request.word_count = quick->param_count;
-        call.request.frame_bytes = out->frame_bytes;
-        call.request.reply_fixed = REPLY_FIXED;
-        call.request.reply_bytes_max = call.room.reply_bytes;
-        memcpy(call.request.words, out->words, quick->param_count * sizeof out->words[0]);
-    }
-    call.may_resend = true;
     int r = call_end(&call, CLOCK_NEVER, ret_result);
-    return r == -ERESTART ? call_resend(&call, ret_result) : r;
+    return r == -ERESTART ? call_resend(&call, CLOCK_NEVER, ret_result) : r;
 }
 
-/* The room, if there is one, is given back in any case but QUICK_NOT. */
+/* The room, if there is one, is given back in any case but QUICK_NOT, or goes with a call that is kept. */
 static int exchange(const struct outgoing *out, const struct lane_message *message,
                     struct cordon_result *ret_result)
 {
@@ -281,7 +295,8 @@ static int exchange(const struct outgoing *out, const struct lane_message *messa
         return QUICK_NOT;
     }
     session_count(&session->counts.calls);
-    int r = lane_await(station->lane, seq, out->deadline_ns, station_check, station, &event);
+    uint64_t until_ns = out->pending ? LANE_SPIN : out->deadline_ns;
+    int r = lane_await(station->lane, seq, until_ns, station_check, station, &event);
     if (r != LANE_CAME || !quick_decode(out->function, &event, ret_result)) {
         return end_generally(out, seq, r == LANE_CAME ? &event : NULL, ret_result);
     }
@@ -292,6 +307,9 @@ static int exchange(const struct outgoing *out, const struct lane_message *messa
     lane_collect(station->lane, seq);
     session_count(&session->counts.ended[CORDON_DONE]);
     PROBE2(outcome, out->function->id, CORDON_DONE);
+    if (out->pending) {
+        batch_unreserve(session, out->pending);
+    }
     return CORDON_DONE;
 }
 
@@ -374,35 +392,31 @@ static void write_frame(const struct cordon_function *function, const struct cor
     write_arrays(quick, args, words, frame);
 }
 
-static int perform_bytes(struct cordon_session *session, const struct cordon_function *function,
-                         const struct cordon_value *args, uint64_t deadline_ns,
-                         struct cordon_result *ret_result)
+/* @out: with session, function, arguments and deadline. QUICK_NOT: nothing has happened. */
+static int perform_bytes(struct outgoing *out, struct cordon_result *ret_result)
 {
-    struct station *station = session->station;
+    const struct cordon_function *function = out->function;
+    struct station *station = out->session->station;
     uint32_t start = align_frame(sizeof(struct frame_header) + function->quick.param_count * 8u);
     uint64_t words[QUICK_PARAMS_MAX];
     struct station_room room;
     uint32_t bytes;
-    if (!lay_out(session, &function->quick, args, start, words, &bytes) ||
+    if (!lay_out(out->session, &function->quick, out->args, start, words, &bytes) ||
         station_room_new(station, bytes, REPLY_BYTES, &room) != 0) {
         return QUICK_NOT;
     }
     claim_ahead(room.request, bytes);
-    write_frame(function, args, words, bytes, room.request);
+    write_frame(function, out->args, words, bytes, room.request);
     struct lane_message message = {
         .verb = LANE_CALL_BYTES,
         .tag = function->id,
         .word_count = 2,
         .words = {lane_place(room.lane.h_at, bytes), lane_place(room.lane.w_at, REPLY_BYTES)},
     };
-    struct outgoing out = {.session = session,
-                           .function = function,
-                           .args = args,
-                           .deadline_ns = deadline_ns,
-                           .room = &room,
-                           .words = words,
-                           .frame_bytes = bytes};
-    int r = exchange(&out, &message, ret_result);
+    out->room = &room;
+    out->words = words;
+    out->frame_bytes = bytes;
+    int r = exchange(out, &message, ret_result);
     if (r == QUICK_NOT) {
         station_room_free(station, &room);
     }
@@ -410,44 +424,47 @@ static int perform_bytes(struct cordon_session *session, const struct cordon_fun
 }
 
 /* The words travel in the mail line: no header, no room for a reply. */
-static int perform_short(struct cordon_session *session, const struct cordon_function *function,
-                         const struct cordon_value *args, uint64_t deadline_ns,
-                         struct cordon_result *ret_result)
+static int perform_short(struct outgoing *out, struct cordon_result *ret_result)
 {
-    struct station *station = session->station;
-    const struct quick *quick = &function->quick;
+    struct station *station = out->session->station;
+    const struct quick *quick = &out->function->quick;
     struct lane_message message = {
-        .verb = LANE_CALL_SHORT, .tag = function->id, .word_count = 1u + quick->param_count};
+        .verb = LANE_CALL_SHORT, .tag = out->function->id, .word_count = 1u + quick->param_count};
     struct station_room room;
     uint32_t bytes;
-    if (!lay_out(session, quick, args, 0, message.words + 1, &bytes) ||
+    if (!lay_out(out->session, quick, out->args, 0, message.words + 1, &bytes) ||
         station_room_new(station, bytes, 0, &room) != 0) {
         return QUICK_NOT;
     }
     claim_ahead(room.request, bytes);
-    write_arrays(quick, args, message.words + 1, room.request);
+    write_arrays(quick, out->args, message.words + 1, room.request);
     message.words[0] = lane_place(room.lane.h_at, bytes);
-    struct outgoing out = {.session = session,
-                           .function = function,
-                           .args = args,
-                           .deadline_ns = deadline_ns,
-                           .room = &room};
-    int r = exchange(&out, &message, ret_result);
+    out->room = &room;
+    int r = exchange(out, &message, ret_result);
     if (r == QUICK_NOT) {
         station_room_free(station, &room);
     }
     return r;
 }
 
-static int perform_words(struct cordon_session *session, const struct cordon_function *function,
-                         const struct cordon_value *args, size_t count, uint64_t deadline_ns,
-                         struct cordon_result *ret_result)
+static int perform_words(struct outgoing *out, size_t count, struct cordon_result *ret_result)
 {
     struct lane_message message;
-    struct outgoing out = {
-        .session = session, .function = function, .args = args, .deadline_ns = deadline_ns};
-    return quick_encode(function, args, count, &message) ? exchange(&out, &message, ret_result)
-                                                         : QUICK_NOT;
+    return quick_encode(out->function, out->args, count, &message)
+               ? exchange(out, &message, ret_result)
+               : QUICK_NOT;
+}
+
+/* With the session held. */
+static int perform(struct outgoing *out, size_t count, struct cordon_result *ret_result)
+{
+    const struct quick *quick = &out->function->quick;
+    if (!quick_is_ready(out->session, out->function) || out->session->pending) {
+        return QUICK_NOT;
+    }
+    return quick->is_short ? perform_short(out, ret_result)
+           : quick->bytes  ? perform_bytes(out, ret_result)
+                           : perform_words(out, count, ret_result);
 }
 
 int quick_perform(struct cordon_session *session, const struct cordon_function *function,
@@ -455,14 +472,36 @@ int quick_perform(struct cordon_session *session, const struct cordon_function *
                   struct cordon_result *ret_result)
 {
     const struct quick *quick = &function->quick;
+    struct outgoing out = {
+        .session = session, .function = function, .args = args, .deadline_ns = deadline_ns};
+    if (!quick->able || count != quick->passed_count || !session_try_enter(session)) {
+        return QUICK_NOT;
+    }
+    int r = perform(&out, count, ret_result);
+    session_leave(session);
+    return r;
+}
+
+int quick_perform_soon(struct cordon_session *session, const struct cordon_function *function,
+                       const struct cordon_value *args, size_t count, uint64_t deadline_ns,
+                       struct cordon_pending **ret_pending, struct cordon_result *ret_result)
+{
+    const struct quick *quick = &function->quick;
+    struct outgoing out = {.session = session,
+                           .function = function,
+                           .args = args,
+                           .deadline_ns = deadline_ns,
+                           .ret_pending = ret_pending};
     if (!quick->able || count != quick->passed_count || !session_try_enter(session)) {
         return QUICK_NOT;
     }
     int r = QUICK_NOT;
-    if (quick_is_ready(session, function) && !session->pending) {
-        r = quick->is_short ? perform_short(session, function, args, deadline_ns, ret_result)
-            : quick->bytes  ? perform_bytes(session, function, args, deadline_ns, ret_result)
-                           : perform_words(session, function, args, count, deadline_ns, ret_result);
+    if (session->quiet || session->events < 0) {
+        out.pending = batch_reserve(session);
+        r = out.pending ? perform(&out, count, ret_result) : QUICK_NOT;
+        if (r == QUICK_NOT && out.pending) {
+            batch_unreserve(session, out.pending);
+        }
     }
     session_leave(session);
     return r;

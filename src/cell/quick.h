@@ -20,6 +20,7 @@
 #include "prototype/plan.h"
 
 struct call;
+struct cordon_pending;
 struct cordon_session;
 
 /* A parameter, or the result, as a quick call wants it. */
@@ -79,5 +80,10 @@ void quick_call_init(struct call *call, struct cordon_session *session,
 int quick_perform(struct cordon_session *session, const struct cordon_function *function,
                   const struct cordon_value *args, size_t count, uint64_t deadline_ns,
                   struct cordon_result *ret_result);
+
+/* As cordon_call_soon(), or QUICK_NOT: also while answers ring, which the general way ends. */
+int quick_perform_soon(struct cordon_session *session, const struct cordon_function *function,
+                       const struct cordon_value *args, size_t count, uint64_t deadline_ns,
+                       struct cordon_pending **ret_pending, struct cordon_result *ret_result);
 
 #endif

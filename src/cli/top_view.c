@@ -184,6 +184,9 @@ static void add_method(struct table *table, const struct source *source,
     }
     table_set(row, M_NAME, figures->calls > 0 ? TONE_PLAIN : TONE_FAINT, 0, method->name);
     set_rate(row, M_RATE, interval.calls_rate, TONE_PLAIN);
+    if (row) { /* of those that rest, the ones that were called come first */
+        row->cells[M_RATE].number += (double)figures->calls * 1e-15;
+    }
     set_times(row, M_P50, M_P99, &interval);
     set_rate(row, M_ERRORS, interval.errors_rate, TONE_BAD);
     set_count(row, M_CALLS, figures->calls, TONE_PLAIN);

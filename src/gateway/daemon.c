@@ -173,7 +173,7 @@ void daemon_tell_ready(const struct daemon *daemon, const char *news)
 static int open_houses(struct daemon *daemon, struct message *why)
 {
     struct settings *settings = daemon->settings;
-    struct house **houses = calloc(settings->cell_count + 1, sizeof *houses);
+    struct house **houses = calloc(settings->cell_count + 1, sizeof(struct house *));
     size_t count = 0;
     int r = houses ? 0 : message_set(why, -ENOMEM, "not enough memory for the cells");
     while (r == 0 && count < settings->cell_count) {

@@ -36,7 +36,7 @@ static const struct house *find_before(const struct reload_plan *plan, const cha
 static bool is_fresh(const struct reload_plan *plan, const char *name)
 {
     for (size_t i = 0; i < plan->fresh_count; i++) {
-        if (strcmp(plan->cells[i].name, name) == 0) {
+        if (plan->cells[i].name && strcmp(plan->cells[i].name, name) == 0) {
             return true;
         }
     }

@@ -349,6 +349,20 @@ static void close_work(uv_work_t *work)
     }
 }
 
+/* A turn that was cut short (GATEWAY_TURN_ANSWERS) leaves seats in the list that have nothing in flight any more. */
+static void forget_busy(struct seat *seat)
+{
+    struct gateway *gateway = seat->house->gateway;
+    struct seat **link = &gateway->busy;
+    while (*link && *link != seat) {
+        link = &(*link)->next_busy;
+    }
+    if (*link) {
+        *link = seat->next_busy;
+        gateway->busy_count--;
+    }
+}
+
 static void close_done(uv_work_t *work, int status)
 {
     struct seat *seat = work->data;
@@ -356,6 +370,7 @@ static void close_done(uv_work_t *work, int status)
     struct gateway *gateway = house->gateway;
     (void)status;
     house->own_seats -= seat->is_own;
+    forget_busy(seat);
     free(seat);
     house_leave(house); /* the pool may be freeing it by now */
     gateway_wake(gateway);

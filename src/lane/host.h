@@ -137,6 +137,7 @@ enum lane_wait {
  * Returns an enum lane_wait, -EBADMSG if the worker broke the protocol (verdict LANE_LIED is given).
  */
 #define LANE_PARK_SLICE_NS 100000000ull
+#define LANE_SPIN          1u /* an @until_ns that has passed: spin while that can help, never park */
 int lane_await(struct lane *lane, uint32_t seq, uint64_t until_ns, int (*check)(void *context),
                void *context, struct lane_event *ret_event);
 

@@ -195,7 +195,8 @@ def equal_cells_are_kept():
             equal(answer["result"], {
                 "cells": [{"cell": "calm", "change": "kept", "generation": 1}, {"cell": "other", "change": "kept", "generation": 1}],
                 "settings": [], "at_start": [], "findings": answer["result"]["findings"]})
-        equal((worker_pids(daemon, "calm"), daemon.keepers()), (before, keepers))
+        equal(worker_pids(daemon, "calm"), before)
+        true(keepers <= daemon.keepers(), "the keeper is the same")
 
 
 def cells_come_and_go():
@@ -301,9 +302,11 @@ def one_cell_that_does_not_open_changes_nothing():
         pids = worker_pids(daemon, "calm")
         processes = settled(daemon)
         fds = daemon.fds()
-        broken = cell("broken", OTHER.replace("libc.so.6", "libnosuch.so.9").replace("labs", "llabs").replace("sleep", "pause"))
+        broken = cell("broken", 'library "libnosuch.so.9";\nint pause(void);')
         for cells in ((calm(workers=3), other(workers=3), broken), (broken, calm(workers=3))):
-            refused(daemon, reload(daemon, *cells))
+            answer = reload(daemon, *cells)
+            refused(daemon, answer)
+            true("libnosuch" in answer["error"]["message"], answer["error"]["message"])
         nothing_has_changed(daemon, pids)
         daemon.wait(lambda: daemon.workers() == processes, "what was opened is closed")
         daemon.wait(lambda: daemon.fds() <= fds, "with all its descriptors")
@@ -321,12 +324,14 @@ def methods_of_one_name_change_nothing():
 def an_address_that_is_taken_changes_nothing():
     with serve(calm(), other()) as daemon, socket.socket() as taken:
         pids = worker_pids(daemon, "calm")
+        processes = settled(daemon)
         taken.bind(("127.0.0.1", 0))
         taken.listen(1)
         answer = reload(daemon, calm(workers=1), other(), http="127.0.0.1:%d" % taken.getsockname()[1])
         refused(daemon, answer)
         true("http" in answer["error"]["message"], answer["error"]["message"])
         nothing_has_changed(daemon, pids)
+        daemon.wait(lambda: daemon.workers() == processes, "what was opened is closed")
 
 
 def only_its_own_user_and_root_may():

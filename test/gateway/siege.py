@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""siege.py [SECONDS]: 200 clients call cells whose library crashes, hangs and exits, some vanish in the middle; at the end
+"""siege.py [--seconds N]: 200 clients call cells whose library crashes, hangs and exits, some vanish in the middle; at the end
 every request has had its answer, and the daemon holds what it held before. 10 s in the suite, 60 and more by hand."""
 
+import json
 import os
+import pathlib
 import random
 import socket
 import sys
@@ -13,7 +15,11 @@ import time
 from rig import FAULTY, LIBC, SCALE, Daemon, code, equal, main, true
 
 CLIENTS = 200
-SECONDS = float(sys.argv.pop(1)) if len(sys.argv) > 1 and sys.argv[1].isdigit() else 10.0
+SECONDS = 10.0
+if "--seconds" in sys.argv:
+    at = sys.argv.index("--seconds")
+    SECONDS = float(sys.argv[at + 1])
+    del sys.argv[at:at + 2]
 CALM = [("abs", [-5]), ("labs", [-6]), ("strlen", ["seven"]), ("fault_none", [3]), ("usleep", [500])]
 WILD = [("fault_null_read", [1]), ("fault_abort", [1]), ("fault_exit7", [1]), ("fault_spin", [1])]
 OUTCOMES = {None, -32001, -32002, -32003, -32005, -32007, -32008}
@@ -93,6 +99,40 @@ def every_request_has_its_answer():
         daemon.wait(lambda: len(daemon.workers()) <= 12, "workers beyond those of the cells are gone")
 
 
+def flood(client, stop):
+    """128 requests in flight, always."""
+    frame = {"jsonrpc": "2.0", "id": 0, "method": "turn", "params": [2000], "deadline_ms": 60000}
+    client.send(*[frame] * 128)
+    try:
+        while not stop.is_set():
+            client.receive()
+            client.send(frame)
+    except OSError:
+        pass
+
+
+def a_flood_leaves_every_other_turn_to_others():
+    """One worker, one client that floods: calls of the other one wait for few turns of it, whatever the time they take."""
+    text = (pathlib.Path(__file__).parents[2] / "docs/protocol/vectors/vectors.cordon").read_text()
+    interface = text.replace('"libvectors.so"', f'"{os.environ["CORDON_TEST_VECTORS"]}"')
+    cell = {"name": "vectors", "interface_text": interface, "workers": 1, "functions": "all", "limits": {"memory_bytes": 1 << 30}}
+    file = pathlib.Path(tempfile.mkdtemp(prefix="gateway-")) / "cordon.yaml"
+    file.write_text(json.dumps({"cells": [cell]}))
+    stop = threading.Event()
+    with Daemon("--config", str(file)) as daemon, daemon.client() as noisy, daemon.client() as polite:
+        thread = threading.Thread(target=flood, args=(noisy, stop))
+        thread.start()
+        with daemon.client() as watcher:
+            daemon.wait(lambda: watcher.call("cordon.stats")["result"]["cells"][0]["queue"] > 100, "there is a flood")
+        numbers = [polite.call("turn", 2000)["result"] for _ in range(60)]
+        stop.set()
+        thread.join(20 * SCALE)
+        waits = sorted(after - before for before, after in zip(numbers, numbers[1:]))
+        print(f"turns from one call to the next: half of them {waits[len(waits) // 2]}, most {waits[-1]}")
+        true(waits[len(waits) // 2] <= 4, waits)
+        true(waits[len(waits) * 9 // 10] <= 16, waits)
+
+
 def a_killed_daemon_leaves_no_worker():
     with Daemon(interfaces={"libc": LIBC}) as daemon:
         with daemon.client() as client:
@@ -123,4 +163,4 @@ def a_live_socket_of_any_kind_is_left_alone():
 
 
 if __name__ == "__main__":
-    main([every_request_has_its_answer, a_killed_daemon_leaves_no_worker, a_live_socket_of_any_kind_is_left_alone])
+    main([every_request_has_its_answer, a_flood_leaves_every_other_turn_to_others, a_killed_daemon_leaves_no_worker, a_live_socket_of_any_kind_is_left_alone])

@@ -148,8 +148,7 @@ static const struct vectors_case structs[] = {
 
 /* These follow one another on one worker. */
 static const struct vectors_case handles[] = {
-    CASE("box_new", "{\"content\":42}",
-         "the first handle: generation 1, index 0"),
+    CASE("box_new", "{\"content\":42}", "the first handle: generation 1, index 0"),
     CASE("box_content", "{\"box\":\"h:1.0\"}", "the handle's word"),
     CASE("box_open", "{\"content\":7}", "an output, in a word"),
     CASE("box_content", "{\"box\":\"h:1.1\"}", NULL),

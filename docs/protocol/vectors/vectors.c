@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum colour { RED, GREEN = 5, BLUE = -1 };
 struct point {
@@ -448,4 +449,11 @@ int32_t format(char *text, size_t room, const char *format, ...)
     int32_t length = vsnprintf(text, room, format, arguments);
     va_end(arguments);
     return length;
+}
+
+uint64_t turn(uint32_t microseconds)
+{
+    static uint64_t turns;
+    usleep(microseconds);
+    return ++turns;
 }

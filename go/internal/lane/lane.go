@@ -223,8 +223,9 @@ func (l *Lane) Ended() bool {
 	return atomic.LoadUint32(l.h32(atVerdict)) != 0
 }
 
-// Submit sends a call, and wakes the worker if ring says so. It returns the call's number.
-func (l *Lane) Submit(m *Message, deadline int64, ring bool) (uint32, error) {
+// Submit sends a call, and wakes the worker if ring says so. It returns the call's number. The keeper is told of its
+// deadline by Await, or by SetDeadline.
+func (l *Lane) Submit(m *Message, ring bool) (uint32, error) {
 	if l.Ended() {
 		return 0, ErrEnded
 	}
@@ -238,14 +239,13 @@ func (l *Lane) Submit(m *Message, deadline int64, ring bool) (uint32, error) {
 	s.depth = 0
 	s.replyMax = m.replyMax()
 	record := atRecords + index*recordBytes
-	*l.h64(record + recordDeadline) = uint64(deadline)
+	*l.h64(record + recordDeadline) = never
 	*l.h32(record + recordFunction) = m.Tag
 	*l.h32(record + recordStep) = stepAfter(s.turn)
 	for i := 0; i < m.Count; i++ {
 		*l.h64(record + recordWords + uint32(8*i)) = m.Words[i]
 	}
-	// The keeper sees the record behind this: an atomic store is a release at least.
-	atomic.StoreUint32(l.h32(atSubmitted), seq)
+	storeRelease(l.h32(atSubmitted), seq) // the keeper sees the record behind this
 	l.publish(index, m)
 	if !l.unrung {
 		l.unrung, l.unrungSeq = true, seq
@@ -254,6 +254,11 @@ func (l *Lane) Submit(m *Message, deadline int64, ring bool) (uint32, error) {
 		l.Ring()
 	}
 	return seq, nil
+}
+
+// SetDeadline tells the keeper when a call is over that nobody waits for yet.
+func (l *Lane) SetDeadline(seq uint32, until int64) {
+	*l.h64(atRecords + slotOf(seq)*recordBytes + recordDeadline) = uint64(until)
 }
 
 // publish hands the word to the worker. The words are plain stores: nobody reads them before the turn, whose store is
@@ -301,7 +306,7 @@ func (l *Lane) Ring() {
 		l.counts.wakes.Add(1)
 		kernel.Wake(l.w32(mailAt(l.awaitedSlot())))
 	}
-	if l.cpuAge++; l.cpuAge%32 == 0 {
+	if l.cpuAge++; l.cpuAge%128 == 0 {
 		l.hintCPU()
 	}
 }
@@ -348,14 +353,14 @@ func (l *Lane) Collect(seq uint32) {
 	index := slotOf(seq)
 	l.slots[index].state = slotFree
 	if seq != l.collected+1 {
-		atomic.StoreUint64(l.h64(atRecords+index*recordBytes+recordDeadline), ^uint64(0))
+		atomic.StoreUint64(l.h64(atRecords+index*recordBytes+recordDeadline), never)
 		return
 	}
 	for l.collected != l.submitted && l.slots[slotOf(l.collected+1)].state == slotFree {
 		l.collected++
 	}
 	if !l.Ended() { // a keeper that is told late sees which call was in flight
-		atomic.StoreUint32(l.h32(atCollected), l.collected)
+		storeRelease(l.h32(atCollected), l.collected)
 	}
 }
 

@@ -59,6 +59,8 @@ const (
 	parkedAny       = 0xffffffff
 	wakeByEvent     = 1
 	deathCodeExited = 1
+
+	never = ^uint64(0) // a call without a deadline
 )
 
 // Offsets in W.

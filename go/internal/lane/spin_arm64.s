@@ -20,3 +20,14 @@ changed:
 	MOVD $1, R3
 	MOVB R3, ret+16(FP)
 	RET
+
+// func claim(memory *byte, bytes int)
+TEXT ·claim(SB), NOSPLIT, $0-16
+	MOVD memory+0(FP), R0
+	MOVD bytes+8(FP), R1
+line:
+	PRFM (R0), PSTL1KEEP
+	ADD  $64, R0
+	SUBS $64, R1, R1
+	BGT  line
+	RET
