@@ -28,6 +28,8 @@ type answer struct {
 	errno  syscall.Errno
 	result *frame.Result // of any other
 	worker *worker       // that served it
+
+	violations []Violation
 	panicked
 }
 
@@ -126,7 +128,11 @@ func (w *worker) lend(ctx context.Context, f *Func, args []frame.Value, limit *l
 			w.pool.give(w)
 		}
 	}()
-	return w.serve(ctx, f, args, limit, a)
+	err = w.serve(ctx, f, args, limit, a)
+	if w.lane != nil && w.lane.Violated(w.violations) {
+		a.violations = w.newViolations()
+	}
+	return err
 }
 
 // serve makes a call on a worker that is taken. A call that an idle worker's end kept from being begun is sent once more.

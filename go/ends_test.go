@@ -128,9 +128,7 @@ func TestCallsWaitInLineForWorkers(t *testing.T) {
 		_, _ = usleep.Call(context.Background(), 300_000)
 	}()
 	await(t, "both workers are at work", func() bool {
-		cell.pool.mu.Lock()
-		defer cell.pool.mu.Unlock()
-		return len(cell.pool.idle) == 0
+		return cell.pool.resting() == 0
 	})
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
@@ -174,9 +172,10 @@ func TestClosingEndsCallsUnderWay(t *testing.T) {
 		}()
 	}
 	await(t, "two run and two wait", func() bool {
+		resting := cell.pool.resting()
 		cell.pool.mu.Lock()
 		defer cell.pool.mu.Unlock()
-		return len(cell.pool.idle) == 0 && cell.pool.waiting == 2 && cell.pool.live == 2
+		return resting == 0 && cell.pool.waiting == 2 && cell.pool.live == 2
 	})
 	began := time.Now()
 	cell.Close()
@@ -206,9 +205,7 @@ func TestADaemonThatDiesIsFoundAgain(t *testing.T) {
 		ended <- err
 	}()
 	await(t, "the call runs", func() bool {
-		cell.pool.mu.Lock()
-		defer cell.pool.mu.Unlock()
-		return len(cell.pool.idle) == workersDefault-1
+		return cell.pool.resting() == workersDefault-1
 	})
 	time.Sleep(20 * time.Millisecond)
 	killed := time.Now()
@@ -443,5 +440,46 @@ func TestOneProcessorIsShared(t *testing.T) {
 		if calls[i].Load() < 100 {
 			t.Errorf("caller %d made %d calls", i, calls[i].Load())
 		}
+	}
+}
+
+func TestForbiddenActsAreListed(t *testing.T) {
+	clean(t)
+	_, cell := openCell(t, "libc", libcInterface, WithWorkers(1))
+	open := funcOf(t, cell, "open")
+	if list := invoke(t, funcOf(t, cell, "abs"), -1).Violations; list != nil {
+		t.Errorf("abs tried %v", list)
+	}
+	for i := 0; i < 3; i++ {
+		r := invoke(t, open, "/etc/shadow", 0)
+		if r.Int() != -1 || r.Errno != syscall.EACCES {
+			t.Fatalf("open is %v, errno %v", r.Value(), r.Errno)
+		}
+		if len(r.Violations) != 1 || !strings.Contains(r.Violations[0].Act, "/etc/shadow") ||
+			r.Violations[0].Grant != "read:/etc/shadow" || r.Violations[0].Errno != syscall.EACCES {
+			t.Fatalf("call %d: %+v", i, r.Violations)
+		}
+	}
+	if list := invoke(t, funcOf(t, cell, "abs"), -1).Violations; list != nil {
+		t.Errorf("told twice: %v", list)
+	}
+}
+
+func TestAReportTellsOfACrash(t *testing.T) {
+	clean(t)
+	d, conn := dial(t, map[string]string{"faults": faultsInterface(t)})
+	cell, err := conn.Cell(context.Background(), "faults")
+	if err != nil {
+		t.Fatalf("%v\n%s", err, d.log)
+	}
+	var crash *CrashError
+	if _, err := funcOf(t, cell, "fault_null_write").Call(context.Background(), 1); !errors.As(err, &crash) || crash.Report == 0 {
+		t.Fatalf("%v, report %v", err, crash)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	report, err := conn.Report(ctx, crash.Report)
+	if err != nil || !strings.Contains(string(report), "fault_null_write") {
+		t.Errorf("%v: %.500s", err, report)
 	}
 }

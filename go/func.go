@@ -79,7 +79,7 @@ func (f *Func) Call(ctx context.Context, args ...any) (*Result, error) {
 }
 
 func (f *Func) result(a *answer) (*Result, error) {
-	r := &Result{f: f.f, Errno: a.errno}
+	r := &Result{f: f.f, Errno: a.errno, Violations: a.violations}
 	if !a.simple {
 		r.value, r.outs = a.result.Value, a.result.Outs
 		return r, nil
@@ -95,6 +95,9 @@ func (f *Func) result(a *answer) (*Result, error) {
 type Result struct {
 	// Errno is what the call left in errno, which was 0 before. It means something if the function says so.
 	Errno syscall.Errno
+	// Violations are what the library tried, in this call or since the last one of its worker, and its policy forbids. The
+	// library was answered an error, and went on.
+	Violations []Violation
 
 	f     *function
 	value any

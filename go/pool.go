@@ -5,6 +5,7 @@ package cordon
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"cordon.internal/cordon/internal/clock"
@@ -17,6 +18,12 @@ type pool struct {
 
 	all []*worker
 
+	// The short way of a pool of which nobody wants more than it has: one worker, taken and given back by a swap. Who wants
+	// more counts itself in attention before it looks whether one is here, and who puts one here looks at attention behind
+	// that: one of them sees the other.
+	hot       atomic.Pointer[worker]
+	attention atomic.Int32
+
 	mu      sync.Mutex
 	idle    []*worker // taken from the end: what was used last is warm
 	live    int       // workers with a lane, idle or taken
@@ -24,8 +31,11 @@ type pool struct {
 	last    *waiter
 	waiting int
 	closed  bool
-	users   sync.WaitGroup // of workers that are taken
+	open    sync.WaitGroup // of workers: each is closed once
 }
+
+// closing is attention that does not go away.
+const closing = 1 << 24
 
 // newPool makes a pool of places for workers.
 func newPool(c *Cell, workers, queue int) *pool {
@@ -34,6 +44,7 @@ func newPool(c *Cell, workers, queue int) *pool {
 		p.all = append(p.all, &worker{cell: c, pool: p})
 	}
 	p.idle = append(p.idle, p.all...)
+	p.open.Add(workers)
 	return p
 }
 
@@ -56,6 +67,7 @@ func (p *pool) append(w *waiter) {
 	}
 	p.last = w
 	p.waiting++
+	p.attention.Add(1)
 }
 
 func (p *pool) remove(w *waiter) {
@@ -71,10 +83,14 @@ func (p *pool) remove(w *waiter) {
 	}
 	w.next, w.prev, w.inLine = nil, nil, false
 	p.waiting--
+	p.attention.Add(-1)
 }
 
-// grab takes an idle worker that fits, if nobody waits for one.
+// grab takes an idle worker that fits.
 func (p *pool) grab(want *worker) *worker {
+	if w := p.hot.Swap(nil); w != nil {
+		p.idle = append(p.idle, w)
+	}
 	n := len(p.idle)
 	if want != nil {
 		for i, w := range p.idle {
@@ -99,6 +115,11 @@ func (p *pool) grab(want *worker) *worker {
 
 // take waits for a worker: any, or the one that is wanted.
 func (p *pool) take(ctx context.Context, limit *lane.Limit, want *worker) (*worker, error) {
+	if want == nil && p.attention.Load() == 0 {
+		if w := p.hot.Swap(nil); w != nil {
+			return w, nil
+		}
+	}
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
@@ -106,7 +127,6 @@ func (p *pool) take(ctx context.Context, limit *lane.Limit, want *worker) (*work
 	}
 	if want != nil || p.first == nil {
 		if w := p.grab(want); w != nil {
-			p.users.Add(1)
 			p.mu.Unlock()
 			return w, nil
 		}
@@ -118,6 +138,9 @@ func (p *pool) take(ctx context.Context, limit *lane.Limit, want *worker) (*work
 	mine := waiters.Get().(*waiter)
 	mine.want = want
 	p.append(mine)
+	if w := p.hot.Swap(nil); w != nil { // given back in this moment
+		p.hand(w)
+	}
 	p.mu.Unlock()
 	return p.wait(ctx, limit.At(), mine)
 }
@@ -155,18 +178,28 @@ func (p *pool) wait(ctx context.Context, until int64, mine *waiter) (*worker, er
 
 // give hands a worker to the first in line that it fits, or lets it rest.
 func (p *pool) give(w *worker) {
+	if w.lane != nil && p.attention.Load() == 0 && p.hot.CompareAndSwap(nil, w) {
+		if p.attention.Load() == 0 || !p.hot.CompareAndSwap(w, nil) {
+			return
+		}
+	}
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
 		w.close()
-		p.users.Done()
+		p.open.Done()
 		return
 	}
+	p.hand(w)
+	p.mu.Unlock()
+}
+
+// hand is give, with the lock held.
+func (p *pool) hand(w *worker) {
 	for waiter := p.first; waiter != nil; waiter = waiter.next {
 		if waiter.want == nil || waiter.want == w {
 			p.remove(waiter)
 			waiter.came <- w
-			p.mu.Unlock()
 			return
 		}
 	}
@@ -177,8 +210,17 @@ func (p *pool) give(w *worker) {
 	} else {
 		p.idle = append(p.idle, w)
 	}
-	p.users.Done()
-	p.mu.Unlock()
+}
+
+// resting counts workers that nobody has taken.
+func (p *pool) resting() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := len(p.idle)
+	if p.hot.Load() != nil {
+		n++
+	}
+	return n
 }
 
 // isClosed: a worker that has just been started is not wanted any more.
@@ -204,10 +246,14 @@ func (p *pool) others() bool {
 
 // close ends all workers, and waits until those that are taken were given back.
 func (p *pool) close() {
+	p.attention.Add(closing)
 	p.mu.Lock()
 	p.closed = true
 	idle := p.idle
 	p.idle = nil
+	if w := p.hot.Swap(nil); w != nil {
+		idle = append(idle, w)
+	}
 	for p.first != nil {
 		w := p.first
 		p.remove(w)
@@ -216,6 +262,7 @@ func (p *pool) close() {
 	p.mu.Unlock()
 	for _, w := range idle {
 		w.close()
+		p.open.Done()
 	}
 	for _, w := range p.all { // those that are taken have calls under way
 		w.reach(func(l *lane.Lane) {
@@ -223,5 +270,5 @@ func (p *pool) close() {
 			l.Wake()
 		})
 	}
-	p.users.Wait()
+	p.open.Wait()
 }

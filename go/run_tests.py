@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run the Go package's tests and tell of each as cmocka does, so that tools/run_tests.py can count them.
 
-usage: run_tests.py [ARGUMENT OF `go test`...]
+usage: run_tests.py [--module FOLDER] [ARGUMENT OF `go test`...]
+
+The module is the package's own, or the one in a folder of it.
 
 Exits with 77 where there is no Go.
 """
@@ -35,10 +37,13 @@ def main():
         return MESON_SKIPPED
     if "CORDON_PRIVATE" in os.environ:
         embed.embed(os.environ["CORDON_PRIVATE"])
-    command = [go, "test", "-json", "-count=1", "-timeout", "480s", *sys.argv[1:], "./..."]
+    folder, arguments = pathlib.Path(__file__).parent, sys.argv[1:]
+    if arguments[:1] == ["--module"]:
+        folder, arguments = folder / arguments[1], arguments[2:]
+    command = [go, "test", "-json", "-count=1", "-timeout", "480s", *arguments, "./..."]
     process = subprocess.Popen(
         command,
-        cwd=pathlib.Path(__file__).parent,
+        cwd=folder,
         env=environment(pathlib.Path.cwd()),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

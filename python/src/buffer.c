@@ -70,11 +70,6 @@ static PyObject *buffer_close(struct buffer_object *self, PyObject *Py_UNUSED(no
     Py_RETURN_NONE;
 }
 
-static PyObject *buffer_enter(PyObject *self, PyObject *Py_UNUSED(none))
-{
-    return Py_NewRef(self);
-}
-
 static PyObject *buffer_exit(struct buffer_object *self, PyObject *args)
 {
     (void)args;
@@ -127,7 +122,7 @@ static PyObject *buffer_repr(struct buffer_object *self)
 
 static PyMethodDef methods[] = {
     {"close", (PyCFunction)buffer_close, METH_NOARGS, "Give the memory back. Once is enough."},
-    {"__enter__", buffer_enter, METH_NOARGS, NULL},
+    {"__enter__", object_enter, METH_NOARGS, NULL},
     {"__exit__", (PyCFunction)buffer_exit, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

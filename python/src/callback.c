@@ -35,10 +35,47 @@ void callbacks_end(struct taking *taking)
     }
 }
 
-static void free_kept(PyObject *capsule)
+/* ---- Those that the library keeps ---------------------------------------------------------------- */
+
+struct kept_object {
+    PyObject_HEAD struct call_back *back; /* NULL: let go */
+};
+
+static int kept_traverse(struct kept_object *self, visitproc visit, void *arg)
 {
-    free_call_back(PyCapsule_GetPointer(capsule, "cordon.callback"));
+    if (self->back) {
+        Py_VISIT(self->back->callable);
+        Py_VISIT(self->back->function);
+    }
+    return 0;
 }
+
+/* The library may call it still: then it gets its failure value. */
+static int kept_clear(struct kept_object *self)
+{
+    struct call_back *back = self->back;
+    self->back = NULL;
+    if (back) {
+        free_call_back(back);
+    }
+    return 0;
+}
+
+static void kept_dealloc(struct kept_object *self)
+{
+    PyObject_GC_UnTrack((PyObject *)self);
+    (void)kept_clear(self);
+    PyObject_GC_Del(self);
+}
+
+PyTypeObject kept_type = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "cordon._cordon.Kept",
+    .tp_basicsize = sizeof(struct kept_object),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .tp_dealloc = (destructor)kept_dealloc,
+    .tp_traverse = (traverseproc)kept_traverse,
+    .tp_clear = (inquiry)kept_clear,
+};
 
 /* ---- Arguments ---------------------------------------------------------------------------------- */
 
@@ -59,14 +96,19 @@ static const char *format_of(const struct cordon_plan_type *type)
     return formats[type->kind];
 }
 
-/* Memory that the callback may write to: a view that ends with it. */
+/*
+ * Memory that the callback may write to: a view of a copy, because views may outlive the callback. What is in the copy
+ * then goes back (take_rooms()).
+ */
 static PyObject *writable_view(const struct plan_view *plan, const struct cordon_plan_type *type,
                                const struct cordon_value *value)
 {
     const struct cordon_plan_type *target = view_target(plan, type);
     size_t bytes = value->count * view_element_bytes(plan, type);
-    PyObject *view = PyMemoryView_FromMemory(value->memory, (Py_ssize_t)bytes, PyBUF_WRITE);
-    if (!view || are_bytes(plan, type) || !format_of(target)) {
+    PyObject *room = PyByteArray_FromStringAndSize(value->memory, (Py_ssize_t)bytes);
+    PyObject *view = room ? PyMemoryView_FromObject(room) : NULL;
+    Py_XDECREF(room);
+    if (!view || bytes == 0 || are_bytes(plan, type) || !format_of(target)) {
         return view;
     }
     PyObject *cast = PyObject_CallMethod(view, "cast", "s", format_of(target));
@@ -85,7 +127,8 @@ static PyObject *give_argument(const struct giving *giving, const struct cordon_
         return view_is_scalar(type) ? give_word(type, value)
                                     : PyLong_FromUnsignedLongLong(value->u);
     case CORDON_VALUE_HANDLE:
-        return handle_new(giving->function, value->handle, view_name(giving->plan, type->name));
+        return handle_new(giving->function, value->handle, view_name(giving->plan, type->name),
+                          true);
     case CORDON_VALUE_MEMORY:
         break;
     default:
@@ -179,14 +222,25 @@ static int take_return(const struct call_back *back, PyObject *object,
     return r;
 }
 
-/* Views of memory that ends with the callback end with it, whoever still has one. */
-static void release_views(PyObject *values)
+/* The byte arrays behind writable views, owned: a callback may let go of its view. */
+static void find_rooms(PyObject *values, PyObject **rooms)
 {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(values); i++) {
         PyObject *value = PyTuple_GET_ITEM(values, i);
-        if (value && PyMemoryView_Check(value)) {
-            Py_XDECREF(PyObject_CallMethod(value, "release", NULL));
-            PyErr_Clear(); /* somebody made a view of it: that one is theirs to answer for */
+        PyObject *room = PyMemoryView_Check(value) ? PyMemoryView_GET_BUFFER(value)->obj : NULL;
+        rooms[i] = Py_XNewRef(room);
+    }
+}
+
+static void take_rooms(PyObject *values, PyObject **rooms, const struct cordon_value *args)
+{
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(values); i++) {
+        if (rooms[i]) {
+            size_t bytes = (size_t)PyByteArray_GET_SIZE(rooms[i]);
+            if (bytes > 0 && args[i].memory) {
+                memcpy(args[i].memory, PyByteArray_AS_STRING(rooms[i]), bytes);
+            }
+            Py_DECREF(rooms[i]);
         }
     }
 }
@@ -221,18 +275,25 @@ static int on_call(void *context, struct cordon_session *session, const struct c
         PyGILState_Release(state);
         return -ECANCELED;
     }
+    Py_INCREF(back->callable);
+    PyObject *callable = back->callable; /* what it does may end what keeps it */
+    PyObject *rooms[CORDON_PLAN_PARAMS_MAX];
     PyObject *values = give_arguments(back, args, count);
-    PyObject *returned = values ? PyObject_Call(back->callable, values, NULL) : NULL;
+    if (values) {
+        find_rooms(values, rooms);
+    }
+    PyObject *returned = values ? PyObject_Call(callable, values, NULL) : NULL;
     int r = returned ? take_return(back, returned, ret_value) : -1;
     (void)session;
     if (r < 0) {
         note_raised(back);
     }
     if (values) {
-        release_views(values);
+        take_rooms(values, rooms, args);
     }
     Py_XDECREF(returned);
     Py_XDECREF(values);
+    Py_DECREF(callable);
     PyGILState_Release(state);
     return r < 0 ? -ECANCELED : 0;
 }
@@ -258,12 +319,14 @@ int take_callable(struct taking *taking, const struct cordon_plan_type *type, Py
         taking->callbacks = back;
         return 0;
     }
-    PyObject *capsule = PyCapsule_New(back, "cordon.callback", free_kept);
-    if (!capsule) {
+    struct kept_object *keeper = PyObject_GC_New(struct kept_object, &kept_type);
+    if (!keeper) {
         free_call_back(back);
         return -1;
     }
-    int r = PyList_Append(taking->function->cell->kept, capsule);
-    Py_DECREF(capsule);
+    keeper->back = back;
+    PyObject_GC_Track((PyObject *)keeper);
+    int r = PyList_Append(taking->function->cell->kept, (PyObject *)keeper);
+    Py_DECREF(keeper);
     return r;
 }

@@ -5,10 +5,12 @@
 #include <limits.h>
 #include <math.h>
 #include <time.h>
+#include <unistd.h>
 
-#define SPIN_NS       20000u    /* the longest wait with the lock: as long as the lane spins */
+#include "giving.h"
+
 #define SLICE_NS      50000000u /* of a wait on the main thread, between looks for Ctrl-C */
-#define PREPARATIONS  3u        /* of a session whose worker dies as soon as it is ready */
+#define PREPARATIONS  2u        /* of a session whose worker dies as soon as it is ready */
 #define NS_PER_SECOND 1000000000.0
 
 static uint64_t now_ns(void)
@@ -41,15 +43,96 @@ int deadline_of(PyObject *timeout, uint64_t *ret_deadline_ns)
     return 0;
 }
 
-/* Only the main thread is told of Ctrl-C. */
+PyObject *find_timeout(const struct function_object *self, PyObject *const *args, size_t positional,
+                       PyObject *names, Py_ssize_t *ret_at)
+{
+    *ret_at = -1;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); i++) {
+        if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, i), "timeout") != 0) {
+            continue;
+        }
+        for (uint32_t j = 0; j < self->count; j++) {
+            if (PyUnicode_Compare(self->parameters[j].name, PyTuple_GET_ITEM(names, i)) == 0) {
+                return NULL;
+            }
+        }
+        *ret_at = i;
+        return args[positional + (size_t)i];
+    }
+    return NULL;
+}
+
+/* ---- Numbers ------------------------------------------------------------------------------------ */
+
+int take_scalars(const struct function_object *function, PyObject *const *args, size_t count,
+                 struct cordon_value *ret_values)
+{
+    if (!function->scalar || count != function->count) {
+        return 1;
+    }
+    for (size_t i = 0; i < count; i++) {
+        uint8_t kind = function->parameters[i].type->kind;
+        int overflow = 0;
+        if (kind == CORDON_PLAN_F64 && PyFloat_CheckExact(args[i])) {
+            ret_values[i] = cordon_float(PyFloat_AS_DOUBLE(args[i]));
+            continue;
+        }
+        bool is_unsigned = kind == CORDON_PLAN_U32 || kind == CORDON_PLAN_U64;
+        if (!(is_unsigned || kind == CORDON_PLAN_I32 || kind == CORDON_PLAN_I64) ||
+            !PyLong_CheckExact(args[i])) {
+            return 1;
+        }
+        long long number = PyLong_AsLongLongAndOverflow(args[i], &overflow);
+        if (overflow != 0 || (is_unsigned && number < 0) ||
+            (kind == CORDON_PLAN_I32 && number != (int32_t)number) ||
+            (kind == CORDON_PLAN_U32 && number != (uint32_t)number)) {
+            return 1;
+        }
+        ret_values[i] = is_unsigned ? cordon_uint((uint64_t)number) : cordon_int(number);
+    }
+    return 0;
+}
+
+PyObject *give_scalar(const struct function_object *function, const struct cordon_result *result)
+{
+    if (!function->returns) {
+        return Py_NewRef(Py_None);
+    }
+    return give_word(view_type(function->plan, view_function(function->plan)->result.type),
+                     &result->value);
+}
+
+PyObject *finish_call(struct taking *taking, int r, struct cordon_result *result)
+{
+    PyObject *object = NULL;
+    if (taking->raised) {
+        if (r != INT_MIN) {
+            PyErr_SetObject((PyObject *)Py_TYPE(taking->raised), taking->raised);
+        }
+    } else if (r == CORDON_DONE) {
+        object = give_result(taking, result);
+    } else if (r != INT_MIN) {
+        (void)raise_result(taking->function, r, result);
+    }
+    if (r == CORDON_DONE) {
+        cordon_result_release(result);
+    }
+    return object;
+}
+
+/* ---- Waiting ------------------------------------------------------------------------------------ */
+
+/* Only the main thread is told of Ctrl-C. After a fork it is the one that forked. */
 static bool sees_signals(void)
 {
     static unsigned long main_thread;
-    if (main_thread == 0) {
+    static pid_t main_process;
+    if (main_process != getpid()) {
         PyObject *threading = PyImport_ImportModule("threading");
         PyObject *thread = threading ? PyObject_CallMethod(threading, "main_thread", NULL) : NULL;
         PyObject *ident = thread ? PyObject_GetAttrString(thread, "ident") : NULL;
         main_thread = ident ? PyLong_AsUnsignedLong(ident) : 0;
+        main_process = getpid();
         Py_XDECREF(ident);
         Py_XDECREF(thread);
         Py_XDECREF(threading);
@@ -59,47 +142,56 @@ static bool sees_signals(void)
 }
 
 /* The exception stays set; the worker is ended, and the call with it. */
-static int interrupt(struct cell_object *cell, struct cordon_session *session,
-                     struct cordon_pending *pending, struct cordon_result *result)
+static int interrupt(struct cordon_pending *pending, struct cordon_result *result)
 {
     PyObject *type;
     PyObject *value;
     PyObject *trace;
     PyErr_Fetch(&type, &value, &trace);
-    (void)cordon_session_interrupt(session);
-    cell->busy++;
-    Py_BEGIN_ALLOW_THREADS(void) !cordon_collect(pending, CORDON_NEVER, result);
-    Py_END_ALLOW_THREADS cell->busy--;
-    cordon_result_release(result);
+    Py_BEGIN_ALLOW_THREADS(void) cordon_session_interrupt(cordon_pending_session(pending));
+    (void)!cordon_collect(pending, CORDON_NEVER, result);
+    Py_END_ALLOW_THREADS cordon_result_release(result);
     PyErr_Restore(type, value, trace);
     return INT_MIN;
 }
 
-int wait_for(struct cell_object *cell, struct cordon_session *session,
-             struct cordon_pending *pending, struct cordon_result *ret_result)
+/* Without the lock. */
+static int wait_long(struct cordon_pending *pending, struct cordon_result *ret_result)
 {
-    int r = cordon_collect(pending, now_ns() + SPIN_NS, ret_result);
-    bool sliced = r == -ETIME && sees_signals();
+    PyObject *type;
+    PyObject *value;
+    PyObject *trace;
+    PyErr_Fetch(&type, &value, &trace); /* callbacks run meanwhile, and signal handlers */
+    bool sliced = sees_signals();
+    int r = -ETIME;
     while (r == -ETIME) {
         uint64_t until_ns = sliced ? now_ns() + SLICE_NS : CORDON_NEVER;
-        cell->busy++;
         Py_BEGIN_ALLOW_THREADS r = cordon_collect(pending, until_ns, ret_result);
-        Py_END_ALLOW_THREADS cell->busy--;
-        if (r == -ETIME && PyErr_CheckSignals() < 0) {
-            return interrupt(cell, session, pending, ret_result);
+        Py_END_ALLOW_THREADS if (r == -ETIME && PyErr_CheckSignals() < 0)
+        {
+            Py_XDECREF(type);
+            Py_XDECREF(value);
+            Py_XDECREF(trace);
+            return interrupt(pending, ret_result);
         }
     }
+    PyErr_Restore(type, value, trace);
     return r;
 }
 
-/* Waiting for a worker, or for another thread's call in the session: without the lock, and for as long as it takes. */
-static int call_slowly(struct function_object *function, struct cordon_session *session,
-                       const struct cordon_value *values, size_t count, uint64_t deadline_ns,
-                       struct cordon_result *ret_result)
+int wait_for(struct cordon_pending *pending, struct cordon_result *ret_result)
 {
+    int r = cordon_collect(pending, CORDON_SOON, ret_result);
+    return r == -ETIME ? wait_long(pending, ret_result) : r;
+}
+
+/* Waiting for a worker, or for another thread's call in the session: without the lock, and for as long as it takes. */
+static int call_slowly(struct function_object *function, const struct cordon_value *values,
+                       size_t count, uint64_t deadline_ns, struct cordon_result *ret_result)
+{
+    struct cordon_session *session = function->session ? function->session->session : NULL;
     int r;
-    function->cell->busy++;
-    Py_BEGIN_ALLOW_THREADS if (function->session)
+    Py_BEGIN_ALLOW_THREADS if (session)
     {
         r = cordon_session_call(session, function->function, values, count, deadline_ns,
                                 ret_result);
@@ -108,37 +200,61 @@ static int call_slowly(struct function_object *function, struct cordon_session *
     {
         r = cordon_call(function->function, values, count, deadline_ns, ret_result);
     }
-    Py_END_ALLOW_THREADS function->cell->busy--;
-    return r;
+    Py_END_ALLOW_THREADS return r;
+}
+
+/* A worker where the next call goes. False: the call itself says why not. */
+static bool prepare(struct function_object *function)
+{
+    struct cordon_session *session = function->session
+                                         ? function->session->session
+                                         : cordon_session_current(function->cell->cell);
+    struct cordon_error error;
+    uint32_t retry_ms;
+    int r = -ENOMEM;
+    if (session) {
+        Py_BEGIN_ALLOW_THREADS r =
+            cordon_session_prepare(session, &function->function, 1, &retry_ms, &error);
+        Py_END_ALLOW_THREADS
+    }
+    return r == 0;
+}
+
+static int call_in_use(struct function_object *function, const struct cordon_value *values,
+                       size_t count, uint64_t deadline_ns, struct cordon_result *ret_result)
+{
+    struct cordon_pending *pending;
+    for (uint32_t tries = 0; tries <= PREPARATIONS; tries++) {
+        struct cordon_session *session = function->session ? function->session->session : NULL;
+        int r = cordon_call_soon(function->function, session, values, count, deadline_ns, &pending,
+                                 ret_result);
+        if (r == -ETIME) {
+            return wait_long(pending, ret_result);
+        }
+        if (r != -ENOTCONN && r != -EBUSY) {
+            return r;
+        }
+        bool ready = r == -ENOTCONN && prepare(function);
+        if (!session_is_open(function->cell, function->session)) {
+            return INT_MIN;
+        }
+        if (!ready) {
+            break;
+        }
+    }
+    return call_slowly(function, values, count, deadline_ns, ret_result);
 }
 
 int call_and_wait(struct function_object *function, const struct cordon_value *values, size_t count,
                   uint64_t deadline_ns, struct cordon_result *ret_result)
 {
-    struct cordon_session *session = session_for(function->cell, function->session);
-    struct cordon_pending *pending;
-    if (!session) {
+    struct use use;
+    ret_result->error.text[0] = '\0';
+    if (!session_is_open(function->cell, function->session)) {
         return INT_MIN;
     }
-    for (uint32_t tries = 0; tries < PREPARATIONS; tries++) {
-        int r = cordon_submit_ready(session, function->function, values, count, deadline_ns,
-                                    &pending, ret_result);
-        if (r == 0) {
-            return wait_for(function->cell, session, pending, ret_result);
-        }
-        if (r != -ENOTCONN) {
-            return r == -EBUSY || r == -EAGAIN
-                       ? call_slowly(function, session, values, count, deadline_ns, ret_result)
-                       : r;
-        }
-        uint32_t retry_ms = 0;
-        function->cell->busy++;
-        Py_BEGIN_ALLOW_THREADS r =
-            cordon_session_prepare(session, &function->function, 1, &retry_ms, &ret_result->error);
-        Py_END_ALLOW_THREADS function->cell->busy--;
-        if (r != 0) {
-            break;
-        }
-    }
-    return call_slowly(function, session, values, count, deadline_ns, ret_result);
+    use_begin(&use, function->cell, function->session);
+    int r = call_in_use(function, values, count, deadline_ns, ret_result);
+    use_end(&use);
+    return r;
 }

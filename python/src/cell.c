@@ -4,6 +4,8 @@
 
 #include "package.h"
 
+#define CALL_BYTES (64u << 20) /* libcordon's default */
+
 struct cordon_cell *cell_get(struct cell_object *self)
 {
     if (!self->cell) {
@@ -12,19 +14,24 @@ struct cordon_cell *cell_get(struct cell_object *self)
     return self->cell;
 }
 
+bool session_is_open(struct cell_object *cell, struct session_object *session)
+{
+    if (!cell_get(cell)) {
+        return false;
+    }
+    if (session && !session->session) {
+        PyErr_SetString(error_class("ClosedError"), "the session is closed");
+        return false;
+    }
+    return true;
+}
+
 struct cordon_session *session_for(struct cell_object *cell, struct session_object *session)
 {
-    struct cordon_session *found;
-    if (!cell_get(cell)) {
+    if (!session_is_open(cell, session)) {
         return NULL;
     }
-    if (session) {
-        if (!session->session) {
-            PyErr_SetString(error_class("ClosedError"), "the session is closed");
-        }
-        return session->session;
-    }
-    found = cordon_session_current(cell->cell);
+    struct cordon_session *found = session ? session->session : cordon_session_current(cell->cell);
     if (!found) {
         struct cordon_error error = {{0}};
         struct cordon_session *none;
@@ -34,8 +41,6 @@ struct cordon_session *session_for(struct cell_object *cell, struct session_obje
             r = -ENOMEM;
         }
         (void)raise_error(r, &error);
-    } else if (cell->events) {
-        (void)cordon_session_ring(found, false);
     }
     return found;
 }
@@ -56,8 +61,13 @@ static int read_grants(struct opening *opening)
         return -1;
     }
     for (Py_ssize_t i = 0; i < count; i++) {
-        opening->texts[i] = PyUnicode_AsUTF8(PyTuple_GET_ITEM(opening->grants, i));
+        Py_ssize_t bytes;
+        opening->texts[i] = PyUnicode_AsUTF8AndSize(PyTuple_GET_ITEM(opening->grants, i), &bytes);
         if (!opening->texts[i]) {
+            return -1;
+        }
+        if (strlen(opening->texts[i]) != (size_t)bytes) {
+            PyErr_SetString(PyExc_ValueError, "a grant with a NUL inside");
             return -1;
         }
     }
@@ -228,14 +238,17 @@ static PyObject *cell_new(PyTypeObject *type, PyObject *args, PyObject *keywords
     if (!self) {
         return NULL;
     }
-    self->events = options->events;
+    self->generation = fork_generation;
+    self->call_bytes = options->call_bytes > 0 ? options->call_bytes : CALL_BYTES;
     self->workers = options->workers > 0 ? options->workers : 1;
     self->name = PyUnicode_FromString(name);
     self->functions = PyDict_New();
     self->results = PyDict_New();
     self->releasers = PyDict_New();
     self->kept = PyList_New(0);
-    bool made = self->name && self->functions && self->results && self->releasers && self->kept;
+    self->handles = PyDict_New();
+    bool made = self->name && self->functions && self->results && self->releasers && self->kept &&
+                self->handles;
     if (!made ||
         (options->interface_text &&
          note_functions(self, options->interface_name ? options->interface_name : "interface",
@@ -249,33 +262,59 @@ static PyObject *cell_new(PyTypeObject *type, PyObject *args, PyObject *keywords
 
 /* ---- Closing ------------------------------------------------------------------------------------ */
 
-static int close_cell(struct cell_object *self)
+static void stop_cell(void *cell)
+{
+    (void)cordon_cell_stop(cell);
+}
+
+/* Refuse what comes, end what is in flight, wait until nobody is in it, and free it. */
+static void close_cell(struct cell_object *self)
 {
     struct cordon_cell *cell = self->cell;
-    int r;
-    if (!cell) {
-        return 0;
+    self->cell = NULL;
+    if (!cell || !uses_end(self, NULL, stop_cell, cell)) {
+        return;
     }
-    Py_BEGIN_ALLOW_THREADS r = cordon_cell_close(cell);
-    Py_END_ALLOW_THREADS if (r == 0)
-    {
-        self->cell = NULL;
+    Py_BEGIN_ALLOW_THREADS(void) cordon_cell_close(cell);
+    Py_END_ALLOW_THREADS struct session_object *session = self->sessions;
+    while (session) {
+        Py_INCREF(session);
+        session->session = NULL;
+        pending_abandon(session);
+        struct session_object *next =
+            (struct session_object *)Py_XNewRef((PyObject *)session->next);
+        Py_DECREF(session);
+        session = next;
+        Py_XDECREF(next); /* one of the list: it stays while nothing of Python runs */
+    }
+    if (self->kept) {
         (void)PyList_SetSlice(self->kept, 0, PY_SSIZE_T_MAX, NULL);
     }
-    return r;
+    if (self->handles) {
+        PyDict_Clear(self->handles);
+    }
 }
 
 static PyObject *cell_close(struct cell_object *self, PyObject *Py_UNUSED(none))
 {
-    struct cordon_error error = {.text = "a cell is not closed from inside its callback"};
+    if (!self->cell) {
+        Py_RETURN_NONE;
+    }
+    if (uses_refuse_own(self, NULL) < 0) {
+        return NULL;
+    }
     if (self->views > 0) {
         PyErr_Format(PyExc_BufferError, "%zd views of the cell's shared memory exist", self->views);
         return NULL;
     }
-    int r = close_cell(self);
-    if (r != 0) {
-        return raise_error(r, &error);
+    for (const struct session_object *session = self->sessions; session; session = session->next) {
+        if (session->views > 0) {
+            PyErr_Format(PyExc_BufferError, "%zd views of a session's shared memory exist",
+                         session->views);
+            return NULL;
+        }
     }
+    close_cell(self);
     Py_RETURN_NONE;
 }
 
@@ -285,7 +324,7 @@ static PyObject *cell_exit(struct cell_object *self, PyObject *args)
     return cell_close(self, NULL);
 }
 
-static PyObject *cell_enter(PyObject *self, PyObject *Py_UNUSED(none))
+PyObject *object_enter(PyObject *self, PyObject *Py_UNUSED(none))
 {
     return Py_NewRef(self);
 }
@@ -296,29 +335,42 @@ static int cell_traverse(struct cell_object *self, visitproc visit, void *arg)
     Py_VISIT(self->results);
     Py_VISIT(self->releasers);
     Py_VISIT(self->kept);
+    Py_VISIT(self->rings);
     return 0;
 }
 
+/* Emptied, not dropped: somebody may still look into them. */
 static int cell_clear(struct cell_object *self)
 {
-    Py_CLEAR(self->functions);
-    return 0; /* functions hold the cell: without them nothing else is in a cycle */
+    if (self->functions) {
+        PyDict_Clear(self->functions);
+    }
+    Py_CLEAR(self->rings);
+    /* Those that are kept break their cycles themselves. */
+    return 0;
 }
 
 static void cell_dealloc(struct cell_object *self)
 {
+    PyObject *type;
+    PyObject *value;
+    PyObject *trace;
     PyObject_GC_UnTrack((PyObject *)self);
+    PyErr_Fetch(&type, &value, &trace);
     if (self->weakrefs) {
         PyObject_ClearWeakRefs((PyObject *)self);
     }
-    (void)close_cell(self);
+    close_cell(self);
     cordon_interface_free(self->interface);
+    Py_XDECREF(self->rings);
+    Py_XDECREF(self->handles);
     Py_XDECREF(self->kept);
     Py_XDECREF(self->releasers);
     Py_XDECREF(self->results);
     Py_XDECREF(self->functions);
     Py_XDECREF(self->name);
     Py_TYPE(self)->tp_free((PyObject *)self);
+    PyErr_Restore(type, value, trace);
 }
 
 /* ---- Functions ---------------------------------------------------------------------------------- */
@@ -329,10 +381,17 @@ static PyObject *bind(struct cell_object *self, struct session_object *session,
 {
     struct cordon_error error = {{0}};
     struct cordon_function *function;
+    struct use use;
+    int r;
     if (!cell_get(self)) {
         return NULL;
     }
-    int r = cordon_bind(self->cell, prototype, 0, &function, &error);
+    use_begin(&use, self, session);
+    Py_BEGIN_ALLOW_THREADS r = cordon_bind(self->cell, prototype, 0, &function, &error);
+    Py_END_ALLOW_THREADS use_end(&use);
+    if (r == 0 && !cell_get(self)) {
+        return NULL;
+    }
     if (r != 0) {
         if (r == -ENOENT) {
             PyErr_SetString(PyExc_AttributeError, error.text);
@@ -345,18 +404,24 @@ static PyObject *bind(struct cell_object *self, struct session_object *session,
 }
 
 /* A function of the interface, made when it is first asked for. New reference; NULL: raised, or there is none. */
-static PyObject *find_function(struct cell_object *self, struct session_object *session,
-                               PyObject *functions, PyObject *name)
+PyObject *cell_find_function(struct cell_object *self, struct session_object *session,
+                             PyObject *functions, PyObject *name)
 {
     PyObject *found = PyDict_GetItemWithError(functions, name);
     if (found && found != Py_None) {
         return Py_NewRef(found);
     }
-    if (!PyDict_Contains(self->functions, name)) {
+    PyObject *known = found ? found : PyDict_GetItemWithError(self->functions, name);
+    if (!known) {
         return NULL;
     }
     const char *text = PyUnicode_AsUTF8(name);
-    PyObject *made = text ? bind(self, session, text) : NULL;
+    PyObject *made = NULL;
+    if (known != Py_None && cell_get(self)) { /* bound already, for the cell */
+        made = function_new(self, session, ((struct function_object *)known)->function);
+    } else if (known == Py_None && text) {
+        made = bind(self, session, text);
+    }
     if (made && PyDict_SetItem(functions, name, made) < 0) {
         Py_CLEAR(made);
     }
@@ -365,7 +430,7 @@ static PyObject *find_function(struct cell_object *self, struct session_object *
 
 static PyObject *cell_getattr(struct cell_object *self, PyObject *name)
 {
-    PyObject *found = find_function(self, NULL, self->functions, name);
+    PyObject *found = cell_find_function(self, NULL, self->functions, name);
     return found || PyErr_Occurred() ? found : PyObject_GenericGetAttr((PyObject *)self, name);
 }
 
@@ -379,7 +444,7 @@ static PyObject *cell_bind(struct cell_object *self, PyObject *prototype)
     return made;
 }
 
-static PyObject *names_of(PyObject *self, PyObject *functions)
+PyObject *cell_names_of(PyObject *self, PyObject *functions)
 {
     PyObject *names = PyObject_CallMethod((PyObject *)&PyBaseObject_Type, "__dir__", "O", self);
     PyObject *more = names ? PyDict_Keys(functions) : NULL;
@@ -391,7 +456,7 @@ static PyObject *names_of(PyObject *self, PyObject *functions)
 
 static PyObject *cell_dir(struct cell_object *self, PyObject *Py_UNUSED(none))
 {
-    return names_of((PyObject *)self, self->functions);
+    return cell_names_of((PyObject *)self, self->functions);
 }
 
 /* ---- What is known of it ------------------------------------------------------------------------ */
@@ -423,6 +488,37 @@ static PyObject *cell_policy(struct cell_object *self, void *Py_UNUSED(closure))
     return PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "surrogateescape");
 }
 
+static int add_constants(PyObject *constants, const struct plan_view *plan)
+{
+    for (uint32_t i = 0; i < view_header(plan)->type_count; i++) {
+        const struct cordon_plan_type *type = view_type(plan, i);
+        for (uint32_t j = 0; type->flags & CORDON_PLAN_ENUM && j < type->count; j++) {
+            const struct cordon_plan_enumerator *one = view_enumerator(plan, type, j);
+            PyObject *value = PyLong_FromLongLong(one->value);
+            if (!value || PyDict_SetItemString(constants, view_name(plan, one->name), value) < 0) {
+                Py_XDECREF(value);
+                return -1;
+            }
+            Py_DECREF(value);
+        }
+    }
+    return 0;
+}
+
+/* Enumerators of the enums that the interface's functions use. */
+static PyObject *cell_constants(struct cell_object *self, void *Py_UNUSED(closure))
+{
+    PyObject *constants = PyDict_New();
+    size_t count = self->interface ? cordon_interface_function_count(self->interface) : 0;
+    for (size_t i = 0; constants && i < count; i++) {
+        size_t bytes;
+        if (add_constants(constants, cordon_interface_plan(self->interface, i, &bytes)) < 0) {
+            Py_CLEAR(constants);
+        }
+    }
+    return constants;
+}
+
 static PyObject *cell_closed(struct cell_object *self, void *Py_UNUSED(closure))
 {
     return PyBool_FromLong(!self->cell);
@@ -435,8 +531,8 @@ static PyObject *cell_stats(struct cell_object *self, PyObject *Py_UNUSED(none))
     if (!cell_get(self)) {
         return NULL;
     }
-    Py_BEGIN_ALLOW_THREADS cordon_cell_stats(self->cell, &stats);
-    Py_END_ALLOW_THREADS PyObject *ended = PyDict_New();
+    cordon_cell_stats(self->cell, &stats);
+    PyObject *ended = PyDict_New();
     for (int i = 0; ended && i <= CORDON_OPEN; i++) {
         PyObject *count = PyLong_FromUnsignedLongLong(stats.ended[i]);
         if (!count || PyDict_SetItemString(ended, cordon_outcome_name(i), count) < 0) {
@@ -502,6 +598,34 @@ static PyObject *cell_session(struct cell_object *self, PyObject *Py_UNUSED(none
     return PyObject_CallOneArg((PyObject *)&session_type, (PyObject *)self);
 }
 
+/* cordon._batch.Batch(@of). */
+PyObject *cell_new_batch(PyObject *of)
+{
+    PyObject *module = PyImport_ImportModule("cordon._batch");
+    PyObject *batch = module ? PyObject_CallMethod(module, "Batch", "O", of) : NULL;
+    Py_XDECREF(module);
+    return batch;
+}
+
+static PyObject *cell_batch(struct cell_object *self, PyObject *Py_UNUSED(none))
+{
+    return cell_new_batch((PyObject *)self);
+}
+
+PyObject *cell_run_calls(struct cell_object *cell, struct session_object *session, PyObject *calls)
+{
+    if (!PyTuple_Check(calls)) {
+        PyErr_SetString(PyExc_TypeError, "a tuple of calls is wanted");
+        return NULL;
+    }
+    return flights_run(cell, session, calls);
+}
+
+static PyObject *cell_run(struct cell_object *self, PyObject *calls)
+{
+    return cell_run_calls(self, NULL, calls);
+}
+
 static PyObject *cell_repr(struct cell_object *self)
 {
     return PyUnicode_FromFormat("<cordon.Cell %U%s>", self->name, self->cell ? "" : ", closed");
@@ -520,8 +644,11 @@ static PyMethodDef cell_methods[] = {
     {"stats", (PyCFunction)cell_stats, METH_NOARGS, "Counts of calls and workers, as a dict."},
     {"worker_pid", (PyCFunction)cell_worker_pid, METH_NOARGS,
      "Process id of the worker of this thread's calls, or 0."},
+    {"batch", (PyCFunction)cell_batch, METH_NOARGS,
+     "Calls that are recorded on it, and made together when its with-block ends."},
+    {"_run", (PyCFunction)cell_run, METH_O, NULL},
     {"_report", (PyCFunction)cell_report, METH_VARARGS, NULL},
-    {"__enter__", cell_enter, METH_NOARGS, NULL},
+    {"__enter__", object_enter, METH_NOARGS, NULL},
     {"__exit__", (PyCFunction)cell_exit, METH_VARARGS, NULL},
     {"__dir__", (PyCFunction)cell_dir, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
@@ -529,6 +656,7 @@ static PyMethodDef cell_methods[] = {
 
 static PyMemberDef cell_members[] = {
     {"name", T_OBJECT_EX, offsetof(struct cell_object, name), READONLY, "Library, or interface."},
+    {"_rings", T_OBJECT, offsetof(struct cell_object, rings), 0, NULL},
     {"_workers", T_UINT, offsetof(struct cell_object, workers), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
@@ -537,6 +665,8 @@ static PyGetSetDef cell_getters[] = {
     {"isolation", (getter)cell_isolation, NULL, "What is in force, as names.", NULL},
     {"policy", (getter)cell_policy, NULL, "The policy, as text.", NULL},
     {"closed", (getter)cell_closed, NULL, "Whether it is.", NULL},
+    {"constants", (getter)cell_constants, NULL,
+     "Enumerators of the enums that the interface's functions use, by name.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -555,239 +685,4 @@ PyTypeObject cell_type = {
     .tp_members = cell_members,
     .tp_getset = cell_getters,
     .tp_weaklistoffset = offsetof(struct cell_object, weakrefs),
-};
-
-/* ---- Sessions ----------------------------------------------------------------------------------- */
-
-static PyObject *session_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
-{
-    static const char *const names[] = {"cell", NULL};
-    struct cordon_error error = {{0}};
-    struct cordon_session *session = NULL;
-    struct cell_object *cell;
-    int r;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O!:Session", KEYWORDS(names), &cell_type,
-                                     &cell) ||
-        !cell_get(cell)) {
-        return NULL;
-    }
-    Py_BEGIN_ALLOW_THREADS r = cordon_session_open(cell->cell, &session, &error);
-    Py_END_ALLOW_THREADS if (r != 0)
-    {
-        if (r == -EAGAIN) {
-            PyErr_SetString(error_class("LimitError"), error.text);
-        } else {
-            (void)raise_error(r, &error);
-        }
-        return NULL;
-    }
-    struct session_object *self = (struct session_object *)type->tp_alloc(type, 0);
-    PyObject *functions = self ? PyDict_New() : NULL;
-    PyObject *pending = functions ? PyDict_New() : NULL;
-    if (!pending) {
-        Py_XDECREF(functions);
-        (void)cordon_session_close(session);
-        Py_XDECREF(self);
-        return NULL;
-    }
-    if (cell->events) {
-        (void)cordon_session_ring(session, false);
-    }
-    self->cell = (struct cell_object *)Py_NewRef((PyObject *)cell);
-    self->session = session;
-    self->functions = functions;
-    self->pending = pending;
-    return (PyObject *)self;
-}
-
-static PyObject *session_close(struct session_object *self, PyObject *Py_UNUSED(none))
-{
-    struct cordon_session *session = self->cell && self->cell->cell ? self->session : NULL;
-    struct cordon_error error = {.text = "a session is not closed from inside its callback"};
-    int r = 0;
-    if (self->views > 0) {
-        PyErr_Format(PyExc_BufferError, "%zd views of its shared memory exist", self->views);
-        return NULL;
-    }
-    if (session) {
-        Py_BEGIN_ALLOW_THREADS r = cordon_session_close(session);
-        Py_END_ALLOW_THREADS
-    }
-    if (r != 0) {
-        return raise_error(r, &error);
-    }
-    self->session = NULL;
-    Py_RETURN_NONE;
-}
-
-static PyObject *session_exit(struct session_object *self, PyObject *args)
-{
-    (void)args;
-    return session_close(self, NULL);
-}
-
-static PyObject *session_getattr(struct session_object *self, PyObject *name)
-{
-    PyObject *found = find_function(self->cell, self, self->functions, name);
-    return found || PyErr_Occurred() ? found : PyObject_GenericGetAttr((PyObject *)self, name);
-}
-
-static PyObject *session_dir(struct session_object *self, PyObject *Py_UNUSED(none))
-{
-    return names_of((PyObject *)self, self->cell->functions);
-}
-
-static PyObject *session_alloc(struct session_object *self, PyObject *bytes)
-{
-    Py_ssize_t count = PyNumber_AsSsize_t(bytes, PyExc_OverflowError);
-    return count == -1 && PyErr_Occurred() ? NULL : buffer_new(self->cell, self, count);
-}
-
-static PyObject *session_object(struct session_object *self, PyObject *type)
-{
-    const char *name = PyUnicode_AsUTF8(type);
-    return name ? struct_new(self->cell, self, name) : NULL;
-}
-
-static PyObject *session_interrupt(struct session_object *self, PyObject *Py_UNUSED(none))
-{
-    if (!session_for(self->cell, self)) {
-        return NULL;
-    }
-    (void)cordon_session_interrupt(self->session);
-    Py_RETURN_NONE;
-}
-
-static PyObject *session_worker_pid(struct session_object *self, PyObject *Py_UNUSED(none))
-{
-    return session_for(self->cell, self) ? PyLong_FromLong(cordon_session_worker_pid(self->session))
-                                         : NULL;
-}
-
-/* ---- For event loops: cordon._aio ---------------------------------------------------------------- */
-
-static PyObject *session_event_fd(struct session_object *self, PyObject *Py_UNUSED(none))
-{
-    if (!session_for(self->cell, self)) {
-        return NULL;
-    }
-    (void)cordon_session_ring(self->session, true);
-    return PyLong_FromLong(cordon_session_event_fd(self->session));
-}
-
-static PyObject *session_prepare(struct session_object *self, PyObject *function)
-{
-    struct cordon_error error = {{0}};
-    uint32_t retry_ms = 0;
-    int r;
-    if (Py_TYPE(function) != &function_type) {
-        PyErr_SetString(PyExc_TypeError, "a function of a cell is wanted");
-        return NULL;
-    }
-    if (!session_for(self->cell, self)) {
-        return NULL;
-    }
-    struct cordon_function *bound = ((struct function_object *)function)->function;
-    self->cell->busy++;
-    Py_BEGIN_ALLOW_THREADS r = cordon_session_prepare(self->session, &bound, 1, &retry_ms, &error);
-    Py_END_ALLOW_THREADS self->cell->busy--;
-    if (r != 0) {
-        return raise_error(r, &error);
-    }
-    Py_RETURN_NONE;
-}
-
-static PyObject *session_submit(struct session_object *self, PyObject *args)
-{
-    PyObject *function;
-    PyObject *arguments;
-    PyObject *keywords;
-    if (!PyArg_ParseTuple(args, "O!O!O!", &function_type, &function, &PyTuple_Type, &arguments,
-                          &PyDict_Type, &keywords)) {
-        return NULL;
-    }
-    PyObject *own = find_function(self->cell, self, self->functions,
-                                  ((struct function_object *)function)->name);
-    PyObject *made =
-        own ? pending_submit((struct function_object *)own, arguments, keywords) : NULL;
-    Py_XDECREF(own);
-    return made;
-}
-
-static PyObject *session_collect(struct session_object *self, PyObject *Py_UNUSED(none))
-{
-    return pending_collect(self);
-}
-
-static int session_traverse(struct session_object *self, visitproc visit, void *arg)
-{
-    Py_VISIT(self->cell);
-    Py_VISIT(self->functions);
-    Py_VISIT(self->pending);
-    return 0;
-}
-
-static int session_clear(struct session_object *self)
-{
-    Py_CLEAR(self->functions);
-    return 0;
-}
-
-static void session_dealloc(struct session_object *self)
-{
-    PyObject_GC_UnTrack((PyObject *)self);
-    if (self->weakrefs) {
-        PyObject_ClearWeakRefs((PyObject *)self);
-    }
-    PyObject *closed = self->session ? session_close(self, NULL) : NULL;
-    Py_XDECREF(closed);
-    Py_XDECREF(self->pending);
-    Py_XDECREF(self->functions);
-    Py_XDECREF(self->cell);
-    Py_TYPE(self)->tp_free((PyObject *)self);
-}
-
-static PyObject *session_repr(struct session_object *self)
-{
-    return PyUnicode_FromFormat("<cordon.Session of %U%s>", self->cell->name,
-                                self->session ? "" : ", closed");
-}
-
-static PyMethodDef session_methods[] = {
-    {"close", (PyCFunction)session_close, METH_NOARGS, "End the session's worker."},
-    {"alloc", (PyCFunction)session_alloc, METH_O,
-     "alloc(bytes): memory that this process and the worker share."},
-    {"object", (PyCFunction)session_object, METH_O, "object(type): a struct in the worker."},
-    {"interrupt", (PyCFunction)session_interrupt, METH_NOARGS,
-     "End the worker now, whatever it does: calls in flight raise AbortedError. From any thread."},
-    {"worker_pid", (PyCFunction)session_worker_pid, METH_NOARGS, "The worker's process id, or 0."},
-    {"_event_fd", (PyCFunction)session_event_fd, METH_NOARGS, NULL},
-    {"_prepare", (PyCFunction)session_prepare, METH_O, NULL},
-    {"_submit", (PyCFunction)session_submit, METH_VARARGS, NULL},
-    {"_collect", (PyCFunction)session_collect, METH_NOARGS, NULL},
-    {"__enter__", cell_enter, METH_NOARGS, NULL},
-    {"__exit__", (PyCFunction)session_exit, METH_VARARGS, NULL},
-    {"__dir__", (PyCFunction)session_dir, METH_NOARGS, NULL},
-    {NULL, NULL, 0, NULL},
-};
-
-static PyMemberDef session_members[] = {
-    {"cell", T_OBJECT_EX, offsetof(struct session_object, cell), READONLY, "The cell it is of."},
-    {NULL, 0, 0, 0, NULL},
-};
-
-PyTypeObject session_type = {
-    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "cordon.Session",
-    .tp_doc = "A worker of one's own. Made by Cell.session(); functions are attributes.",
-    .tp_basicsize = sizeof(struct session_object),
-    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
-    .tp_new = session_new,
-    .tp_dealloc = (destructor)session_dealloc,
-    .tp_traverse = (traverseproc)session_traverse,
-    .tp_clear = (inquiry)session_clear,
-    .tp_repr = (reprfunc)session_repr,
-    .tp_getattro = (getattrofunc)session_getattr,
-    .tp_methods = session_methods,
-    .tp_members = session_members,
-    .tp_weaklistoffset = offsetof(struct session_object, weakrefs),
 };

@@ -77,7 +77,7 @@ static int make_result_class(struct function_object *self)
     }
     PyObject *fields = PyTuple_New(self->outputs);
     if (fields && self->returns) {
-        PyTuple_SET_ITEM(fields, at++, PyUnicode_FromString("result"));
+        PyTuple_SET_ITEM(fields, at++, PyUnicode_InternFromString("result"));
     }
     for (uint32_t i = 0; fields && i < self->count; i++) {
         if (self->parameters[i].comes_back) {
@@ -95,85 +95,63 @@ static int make_result_class(struct function_object *self)
 
 /* ---- Calls -------------------------------------------------------------------------------------- */
 
+/* What of a call beside its value is wanted. */
+struct wish {
+    bool number; /* errno, beside it */
+    bool raises; /* -1 or NULL is an OSError */
+};
+
 /* Numbers in, a number back: nothing is held, nothing allocated. Returns 1: it is another kind of call. */
 static int call_scalar(struct function_object *self, PyObject *const *args, size_t count,
                        PyObject **ret_object)
 {
     struct cordon_value values[CORDON_PLAN_PARAMS_MAX];
     struct cordon_result result;
-    for (size_t i = 0; i < count; i++) {
-        const struct cordon_plan_type *type = self->parameters[i].type;
-        int overflow = 0;
-        if (type->kind == CORDON_PLAN_F64 && PyFloat_CheckExact(args[i])) {
-            values[i] = cordon_float(PyFloat_AS_DOUBLE(args[i]));
-            continue;
-        }
-        bool wide = type->kind == CORDON_PLAN_I32 || type->kind == CORDON_PLAN_U32 ||
-                    type->kind == CORDON_PLAN_I64 || type->kind == CORDON_PLAN_U64;
-        if (!wide || !PyLong_CheckExact(args[i])) {
-            return 1;
-        }
-        long long number = PyLong_AsLongLongAndOverflow(args[i], &overflow);
-        bool is_unsigned = type->kind == CORDON_PLAN_U32 || type->kind == CORDON_PLAN_U64;
-        if (overflow != 0 || (is_unsigned && number < 0) ||
-            (type->kind == CORDON_PLAN_I32 && number != (int32_t)number) ||
-            (type->kind == CORDON_PLAN_U32 && number != (uint32_t)number)) {
-            return 1; /* the long way says what is wrong */
-        }
-        values[i] = is_unsigned ? cordon_uint((uint64_t)number) : cordon_int(number);
+    if (take_scalars(self, args, count, values) != 0) {
+        return 1;
     }
     int r = call_and_wait(self, values, count, CORDON_DEFAULT, &result);
-    if (r != CORDON_DONE) {
-        *ret_object = r == INT_MIN ? NULL : raise_result(self, r, &result);
-    } else if (!self->returns) {
-        *ret_object = Py_NewRef(Py_None);
+    if (r == CORDON_DONE) {
+        *ret_object = give_scalar(self, &result);
     } else {
-        *ret_object =
-            give_word(view_type(self->plan, view_function(self->plan)->result.type), &result.value);
+        *ret_object = r == INT_MIN ? NULL : raise_result(self, r, &result);
     }
     return 0;
 }
 
-/* `timeout=` is the call's, unless the function has a parameter of that name. Borrowed. */
-static PyObject *find_timeout(const struct function_object *self, PyObject *const *args,
-                              size_t positional, PyObject *names, Py_ssize_t *ret_at)
+static bool is_failure(const struct cordon_value *value)
 {
-    *ret_at = -1;
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); i++) {
-        if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, i), "timeout") != 0) {
-            continue;
-        }
-        for (uint32_t j = 0; j < self->count; j++) {
-            if (PyUnicode_Compare(self->parameters[j].name, PyTuple_GET_ITEM(names, i)) == 0) {
-                return NULL;
-            }
-        }
-        *ret_at = i;
-        return args[positional + (size_t)i];
+    return value->kind == CORDON_VALUE_NULL || (value->kind == CORDON_VALUE_INT && value->i == -1);
+}
+
+/* OSError, or the class that Python has for the number. */
+static PyObject *raise_number(const struct function_object *self, int number)
+{
+    PyObject *details = Py_BuildValue("(isO)", number, strerror(number), self->name);
+    PyObject *error = details ? PyObject_CallObject(PyExc_OSError, details) : NULL;
+    if (error) {
+        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
     }
+    Py_XDECREF(error);
+    Py_XDECREF(details);
     return NULL;
 }
 
-static PyObject *finish(struct taking *taking, int r, struct cordon_result *result)
+static PyObject *end_call(struct taking *taking, int r, struct cordon_result *result,
+                          const struct wish *wish)
 {
-    PyObject *object = NULL;
-    if (taking->raised) {
-        if (r != INT_MIN) {
-            PyErr_SetObject((PyObject *)Py_TYPE(taking->raised), taking->raised);
-        }
-    } else if (r == CORDON_DONE) {
-        object = give_result(taking, result);
-    } else if (r != INT_MIN) {
-        (void)raise_result(taking->function, r, result);
+    int number = r == CORDON_DONE ? result->error_number : 0;
+    bool failed = r == CORDON_DONE && is_failure(&result->value);
+    PyObject *object = finish_call(taking, r, result);
+    if (object && wish->raises && failed) {
+        Py_DECREF(object);
+        return raise_number(taking->function, number);
     }
-    if (r == CORDON_DONE) {
-        cordon_result_release(result);
-    }
-    return object;
+    return object && wish->number ? Py_BuildValue("(Ni)", object, number) : object;
 }
 
 static PyObject *call_any(struct function_object *self, PyObject *const *args, size_t positional,
-                          PyObject *names)
+                          PyObject *names, const struct wish *wish)
 {
     struct cordon_result result;
     uint64_t deadline_ns = CORDON_DEFAULT;
@@ -189,9 +167,8 @@ static PyObject *call_any(struct function_object *self, PyObject *const *args, s
     }
     int r = take_arguments(taking, args, positional, names, timeout_at);
     if (r == 0) {
-        memset(&result.error, 0, sizeof result.error.text[0]);
         r = call_and_wait(self, taking->values, taking->count, deadline_ns, &result);
-        object = finish(taking, r, &result);
+        object = end_call(taking, r, &result, wish);
     }
     taking_end(taking);
     return object;
@@ -203,118 +180,23 @@ static PyObject *function_call(PyObject *callable, PyObject *const *args, size_t
     struct function_object *self = (struct function_object *)callable;
     size_t positional = (size_t)PyVectorcall_NARGS(flags);
     PyObject *object;
-    if (self->scalar && !names && positional == self->count &&
-        call_scalar(self, args, positional, &object) == 0) {
+    if (!names && call_scalar(self, args, positional, &object) == 0) {
         return object;
     }
-    return call_any(self, args, positional, names);
+    return call_any(self, args, positional, names, &(struct wish){0});
 }
 
-/* ---- Many calls --------------------------------------------------------------------------------- */
-
-struct flight {
-    PyObject *args; /* owned: the taking borrows what is in them */
-    struct taking *taking;
-    struct cordon_pending *pending;
-};
-
-/* Put one call on its way. Returns 0, 1: none can be taken now, -1: raised. */
-static int launch(struct function_object *self, struct cordon_session *session, PyObject *args,
-                  uint64_t deadline_ns, struct flight *flight)
+/* errno(...): (value, errno). */
+static PyObject *function_errno(struct function_object *self, PyObject *const *args,
+                                Py_ssize_t positional, PyObject *names)
 {
-    struct cordon_error error = {{0}};
-    bool tuple = PyTuple_Check(args);
-    PyObject *const *items = tuple ? &PyTuple_GET_ITEM(args, 0) : &args;
-    size_t count = tuple ? (size_t)PyTuple_GET_SIZE(args) : 1;
-    int r;
-    flight->args = Py_NewRef(args);
-    flight->taking = taking_begin(self);
-    if (!flight->taking || take_arguments(flight->taking, items, count, NULL, -1) < 0) {
-        goto failed;
-    }
-    r = cordon_submit(session, self->function, flight->taking->values, flight->taking->count,
-                      deadline_ns, &flight->pending, &error);
-    if (r == 0) {
-        return 0;
-    }
-    (void)raise_error(r, &error);
-failed:
-    if (flight->taking) {
-        taking_end(flight->taking);
-    }
-    Py_DECREF(args);
-    return -1;
+    return call_any(self, args, (size_t)positional, names, &(struct wish){.number = true});
 }
 
-static PyObject *land(struct function_object *self, struct cordon_session *session,
-                      struct flight *flight, bool heard)
+static PyObject *function_check(struct function_object *self, PyObject *const *args,
+                                Py_ssize_t positional, PyObject *names)
 {
-    struct cordon_result result;
-    int r = wait_for(self->cell, session, flight->pending, &result);
-    PyObject *object = NULL;
-    if (heard) {
-        object = finish(flight->taking, r, &result);
-    } else if (r == CORDON_DONE) {
-        cordon_result_release(&result);
-    }
-    taking_end(flight->taking);
-    Py_DECREF(flight->args);
-    return object;
-}
-
-/* map(iterable of argument tuples): a list of results, calls in flight together. The first that fails is raised, after the others in flight. */
-static PyObject *function_map(struct function_object *self, PyObject *args, PyObject *keywords)
-{
-    static const char *const names[] = {"arguments", "timeout", NULL};
-    PyObject *arguments;
-    PyObject *timeout = NULL;
-    struct flight flights[CORDON_BATCH_MAX];
-    size_t first = 0;
-    size_t count = 0;
-    uint64_t deadline_ns;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|$O:map", KEYWORDS(names), &arguments,
-                                     &timeout) ||
-        deadline_of(timeout, &deadline_ns) < 0) {
-        return NULL;
-    }
-    struct cordon_session *session = session_for(self->cell, self->session);
-    PyObject *iterator = session ? PyObject_GetIter(arguments) : NULL;
-    PyObject *results = iterator ? PyList_New(0) : NULL;
-    bool more = results != NULL;
-    while (results && (more || count > 0)) {
-        while (more && count < CORDON_BATCH_MAX) {
-            PyObject *one = PyIter_Next(iterator);
-            more = one && launch(self, session, one, deadline_ns,
-                                 &flights[(first + count) % CORDON_BATCH_MAX]) == 0;
-            count += more;
-            Py_XDECREF(one);
-        }
-        cordon_flush(session);
-        /* Half of them, so that the worker has some while more are made. */
-        for (size_t left = more ? count / 2 : 0; count > left && results; count--) {
-            bool heard = !PyErr_Occurred();
-            PyObject *type = NULL;
-            PyObject *value = NULL;
-            PyObject *trace = NULL;
-            PyErr_Fetch(&type, &value, &trace);
-            PyObject *object = land(self, session, &flights[first], heard);
-            first = (first + 1) % CORDON_BATCH_MAX;
-            if (!heard) {
-                PyErr_Restore(type, value, trace);
-            }
-            if (heard && object && PyList_Append(results, object) < 0) {
-                more = false;
-            }
-            more = more && object;
-            Py_XDECREF(object);
-            left = more ? left : 0;
-        }
-    }
-    Py_XDECREF(iterator);
-    if (PyErr_Occurred()) {
-        Py_CLEAR(results);
-    }
-    return results;
+    return call_any(self, args, (size_t)positional, names, &(struct wish){.raises = true});
 }
 
 /* aio(...): the same call for asyncio: a coroutine, by cordon._aio. */
@@ -361,7 +243,8 @@ static PyObject *get_doc(struct function_object *self, void *Py_UNUSED(closure))
     if (comment == 0) {
         Py_RETURN_NONE;
     }
-    return PyUnicode_FromString(view_name(self->plan, comment));
+    const char *text = view_name(self->plan, comment);
+    return PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
 }
 
 /* Made when it is asked for, by cordon._signatures. */
@@ -440,6 +323,10 @@ static PyMethodDef methods[] = {
      "arguments is a tuple, or a single argument."},
     {"aio", (PyCFunction)(void (*)(void))function_aio, METH_VARARGS | METH_KEYWORDS,
      "The same call for asyncio: to be awaited."},
+    {"errno", (PyCFunction)(void (*)(void))function_errno, METH_FASTCALL | METH_KEYWORDS,
+     "The same call, with errno: a tuple (value, errno)."},
+    {"check", (PyCFunction)(void (*)(void))function_check, METH_FASTCALL | METH_KEYWORDS,
+     "The same call; if it returns -1 or NULL, OSError with errno is raised."},
     {"_describe", (PyCFunction)function_describe, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

@@ -182,7 +182,8 @@ static PyObject *give_handle(const struct giving *giving, const struct cordon_pl
     if (handle.worker == 0 && handle.generation == 0 && handle.index == 0) {
         return none();
     }
-    return handle_new(giving->function, handle, view_name(giving->plan, type->name));
+    return handle_new(giving->function, handle, view_name(giving->plan, type->name),
+                      giving->trusted);
 }
 
 PyObject *give_object(const struct giving *giving, const struct cordon_plan_type *type,
@@ -318,7 +319,7 @@ static void tell_released(const struct taking *taking)
         PyObject *given = taking->given[i];
         if (function->parameters[i].type->flags & CORDON_PLAN_RELEASE && given &&
             Py_TYPE(given) == &handle_type) {
-            ((struct handle_object *)given)->closed = true;
+            handle_released((struct handle_object *)given);
         }
     }
 }

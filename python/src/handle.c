@@ -2,8 +2,44 @@
 /* Handle: an object of the library, which stays in its worker. */
 #include "package.h"
 
+static PyObject *key_of(const struct handle_object *self)
+{
+    return Py_BuildValue("(III)", self->handle.worker, self->handle.generation, self->handle.index);
+}
+
+static PyObject *releaser_of(const struct handle_object *self);
+
+/* One more or one less that names it. Returns how many there are then; -1: it is not counted. */
+static long recount(const struct handle_object *self, long more)
+{
+    PyObject *key = key_of(self);
+    PyObject *known = key ? PyDict_GetItemWithError(self->cell->handles, key) : NULL;
+    long now = known ? PyLong_AsLong(known) + more : more > 0 ? more : -1;
+    PyObject *number = now > 0 ? PyLong_FromLong(now) : NULL;
+    if (number) {
+        (void)PyDict_SetItem(self->cell->handles, key, number);
+    } else if (known) {
+        (void)PyDict_DelItem(self->cell->handles, key);
+    }
+    Py_XDECREF(number);
+    Py_XDECREF(key);
+    PyErr_Clear();
+    return now;
+}
+
+void handle_released(struct handle_object *self)
+{
+    PyObject *key = key_of(self);
+    self->closed = true;
+    if (key && PyDict_Contains(self->cell->handles, key) == 1) {
+        (void)PyDict_DelItem(self->cell->handles, key);
+    }
+    Py_XDECREF(key);
+    PyErr_Clear();
+}
+
 PyObject *handle_new(struct function_object *function, struct cordon_handle handle,
-                     const char *type_name)
+                     const char *type_name, bool lent)
 {
     struct handle_object *self = PyObject_New(struct handle_object, &handle_type);
     if (!self) {
@@ -13,12 +49,14 @@ PyObject *handle_new(struct function_object *function, struct cordon_handle hand
     self->cell = (struct cell_object *)Py_NewRef((PyObject *)function->cell);
     self->session = (struct session_object *)Py_XNewRef((PyObject *)function->session);
     self->closed = false;
+    self->counted = false;
     self->weakrefs = NULL;
     self->type_name = PyUnicode_FromString(*type_name ? type_name : "object");
     if (!self->type_name) {
         Py_DECREF(self);
         return NULL;
     }
+    self->counted = !lent && releaser_of(self) && recount(self, 1) > 0;
     return (PyObject *)self;
 }
 
@@ -31,8 +69,27 @@ static PyObject *releaser_of(const struct handle_object *self)
     return releaser;
 }
 
+/* The last one here that named it goes, and nobody has released it: it stays in the worker until that ends. */
+static void handle_finalize(struct handle_object *self)
+{
+    PyObject *type;
+    PyObject *value;
+    PyObject *trace;
+    PyErr_Fetch(&type, &value, &trace);
+    bool last = self->counted && self->cell->cell && recount(self, -1) == 0;
+    self->counted = false;
+    if (last && !self->closed &&
+        PyErr_ResourceWarning((PyObject *)self, 1, "unclosed %R", self) < 0) {
+        PyErr_WriteUnraisable((PyObject *)self);
+    }
+    PyErr_Restore(type, value, trace);
+}
+
 static void handle_dealloc(struct handle_object *self)
 {
+    if (PyObject_CallFinalizerFromDealloc((PyObject *)self) < 0) {
+        return; /* somebody has it again */
+    }
     if (self->weakrefs) {
         PyObject_ClearWeakRefs((PyObject *)self);
     }
@@ -66,14 +123,9 @@ static PyObject *handle_close(struct handle_object *self, PyObject *Py_UNUSED(no
     PyObject *owner = self->session ? (PyObject *)self->session : (PyObject *)self->cell;
     PyObject *returned = PyObject_CallMethodOneArg(owner, name, (PyObject *)self);
     if (returned) {
-        self->closed = true;
+        handle_released(self);
     }
     return returned;
-}
-
-static PyObject *handle_enter(PyObject *self, PyObject *Py_UNUSED(none))
-{
-    return Py_NewRef(self);
 }
 
 static PyObject *handle_exit(struct handle_object *self, PyObject *args)
@@ -109,7 +161,7 @@ static PyObject *handle_compare(PyObject *left, PyObject *right, int operation)
 static PyMethodDef methods[] = {
     {"close", (PyCFunction)handle_close, METH_NOARGS,
      "Release it by the function of the interface that does."},
-    {"__enter__", handle_enter, METH_NOARGS, NULL},
+    {"__enter__", object_enter, METH_NOARGS, NULL},
     {"__exit__", (PyCFunction)handle_exit, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
@@ -129,6 +181,7 @@ PyTypeObject handle_type = {
     .tp_basicsize = sizeof(struct handle_object),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .tp_dealloc = (destructor)handle_dealloc,
+    .tp_finalize = (destructor)handle_finalize,
     .tp_repr = (reprfunc)handle_repr,
     .tp_hash = (hashfunc)handle_hash,
     .tp_richcompare = handle_compare,

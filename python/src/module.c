@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The extension module cordon._cordon. */
+#include <pthread.h>
+
 #include "package.h"
 
 static PyObject *isolation_bits(PyObject *module, PyObject *name)
@@ -26,13 +28,18 @@ static PyMethodDef functions[] = {
 static int add_types(PyObject *module)
 {
     PyTypeObject *const types[] = {&cell_type,   &session_type,  &function_type, &handle_type,
-                                   &buffer_type, &resident_type, &pending_type};
+                                   &buffer_type, &resident_type, &pending_type,  &kept_type};
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         if (PyModule_AddType(module, types[i]) < 0) {
             return -1;
         }
     }
     return PyModule_AddIntConstant(module, "NONE", (long)CORDON_NONE);
+}
+
+static void note_fork(void)
+{
+    fork_generation++;
 }
 
 /* Calls wait with and without the lock of one interpreter: another one cannot have them. */
@@ -42,6 +49,12 @@ static int run(PyObject *module)
         PyErr_SetString(PyExc_ImportError, "cordon cannot be used in a sub-interpreter");
         return -1;
     }
+    static bool prepared;
+    if (!prepared && pthread_atfork(NULL, NULL, note_fork) != 0) {
+        (void)PyErr_NoMemory();
+        return -1;
+    }
+    prepared = true;
     return add_types(module);
 }
 

@@ -29,20 +29,36 @@ static inline bool are_bytes(const struct plan_view *plan, const struct cordon_p
 
 /* ---- Cells and sessions ------------------------------------------------------------------------- */
 
+/* Somebody is in a cell: a call, or something else that must not see it freed. On the stack of who is. */
+struct use {
+    struct use *previous;
+    struct use *next;
+    struct cell_object *cell;
+    struct session_object *session; /* NULL: the cell's own */
+    unsigned long thread;
+    uint32_t generation;
+};
+
+/* How often this process is a fork() of one that had the extension: threads of those before do not exist here. */
+extern uint32_t fork_generation;
+
 struct cell_object {
-    PyObject_HEAD struct cordon_cell *cell; /* NULL: closed */
+    PyObject_HEAD struct cordon_cell *cell; /* NULL: closed, or about to be */
     PyObject *name;
     PyObject *functions; /* dict: name -> function */
     PyObject *results;   /* dict: name of a function or a struct -> class of its values */
     PyObject *releasers; /* dict: tag of a handle -> function that ends it */
-    PyObject
-        *kept; /* callables that the library may call after the call they came with: capsules */
+    PyObject *kept;    /* list: callables that the library may call after the call they came with */
+    PyObject *handles; /* dict: handle -> objects here that name it; closed ones are not in it */
+    PyObject *rings;   /* cordon._aio's; NULL: none yet */
     PyObject *weakrefs;
     struct cordon_interface *interface; /* NULL: none was given */
     uint32_t workers;                   /* for calls without a session */
-    uint32_t busy;                      /* calls that run without the lock */
+    uint64_t call_bytes;                /* most that a call may carry */
     Py_ssize_t views;                   /* of its shared memory */
-    bool events;                        /* sessions have descriptors */
+    struct use *uses;
+    struct session_object *sessions; /* all that were made of it and are still objects */
+    uint32_t generation;             /* of the process that opened it */
 };
 
 /* A caller's own worker. */
@@ -51,7 +67,10 @@ struct session_object {
     struct cordon_session *session;         /* NULL: closed */
     PyObject *functions;                    /* dict: name -> function bound to this session */
     PyObject *pending;                      /* dict: address of a call in flight -> Pending */
-    Py_ssize_t views;                       /* of its shared memory */
+    PyObject *on_close;                     /* callable, for event loops; NULL: none */
+    struct session_object *previous;        /* of the cell's sessions */
+    struct session_object *next;
+    Py_ssize_t views; /* of its shared memory */
     PyObject *weakrefs;
 };
 
@@ -61,8 +80,33 @@ extern PyTypeObject session_type;
 /* The cell's, or raises ValueError (closed). */
 struct cordon_cell *cell_get(struct cell_object *self);
 
+/* Neither the cell nor @session (NULL: none) is closed; else it is raised. */
+bool session_is_open(struct cell_object *cell, struct session_object *session);
+
 /* The session that a call of this thread uses: @session's, else the cell's. NULL: raised. */
 struct cordon_session *session_for(struct cell_object *cell, struct session_object *session);
+
+void use_begin(struct use *use, struct cell_object *cell, struct session_object *session);
+void use_end(struct use *use);
+/* Raises if this thread is in the cell, or in @session. -1: raised. */
+int uses_refuse_own(const struct cell_object *cell, const struct session_object *session);
+/*
+ * Wait until nobody is in the cell, or in @session, which are closed to others already; @stop is called, without the
+ * lock, until that is so. False: those who are in it never leave, the interpreter has ended.
+ */
+bool uses_end(struct cell_object *cell, struct session_object *session, void (*stop)(void *what),
+              void *what);
+
+/* A function of the interface, made when it is first asked for. New reference; NULL: raised, or there is none. */
+PyObject *cell_find_function(struct cell_object *self, struct session_object *session,
+                             PyObject *functions, PyObject *name);
+/* What dir() of @self shows. */
+PyObject *cell_names_of(PyObject *self, PyObject *functions);
+/* cordon._batch.Batch(@of), and what it asks for when it ends. */
+PyObject *cell_new_batch(PyObject *of);
+PyObject *cell_run_calls(struct cell_object *cell, struct session_object *session, PyObject *calls);
+/* __enter__ of all that have one. */
+PyObject *object_enter(PyObject *self, PyObject *none);
 
 /* ---- Functions ---------------------------------------------------------------------------------- */
 
@@ -96,6 +140,10 @@ struct function_object {
 
 extern PyTypeObject function_type;
 
+/* map(iterable of arguments): cordon.Function.map(); and _run(calls): cordon.Cell.batch(). */
+PyObject *function_map(struct function_object *self, PyObject *args, PyObject *keywords);
+PyObject *flights_run(struct cell_object *cell, struct session_object *session, PyObject *calls);
+
 /* Takes over nothing. NULL: raised. */
 PyObject *function_new(struct cell_object *cell, struct session_object *session,
                        struct cordon_function *function);
@@ -108,13 +156,21 @@ struct handle_object {
     struct cell_object *cell;       /* owned */
     struct session_object *session; /* owned; or NULL */
     bool closed;
+    bool counted; /* in the cell's handles */
     PyObject *weakrefs;
 };
 
 extern PyTypeObject handle_type;
 
+/* @lent: it is the library's own affair, as in a callback: nobody here has to close it. */
 PyObject *handle_new(struct function_object *function, struct cordon_handle handle,
-                     const char *type_name);
+                     const char *type_name, bool lent);
+/* It was released, by whatever function. */
+void handle_released(struct handle_object *self);
+
+/* A callable that lives with its cell. NULL: raised. */
+struct call_back;
+extern PyTypeObject kept_type;
 
 /* ---- Memory of the arena ------------------------------------------------------------------------ */
 
@@ -135,6 +191,8 @@ extern PyTypeObject pending_type;
 PyObject *pending_submit(struct function_object *function, PyObject *args, PyObject *keywords);
 /* Those of the session that have ended, as a list. */
 PyObject *pending_collect(struct session_object *session);
+/* The session is gone: those in flight end as ClosedError. */
+void pending_abandon(struct session_object *session);
 
 /* ---- Errors ------------------------------------------------------------------------------------- */
 

@@ -46,7 +46,7 @@ static int take_all(struct taking *taking, PyObject *args, PyObject *keywords)
 static struct pending_object *new_pending(struct function_object *function, PyObject *args,
                                           PyObject *keywords)
 {
-    struct pending_object *self = PyObject_New(struct pending_object, &pending_type);
+    struct pending_object *self = PyObject_GC_New(struct pending_object, &pending_type);
     if (self) {
         self->function = (struct function_object *)Py_NewRef((PyObject *)function);
         self->taking = NULL;
@@ -54,14 +54,53 @@ static struct pending_object *new_pending(struct function_object *function, PyOb
         self->args = Py_NewRef(args);
         self->keywords = Py_NewRef(keywords);
         self->value = self->error = NULL;
+        PyObject_GC_Track((PyObject *)self);
     }
     return self;
+}
+
+static bool has_parameter(const struct function_object *function, const char *name)
+{
+    for (uint32_t i = 0; i < function->count; i++) {
+        if (PyUnicode_CompareWithASCIIString(function->parameters[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The session has it until it has ended, and the worker is told. */
+static PyObject *keep_flying(struct function_object *function, struct cordon_session *session,
+                             struct pending_object *self)
+{
+    struct use use;
+    struct cordon_result result;
+    PyObject *key = PyLong_FromVoidPtr(self->pending);
+    int r = key ? PyDict_SetItem(function->session->pending, key, (PyObject *)self) : -1;
+    Py_XDECREF(key);
+    use_begin(&use, function->cell, function->session);
+    Py_BEGIN_ALLOW_THREADS if (r == 0)
+    {
+        cordon_flush(session);
+    }
+    else
+    {
+        (void)cordon_session_interrupt(session); /* nobody would know of it */
+        (void)!cordon_collect(self->pending, CORDON_NEVER, &result);
+    }
+    Py_END_ALLOW_THREADS use_end(&use);
+    if (r < 0) {
+        Py_DECREF(self);
+        return NULL;
+    }
+    return (PyObject *)self;
 }
 
 PyObject *pending_submit(struct function_object *function, PyObject *args, PyObject *keywords)
 {
     struct cordon_session *session = session_for(function->cell, function->session);
-    PyObject *timeout = PyDict_GetItemString(keywords, "timeout");
+    PyObject *timeout =
+        has_parameter(function, "timeout") ? NULL : PyDict_GetItemString(keywords, "timeout");
     struct cordon_result refusal;
     uint64_t deadline_ns;
     if (!session || deadline_of(timeout, &deadline_ns) < 0) {
@@ -78,28 +117,22 @@ PyObject *pending_submit(struct function_object *function, PyObject *args, PyObj
         self->taking = taking_begin(function);
         r = self->taking ? take_all(self->taking, args, named) : -1;
     }
-    if (r == 0) {
-        r = cordon_submit_ready(session, function->function, self->taking->values,
-                                self->taking->count, deadline_ns, &self->pending, &refusal);
-        cordon_flush(session);
-        if (r == -ENOTCONN || r == -EBUSY) {
-            Py_DECREF(named);
-            Py_DECREF(self);
-            Py_RETURN_NONE;
-        }
-        if (r != 0) {
-            (void)raise_result(function, r, &refusal);
-        }
-    }
     Py_DECREF(named);
-    PyObject *key = r == 0 ? PyLong_FromVoidPtr(self->pending) : NULL;
-    if (!key || PyDict_SetItem(function->session->pending, key, (PyObject *)self) < 0) {
-        Py_XDECREF(key);
+    /* Python code may have run: the session may be closed. */
+    if (r < 0 || !session_is_open(function->cell, function->session)) {
         Py_XDECREF(self);
         return NULL;
     }
-    Py_DECREF(key);
-    return (PyObject *)self;
+    r = cordon_submit_ready(session, function->function, self->taking->values, self->taking->count,
+                            deadline_ns, &self->pending, &refusal);
+    if (r != 0) {
+        Py_DECREF(self);
+        if (r == -ENOTCONN || r == -EBUSY) {
+            Py_RETURN_NONE;
+        }
+        return raise_result(function, r, &refusal);
+    }
+    return keep_flying(function, session, self);
 }
 
 static void end(struct pending_object *self, int r, struct cordon_result *result)
@@ -132,28 +165,70 @@ PyObject *pending_collect(struct session_object *session)
 {
     struct cordon_pending *pending;
     struct cordon_result result;
+    struct use use;
     PyObject *ended = PyList_New(0);
-    if (!ended || !session_for(session->cell, session)) {
+    if (!ended || !session_is_open(session->cell, session)) {
         Py_XDECREF(ended);
         return NULL;
     }
+    use_begin(&use, session->cell, session);
     while (ended && cordon_collect_any(session->session, 0, &pending) == 0) {
         PyObject *key = PyLong_FromVoidPtr(pending);
         PyObject *found = key ? PyDict_GetItemWithError(session->pending, key) : NULL;
         Py_XINCREF(found);
-        int r = cordon_collect(pending, 0, &result);
         if (!found) {
             Py_XDECREF(key);
             break; /* a call of function.map() in this session: its own affair */
         }
+        int r = cordon_collect(pending, 0, &result);
         end((struct pending_object *)found, r, &result);
         if (PyDict_DelItem(session->pending, key) < 0 || PyList_Append(ended, found) < 0) {
             Py_CLEAR(ended);
         }
         Py_DECREF(found);
-        Py_XDECREF(key);
+        Py_DECREF(key);
     }
+    use_end(&use);
     return ended;
+}
+
+/* It never ends: nobody writes to what it holds any more. */
+static void abandon(struct pending_object *self)
+{
+    PyObject *class = error_class("ClosedError");
+    if (!self->taking) {
+        return;
+    }
+    self->error = class ? PyObject_CallFunction(class, "s", "the session was closed") : NULL;
+    PyErr_Clear();
+    taking_end(self->taking);
+    self->taking = NULL;
+    self->pending = NULL;
+}
+
+void pending_abandon(struct session_object *session)
+{
+    PyObject *type;
+    PyObject *value;
+    PyObject *trace;
+    PyErr_Fetch(&type, &value, &trace);
+    PyObject *all = session->pending ? PyDict_Values(session->pending) : NULL;
+    for (Py_ssize_t i = 0; all && i < PyList_GET_SIZE(all); i++) {
+        abandon((struct pending_object *)PyList_GET_ITEM(all, i));
+    }
+    if (session->pending) {
+        PyDict_Clear(session->pending);
+    }
+    Py_XDECREF(all);
+    PyObject *hook = session->on_close;
+    session->on_close = NULL;
+    PyObject *told = hook ? PyObject_CallNoArgs(hook) : NULL;
+    if (hook && !told) {
+        PyErr_WriteUnraisable(hook);
+    }
+    Py_XDECREF(told);
+    Py_XDECREF(hook);
+    PyErr_Restore(type, value, trace);
 }
 
 static PyObject *pending_result(struct pending_object *self, PyObject *Py_UNUSED(none))
@@ -166,11 +241,22 @@ static PyObject *pending_result(struct pending_object *self, PyObject *Py_UNUSED
         PyErr_SetObject((PyObject *)Py_TYPE(self->error), self->error);
         return NULL;
     }
-    return Py_XNewRef(self->value);
+    return Py_NewRef(self->value ? self->value : Py_None);
+}
+
+static int pending_traverse(struct pending_object *self, visitproc visit, void *arg)
+{
+    Py_VISIT(self->function);
+    Py_VISIT(self->args);
+    Py_VISIT(self->keywords);
+    Py_VISIT(self->value);
+    Py_VISIT(self->error);
+    return 0;
 }
 
 static void pending_dealloc(struct pending_object *self)
 {
+    PyObject_GC_UnTrack((PyObject *)self);
     if (self->taking) {
         taking_end(self->taking); /* it was never submitted, or its session has been closed */
     }
@@ -179,7 +265,7 @@ static void pending_dealloc(struct pending_object *self)
     Py_XDECREF(self->keywords);
     Py_XDECREF(self->value);
     Py_XDECREF(self->error);
-    PyObject_Free(self);
+    PyObject_GC_Del(self);
 }
 
 static PyMethodDef methods[] = {
@@ -190,7 +276,8 @@ static PyMethodDef methods[] = {
 PyTypeObject pending_type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "cordon._cordon.Pending",
     .tp_basicsize = sizeof(struct pending_object),
-    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .tp_dealloc = (destructor)pending_dealloc,
+    .tp_traverse = (traverseproc)pending_traverse,
     .tp_methods = methods,
 };

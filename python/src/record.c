@@ -11,6 +11,26 @@ static int raise_why(struct taking *taking)
     return -1;
 }
 
+/* A member whose name no attribute can have: our own named tuples tell where it is (cordon._classes). */
+static int renamed_member(PyObject *whole, const char *name, PyObject **ret_member)
+{
+    PyObject *names = PyObject_GetAttrString((PyObject *)Py_TYPE(whole), "_cordon_members");
+    if (!names || !PyTuple_Check(names)) {
+        PyErr_Clear();
+        Py_XDECREF(names);
+        return 0;
+    }
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names) && i < PyTuple_GET_SIZE(whole); i++) {
+        PyObject *one = PyTuple_GET_ITEM(names, i);
+        if (PyUnicode_Check(one) && PyUnicode_CompareWithASCIIString(one, name) == 0) {
+            *ret_member = Py_NewRef(PyTuple_GET_ITEM(whole, i));
+            break;
+        }
+    }
+    Py_DECREF(names);
+    return 0;
+}
+
 /* Member @name of @whole: a new reference in @ret_member, or NULL: it was not given. */
 static int member_of(PyObject *whole, const char *name, PyObject **ret_member)
 {
@@ -28,6 +48,10 @@ static int member_of(PyObject *whole, const char *name, PyObject **ret_member)
     PyObject *member = PyMapping_Check(whole) && !PyTuple_Check(whole)
                            ? PyMapping_GetItemString(whole, name)
                            : PyObject_GetAttrString(whole, name);
+    if (!member && PyTuple_Check(whole) && PyErr_ExceptionMatches(PyExc_AttributeError)) {
+        PyErr_Clear();
+        return renamed_member(whole, name, ret_member);
+    }
     if (!member) {
         if (!PyErr_ExceptionMatches(PyExc_KeyError) &&
             !PyErr_ExceptionMatches(PyExc_AttributeError)) {
@@ -88,7 +112,10 @@ static int check_keys(struct taking *taking, const struct cordon_plan_type *reco
     PyObject *value;
     while (PyDict_Check(object) && PyDict_Next(object, &at, &key, &value)) {
         if (!is_member(taking->function->plan, record, key)) {
-            return refuse_key(taking, record, key);
+            Py_INCREF(key);
+            (void)refuse_key(taking, record, key);
+            Py_DECREF(key);
+            return -1;
         }
     }
     return 0;
@@ -250,7 +277,10 @@ static int store_union(struct taking *taking, const struct cordon_plan_type *rec
         return take_refuse(taking, PyExc_TypeError,
                            "a union wants a dict with the one member in use");
     }
-    for (uint32_t i = 0; i < type->count; i++) {
+    Py_INCREF(key);
+    Py_INCREF(value); /* the dict may change when members are asked for */
+    int r = 1;
+    for (uint32_t i = 0; r == 1 && i < type->count; i++) {
         const struct cordon_plan_field *field = view_field(plan, type, i);
         const char *name = view_name(plan, field->name);
         if (!PyUnicode_Check(key) || PyUnicode_CompareWithASCIIString(key, name) != 0) {
@@ -258,12 +288,14 @@ static int store_union(struct taking *taking, const struct cordon_plan_type *rec
         }
         struct image_step step = {.outer = taking->image.step, .text = name};
         taking->image.step = &step;
-        int r = select_case(taking, record, type, field, whole, memory);
+        r = select_case(taking, record, type, field, whole, memory);
         r = r < 0 ? r : store_case(taking, record, view_type(plan, field->type), value, memory, at);
         taking->image.step = step.outer;
-        return r;
     }
-    return refuse_key(taking, type, key);
+    r = r == 1 ? refuse_key(taking, type, key) : r;
+    Py_DECREF(value);
+    Py_DECREF(key);
+    return r;
 }
 
 static bool is_unions(const struct plan_view *plan, const struct cordon_plan_type *type)
@@ -278,12 +310,12 @@ static int store_unions(struct taking *taking, const struct cordon_plan_type *re
                         uint8_t *memory, uint8_t *at)
 {
     const struct cordon_plan_type *element = view_type(taking->function->plan, type->target);
-    PyObject *items = PySequence_Fast(object, "a sequence of unions is wanted");
+    PyObject *items = PySequence_Tuple(object);
     int r = 0;
     if (!items) {
         return -1;
     }
-    Py_ssize_t count = PySequence_Fast_GET_SIZE(items);
+    Py_ssize_t count = PyTuple_GET_SIZE(items);
     if (count > (Py_ssize_t)type->count) {
         r = take_refuse(taking, PyExc_ValueError, "%zd elements given, there is room for %u", count,
                         type->count);
@@ -292,7 +324,7 @@ static int store_unions(struct taking *taking, const struct cordon_plan_type *re
     taking->image.step = &step;
     for (; r == 0 && step.index < (size_t)count; step.index++) {
         r = store_union(taking, record, element, whole,
-                        PySequence_Fast_GET_ITEM(items, (Py_ssize_t)step.index), memory,
+                        PyTuple_GET_ITEM(items, (Py_ssize_t)step.index), memory,
                         at + step.index * element->size);
     }
     taking->image.step = step.outer;

@@ -58,7 +58,7 @@ static int take_bytes(struct taking *taking, const struct cordon_plan_type *type
 
 /* ---- Elements ----------------------------------------------------------------------------------- */
 
-/* Its elements, into memory that has room for them. @items: from PySequence_Fast(). */
+/* Its elements, into memory that has room for them. @items: a tuple, which no element can change when it is asked. */
 static int store_items(struct taking *taking, const struct cordon_plan_type *target,
                        PyObject *items, uint8_t *memory)
 {
@@ -66,8 +66,8 @@ static int store_items(struct taking *taking, const struct cordon_plan_type *tar
     size_t each = target->size == 0 ? 1 : target->size;
     int r = 0;
     taking->image.step = &step;
-    for (; r == 0 && step.index < (size_t)PySequence_Fast_GET_SIZE(items); step.index++) {
-        r = take_store(taking, target, PySequence_Fast_GET_ITEM(items, (Py_ssize_t)step.index),
+    for (; r == 0 && step.index < (size_t)PyTuple_GET_SIZE(items); step.index++) {
+        r = take_store(taking, target, PyTuple_GET_ITEM(items, (Py_ssize_t)step.index),
                        memory + step.index * each);
     }
     taking->image.step = step.outer;
@@ -82,7 +82,7 @@ static PyObject *items_of(struct taking *taking, const struct cordon_plan_type *
         (void)refuse_kind(taking, type, object, "a sequence");
         return NULL;
     }
-    return PySequence_Fast(object, "a sequence is wanted");
+    return PySequence_Tuple(object);
 }
 
 static int take_many(struct taking *taking, const struct cordon_plan_type *type, PyObject *object,
@@ -94,7 +94,7 @@ static int take_many(struct taking *taking, const struct cordon_plan_type *type,
     if (!items) {
         return -1;
     }
-    uint64_t count = (uint64_t)PySequence_Fast_GET_SIZE(items);
+    uint64_t count = (uint64_t)PyTuple_GET_SIZE(items);
     uint64_t room = count + ended > capacity ? count + ended : capacity;
     void *memory = image_take(&taking->image, room, view_element_bytes(plan, type));
     int r =
@@ -180,7 +180,7 @@ static int store_in_place(struct taking *taking, const struct cordon_plan_type *
     if (!items) {
         return -1;
     }
-    count = (size_t)PySequence_Fast_GET_SIZE(items);
+    count = (size_t)PyTuple_GET_SIZE(items);
     int r = count > type->count
                 ? take_refuse(taking, PyExc_ValueError, "%zu elements given, there is room for %u",
                               count, type->count)

@@ -241,11 +241,6 @@ static PyObject *object_close(struct resident_object *self, PyObject *Py_UNUSED(
     Py_RETURN_NONE;
 }
 
-static PyObject *object_enter(PyObject *self, PyObject *Py_UNUSED(none))
-{
-    return Py_NewRef(self);
-}
-
 static PyObject *object_exit(struct resident_object *self, PyObject *args)
 {
     (void)args;

@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define IMAGE_FACTOR                                                                               \
+    4u /* of what a call may carry: arguments in C layout, room for outputs, paddings */
+
 /* With their chunk of memory: a small call that follows another allocates nothing. */
 static struct taking *free_takings;
 
@@ -22,7 +25,8 @@ struct taking *taking_begin(struct function_object *function)
     taking->function = function;
     taking->scope = (struct length_scope){
         .plan = function->plan, .args = taking->values, .arg_count = function->count};
-    image_begin(&taking->image, function->plan, &taking->scope, SIZE_MAX / 2, NULL, &taking->why);
+    image_begin(&taking->image, function->plan, &taking->scope,
+                (size_t)function->cell->call_bytes * IMAGE_FACTOR, NULL, &taking->why);
     taking->image.noun = "argument";
     taking->count = function->count;
     memset(taking->values, 0, function->count * sizeof taking->values[0]);
@@ -358,6 +362,12 @@ static int make_room(struct taking *taking, const struct cordon_plan_type *type,
         are_bytes(plan, type) && !(type->flags & CORDON_PLAN_TEXT) &&
         length_evaluate(&taking->scope, type->code, &count) == 0 && count > 0 &&
         count <= PY_SSIZE_T_MAX / 2) {
+        if (count > taking->function->cell->call_bytes) {
+            return take_refuse(taking, error_class("LimitError"),
+                               "%llu bytes are more than a call may carry (call_bytes: %llu)",
+                               (unsigned long long)count,
+                               (unsigned long long)taking->function->cell->call_bytes);
+        }
         taking->rooms[at] = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)count);
         if (!taking->rooms[at]) {
             return -1;

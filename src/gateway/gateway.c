@@ -88,6 +88,7 @@ static bool listen_to_seats(struct gateway *gateway)
     return came;
 }
 
+/* Ends after some answers though more may come: a polite client beside a flood waits for turns. */
 static void turn(struct gateway *gateway)
 {
     gateway->turning = true;

@@ -153,6 +153,19 @@ static void take_attach(struct gateway *gateway, struct request *request, struct
         request_fail(request, CODE_INVALID, "cordon.attach is a request of its own, with an id");
         return;
     }
+    if (!request->is_rpc && connection->requests != request) {
+        request_fail(
+            request, CODE_INVALID,
+            "cordon.attach in the bare form waits for no other answer: the seat comes with "
+            "its own");
+        return;
+    }
+    /* The descriptor goes with the first byte that is sent next. */
+    connection_flush(connection);
+    if (outlet_bytes(&connection->outlet) > 0) {
+        request_fail_with(request, CODE_BUSY, "answers wait to be read", "output_bytes", 100);
+        return;
+    }
     int r = house ? lending_attach(house, connection, &fd, &why) : -EINVAL;
     if (r == 0 && outlet_pass_fd(&connection->outlet, fd) != 0) {
         (void)close(fd);

@@ -241,7 +241,8 @@ static void finish(struct seat *seat, int outcome, struct cordon_result *result)
 
 /*
  * Look for the first answer again and again, a little while: one that comes spares the worker a ring, the loop
- * a round, and often a wake-up of 5 to 40 us.
+ * a round, and often a wake-up of 5 to 40 us. Bought, with the purse: 28.6 instead of 37.7 us a request of 1 KB
+ * (docs/performance.md).
  */
 static int look(struct seat *seat, struct cordon_result *result)
 {

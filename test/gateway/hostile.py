@@ -3,16 +3,16 @@
 Each is answered or closed; the daemon serves on, and holds in the end what it held before."""
 
 import json
+import os
 import random
 import socket
 import struct
 import sys
 import time
 
-from rig import FAULTY, LIBC, Client, Daemon, code, equal, main, true
+from rig import FAULTY, LIBC, Daemon, code, equal, main, true
 
 CONNECTIONS = int(sys.argv.pop(1)) if len(sys.argv) > 1 and sys.argv[1].isdigit() else 10000
-PAGE = 4096
 
 
 def frame(text):
@@ -112,6 +112,34 @@ def clients_vanish_at_every_byte():
         daemon.wait(lambda: daemon.fds() <= fds, "descriptors are back")
 
 
+def receive_with_descriptors(client):
+    """One frame, and how many descriptors came with its bytes."""
+    count = 0
+    got = b""
+    while len(got) < 4 or len(got) < 4 + struct.unpack(">I", got[:4])[0]:
+        wanted = 4 - len(got) if len(got) < 4 else 4 + struct.unpack(">I", got[:4])[0] - len(got)
+        piece, fds, _, _ = socket.recv_fds(client.socket, wanted, 4)
+        true(piece, "there is more")
+        got += piece
+        count += len(fds)
+        for fd in fds:
+            os.close(fd)
+    return json.loads(got[4:]), count
+
+
+def a_seat_comes_with_its_own_answer():
+    """Whatever is asked before it at once: a client that reads frame by frame would lose it else."""
+    with serve() as daemon, daemon.client() as client:
+        attach = {"method": "cordon.attach", "cell": "libc"}
+        client.send(rpc(1, "cordon.describe", []), rpc(2, "cordon.ping", []), rpc(3, "cordon.attach", {"cell": "libc"}))
+        equal([(a["id"], n) for a, n in (receive_with_descriptors(client) for _ in range(3))], [(1, 0), (2, 0), (3, 1)])
+        client.send({"method": "usleep", "microseconds": 100000}, attach)
+        equal(receive_with_descriptors(client), ({"result": 0}, 0))
+        equal((lambda answer, n: (code(answer), n))(*receive_with_descriptors(client)), (-32600, 0))
+        client.send(attach)
+        equal(receive_with_descriptors(client), ({"result": True}, 1))
+
+
 def every_byte_by_itself():
     with serve() as daemon, daemon.client() as client:
         for i in range(len(STREAM)):
@@ -192,5 +220,6 @@ def ten_thousand_of_them_leave_nothing():
 if __name__ == "__main__":
     main([
         each_is_refused_and_the_connection_lives, clients_vanish_at_every_byte, every_byte_by_itself,
+        a_seat_comes_with_its_own_answer,
         ten_thousand_of_them_leave_nothing,
     ])

@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#pragma GCC visibility push(default)
+
 /* Sleep, signals or not. Returns 0. */
 int hazard_sleep(int milliseconds);
 
@@ -54,3 +56,5 @@ void hazard_text_free(struct hazard_text *text);
 
 /* How many were freed. */
 int hazard_freed(void);
+
+#pragma GCC visibility pop

@@ -185,6 +185,9 @@ type Violation struct {
 	Grant      string        // what would allow it: "read:/etc/shadow"; empty: nothing does
 }
 
+// Violated reports whether there were more acts than the given number.
+func (l *Lane) Violated(seen uint32) bool { return atomic.LoadUint32(l.h32(atViolations)) != seen }
+
 // Violations returns how many acts there were ever, and those after the given number that are still known.
 func (l *Lane) Violations(seen uint32) (uint32, []Violation) {
 	now := atomic.LoadUint32(l.h32(atViolations))
