@@ -12,7 +12,6 @@ import (
 	"cordon.internal/cordon/internal/clock"
 	"cordon.internal/cordon/internal/frame"
 	"cordon.internal/cordon/internal/lane"
-	"cordon.internal/cordon/internal/plan"
 )
 
 // A Batch is many calls that are sent one behind the other, to one worker, without waiting for each: what a call costs
@@ -177,7 +176,7 @@ func (b *Batch) await(e *entry) {
 	if status == lane.Came && event.Verb == lane.Return && event.Status == 0 {
 		l.Collect(e.seq)
 		e.answer.simple, e.answer.word, e.answer.errno = true, event.Words[0], syscall.Errno(event.Tag)
-		if kind := e.f.fn.Plan.Type(e.f.fn.F.Result.Type).Kind; kind != plan.Void && !frame.Fits(kind, e.answer.word) {
+		if !e.f.fn.ResultFits(e.answer.word) {
 			e.err = b.w.lied(e.f.name, e.seq)
 		}
 		return

@@ -64,7 +64,13 @@ func (f *Func) perform(ctx context.Context, args []frame.Value, a *answer) error
 		if err != nil {
 			return f.notBegun(ctx, err)
 		}
-		err = w.lend(ctx, f, args, &limit, a)
+		handled, unbegun, err := w.quick(ctx, f, args, &limit, a)
+		if handled {
+			w.settle()
+			pool.give(w)
+			return err
+		}
+		err = w.lend(ctx, f, args, &limit, !unbegun, a)
 		if err == nil {
 			return nil
 		}
@@ -119,16 +125,52 @@ func (f *Func) notBegun(ctx context.Context, err error) error {
 	return err
 }
 
+// quick makes a simple call on a worker that is there. Nothing of ours runs inside of it, so nothing has to be held for that.
+// It is not handled if it is another call, or was not begun: unbegun, if it was sent.
+func (w *worker) quick(ctx context.Context, f *Func, args []frame.Value, limit *lane.Limit, a *answer) (handled, unbegun bool, err error) {
+	fn := f.f.fn
+	if !fn.Scalars && !fn.Short || w.lane == nil || w.board.Now() != w.calm || w.lane.Ended() {
+		return false, false, nil
+	}
+	var message lane.Message
+	mark := w.lane.Mark()
+	if !w.short(f.f, args, &message) {
+		return false, false, nil
+	}
+	seq, err := w.lane.Submit(&message, true)
+	if err != nil {
+		return false, false, nil
+	}
+	var event lane.Event
+	status := w.lane.Await(seq, limit, ctx.Done(), &event)
+	w.lane.Release(mark)
+	if status == lane.Came && event.Verb == lane.Return && event.Status == 0 {
+		w.lane.Collect(seq)
+		a.worker = w
+		a.simple, a.word, a.errno = true, event.Words[0], syscall.Errno(event.Tag)
+		if w.lane.Violated(w.violations) {
+			a.violations = w.newViolations()
+		}
+		if !fn.ResultFits(a.word) {
+			return true, false, w.lied(f.f.name, seq)
+		}
+		return true, false, nil
+	}
+	call := &active{w: w, f: f.f, seq: seq, until: limit.At(), ctx: ctx, deadline: deadlineOf(ctx)}
+	unbegun, err = call.end(status, &event)
+	return !unbegun, unbegun, err
+}
+
 // lend makes a call on a worker that was taken, and gives it back, also when a callback ends the goroutine; unless it starts
 // on without us.
-func (w *worker) lend(ctx context.Context, f *Func, args []frame.Value, limit *lane.Limit, a *answer) (err error) {
+func (w *worker) lend(ctx context.Context, f *Func, args []frame.Value, limit *lane.Limit, again bool, a *answer) (err error) {
 	defer func() {
 		if _, starts := err.(*unstarted); !starts {
 			w.settle()
 			w.pool.give(w)
 		}
 	}()
-	err = w.serve(ctx, f, args, limit, a)
+	err = w.serve(ctx, f, args, limit, again, a)
 	if w.lane != nil && w.lane.Violated(w.violations) {
 		a.violations = w.newViolations()
 	}
@@ -136,8 +178,8 @@ func (w *worker) lend(ctx context.Context, f *Func, args []frame.Value, limit *l
 }
 
 // serve makes a call on a worker that is taken. A call that an idle worker's end kept from being begun is sent once more.
-func (w *worker) serve(ctx context.Context, f *Func, args []frame.Value, limit *lane.Limit, a *answer) error {
-	for again := true; ; again = false {
+func (w *worker) serve(ctx context.Context, f *Func, args []frame.Value, limit *lane.Limit, again bool, a *answer) error {
+	for ; ; again = false {
 		if err := w.ready(ctx, limit); err != nil {
 			return err
 		}
@@ -164,30 +206,14 @@ func (w *worker) settle() {
 
 // once makes a call. unbegun: it was not begun, and another worker may have it.
 func (w *worker) once(ctx context.Context, f *Func, args []frame.Value, limit *lane.Limit, a *answer) (unbegun bool, err error) {
-	var message lane.Message
-	a.worker = w
-	fn := f.f.fn
+	handled, unbegun, err := w.quick(ctx, f, args, limit, a)
+	if handled || unbegun {
+		return unbegun, err
+	}
 	mark := w.lane.Mark()
 	defer w.lane.Release(mark)
-	if !w.short(f.f, args, &message) {
-		return w.general(ctx, f, args, limit.At(), nil, a)
-	}
-	seq, err := w.lane.Submit(&message, true)
-	if err != nil {
-		return true, w.endedBy(f.f.name, 0)
-	}
-	var event lane.Event
-	status := w.lane.Await(seq, limit, ctx.Done(), &event)
-	if status == lane.Came && event.Verb == lane.Return && event.Status == 0 {
-		w.lane.Collect(seq)
-		a.simple, a.word, a.errno = true, event.Words[0], syscall.Errno(event.Tag)
-		if kind := fn.Plan.Type(fn.F.Result.Type).Kind; kind != plan.Void && !frame.Fits(kind, a.word) {
-			return false, w.lied(f.f.name, seq)
-		}
-		return false, nil
-	}
-	call := &active{w: w, f: f.f, seq: seq, until: limit.At(), ctx: ctx, deadline: deadlineOf(ctx)}
-	return call.end(status, &event)
+	a.worker = w
+	return w.general(ctx, f, args, limit.At(), nil, a)
 }
 
 // short lays out a simple call.

@@ -116,7 +116,7 @@ func boxed[T any](v T) frame.Value { return frame.ValueOf(v) }
 
 // resultOf makes the typed result of an answer.
 func resultOf[R any](f *function, a *answer) (r R, err error) {
-	if a.simple && simple(&r, f.fn.Plan.Type(f.fn.F.Result.Type).Kind, a.word) {
+	if a.simple && simple(&r, f.fn.Result, a.word) {
 		return r, nil
 	}
 	result, err := (&Func{f: f}).result(a)

@@ -174,6 +174,7 @@ def run_pass(chosen, tests, options):
                 test["env"] = {k: moved(v, root, tree) for k, v in test["env"].items()}
         temporary = tempfile.mkdtemp(prefix="cordon-test-")
         scratch.append(temporary)
+        os.chmod(temporary, 0o711)  # tests of who may connect are other users in it
         if chosen.user:
             os.chown(temporary, pwd.getpwnam(chosen.user).pw_uid, -1)
         alone = [t for t in selected if not t["is_parallel"]]

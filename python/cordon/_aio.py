@@ -6,13 +6,12 @@ import asyncio
 import collections
 import weakref
 
-_rings = weakref.WeakKeyDictionary()  # loop -> cell -> ring
-
 
 class _Ring:
-    def __init__(self, cell, loop, most):
+    """Belongs to the cell, which forgets it with the loop: neither is kept alive by it."""
+
+    def __init__(self, cell, most):
         self.cell = cell
-        self.loop = loop
         self.most = most
         self.free = []
         self.count = 0
@@ -27,7 +26,7 @@ class _Ring:
                 except BaseException:
                     self.count -= 1
                     raise
-            turn = self.loop.create_future()
+            turn = asyncio.get_running_loop().create_future()
             self.waiting.append(turn)
             try:
                 await turn
@@ -45,7 +44,10 @@ class _Ring:
                 return
 
     def give(self, session):
-        self.free.append(session)
+        if session.closed:
+            self.count -= 1
+        else:
+            self.free.append(session)
         self.wake()
 
     async def call(self, function, args, keywords):
@@ -58,7 +60,7 @@ class _Ring:
     async def run(self, session, function, args, keywords):
         pending = session._submit(function, args, keywords)
         while pending is None:  # its worker has to be started: a few milliseconds
-            session._prepare(getattr(session, function.__name__))
+            session._prepare(session_function(session, function))
             pending = session._submit(function, args, keywords)
         descriptor = session._event_fd()
         if not session._collect():
@@ -66,30 +68,43 @@ class _Ring:
         return pending.result()
 
     async def ended(self, session, descriptor):
-        done = self.loop.create_future()
+        """The call in flight has ended, or its session was closed."""
+        loop = asyncio.get_running_loop()
+        done = loop.create_future()
 
-        def look():
-            if session._collect() and not done.done():
+        def over():
+            if not done.done():
                 done.set_result(None)
 
-        self.loop.add_reader(descriptor, look)
+        def look():
+            if session.closed or session._collect():
+                over()
+
+        session._on_close = lambda: loop.call_soon_threadsafe(over)
+        loop.add_reader(descriptor, look)
         try:
             await done
         except asyncio.CancelledError:
-            session.interrupt()
-            while not session._collect():
+            if not session.closed:
+                session.interrupt()
+            while not session.closed and not session._collect():
                 pass  # it has ended: the answer is on its way
             raise
         finally:
-            self.loop.remove_reader(descriptor)
+            session._on_close = None
+            loop.remove_reader(descriptor)
+
+
+def session_function(session, function):
+    return getattr(session, function.__name__)
 
 
 async def call(function, args, keywords):
     loop = asyncio.get_running_loop()
-    cells = _rings.get(loop)
-    if cells is None:
-        cells = _rings[loop] = weakref.WeakKeyDictionary()
-    ring = cells.get(function.cell)
+    cell = function.cell
+    if cell._rings is None:
+        cell._rings = weakref.WeakKeyDictionary()  # loop -> ring
+    ring = cell._rings.get(loop)
     if ring is None:
-        ring = cells[function.cell] = _Ring(function.cell, loop, function.cell._workers)
+        ring = cell._rings[loop] = _Ring(cell, cell._workers)
     return await ring.call(function, args, keywords)

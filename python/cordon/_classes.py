@@ -24,5 +24,6 @@ def make(name, fields):
     words = name.split()
     title = next(_fitting([words[-1]])) if words else "struct"
     made = collections.namedtuple(title, list(_fitting(fields)))
+    made._cordon_members = tuple(fields)  # as declared: what came back goes in again
     made.__doc__ = f"{name or 'A struct'}: {', '.join(made._fields)}"
     return made

@@ -223,20 +223,24 @@ static int take_return(const struct call_back *back, PyObject *object,
 }
 
 /* The byte arrays behind writable views, owned: a callback may let go of its view. */
-static void find_rooms(PyObject *values, PyObject **rooms)
+static void find_rooms(PyObject *values, PyObject **rooms, size_t *sizes)
 {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(values); i++) {
         PyObject *value = PyTuple_GET_ITEM(values, i);
         PyObject *room = PyMemoryView_Check(value) ? PyMemoryView_GET_BUFFER(value)->obj : NULL;
         rooms[i] = Py_XNewRef(room);
+        sizes[i] = room ? (size_t)PyByteArray_GET_SIZE(room) : 0;
     }
 }
 
-static void take_rooms(PyObject *values, PyObject **rooms, const struct cordon_value *args)
+static void take_rooms(PyObject *values, PyObject **rooms, const size_t *sizes,
+                       const struct cordon_value *args)
 {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(values); i++) {
         if (rooms[i]) {
+            /* A callback that lets go of its view may make the array another size. */
             size_t bytes = (size_t)PyByteArray_GET_SIZE(rooms[i]);
+            bytes = bytes < sizes[i] ? bytes : sizes[i];
             if (bytes > 0 && args[i].memory) {
                 memcpy(args[i].memory, PyByteArray_AS_STRING(rooms[i]), bytes);
             }
@@ -278,9 +282,10 @@ static int on_call(void *context, struct cordon_session *session, const struct c
     Py_INCREF(back->callable);
     PyObject *callable = back->callable; /* what it does may end what keeps it */
     PyObject *rooms[CORDON_PLAN_PARAMS_MAX];
+    size_t sizes[CORDON_PLAN_PARAMS_MAX];
     PyObject *values = give_arguments(back, args, count);
     if (values) {
-        find_rooms(values, rooms);
+        find_rooms(values, rooms, sizes);
     }
     PyObject *returned = values ? PyObject_Call(callable, values, NULL) : NULL;
     int r = returned ? take_return(back, returned, ret_value) : -1;
@@ -289,7 +294,7 @@ static int on_call(void *context, struct cordon_session *session, const struct c
         note_raised(back);
     }
     if (values) {
-        take_rooms(values, rooms, args);
+        take_rooms(values, rooms, sizes, args);
     }
     Py_XDECREF(returned);
     Py_XDECREF(values);

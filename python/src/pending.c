@@ -222,8 +222,8 @@ void pending_abandon(struct session_object *session)
     Py_XDECREF(all);
     PyObject *hook = session->on_close;
     session->on_close = NULL;
-    PyObject *told = hook ? PyObject_CallNoArgs(hook) : NULL;
-    if (hook && !told) {
+    PyObject *told = hook && hook != Py_None ? PyObject_CallNoArgs(hook) : Py_NewRef(Py_None);
+    if (!told) {
         PyErr_WriteUnraisable(hook);
     }
     Py_XDECREF(told);

@@ -21,11 +21,11 @@ def pytest_runtest_logstart(nodeid, location):
 def pytest_runtest_logreport(report):
     name = report.nodeid.replace(" ", "_")
     if report.when == "call" and report.passed:
-        print(f"[       OK ] {name}", flush=True)
+        print(f"\n[       OK ] {name}", flush=True)
     elif report.skipped:
-        print(f"[  SKIPPED ] {name}\nskipped: {report.longrepr[2] if report.longrepr else ''}", flush=True)
+        print(f"\n[  SKIPPED ] {name}\nskipped: {report.longrepr[2] if report.longrepr else ''}", flush=True)
     elif report.failed:
-        print(f"[  FAILED  ] {name}", flush=True)
+        print(f"\n[  FAILED  ] {name}", flush=True)
 
 
 @pytest.fixture

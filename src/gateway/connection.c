@@ -291,7 +291,7 @@ void connection_flush(struct connection *connection)
         connection_close(connection);
     } else if (r == 1) {
         connection->users++;
-    } else if (connection->ended) {
+    } else if (connection->ended || !connection->reading) { /* there may be room to go on */
         wake(connection);
     }
 }

@@ -262,6 +262,15 @@ def write_timeout_and_output_bytes():
         serves_others(daemon)
 
 
+def a_client_that_reads_goes_on_after_output_bytes():
+    """Also where all that was too much goes at once."""
+    with configured({"output_bytes": 2048}) as daemon, daemon.client() as client:
+        for _ in range(20):
+            client.send(*[rpc(1, "cordon.describe", [])] * 5)
+            equal([client.receive()["id"] for _ in range(5)], [1] * 5)
+            equal(client.ask(rpc(2, "abs", [-2]))["result"], 2)
+
+
 def is_held_back(daemon):
     with daemon.client() as watcher:
         cell = watcher.call("cordon.stats", cell="vectors")["result"]["cells"][0]
@@ -349,6 +358,7 @@ if __name__ == "__main__":
         in_flight_in_all, batch, a_batch_answer_is_no_larger_than_a_frame, handles,
         handles_of_a_dead_worker_do_not_count, read_timeout, a_frame_byte_by_byte_is_no_longer_in_time,
         a_client_that_always_has_a_frame_under_way_is_not_slow, write_timeout_and_output_bytes,
+        a_client_that_reads_goes_on_after_output_bytes,
         calls_wait_until_answers_are_read, sessions, queue, no_deadline_is_longer_than_may_be,
         small_frames_batches_and_nesting,
     ])

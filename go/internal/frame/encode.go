@@ -33,11 +33,11 @@ type encoder struct {
 
 // Words encodes a call that takes nothing but numbers (Scalars), and reports false if it is to be looked at more closely.
 func (fn *Func) Words(args []Value, words *[plan.MailboxWords]uint64) bool {
-	if len(args) != len(fn.F.Params) {
+	if len(args) != len(fn.kinds) || len(args) > len(words) {
 		return false
 	}
 	for i := range args {
-		word, ok := args[i].Scalar(fn.Plan.Type(fn.F.Params[i].Type).Kind)
+		word, ok := args[i].Scalar(fn.kinds[i])
 		if !ok {
 			return false
 		}
@@ -53,25 +53,26 @@ func (fn *Func) EncodeShort(args []Value, memory []byte, words *[6]uint64) (byte
 		return 0, false
 	}
 	at := uint32(0)
-	for n, i := range fn.Takes {
-		param := &fn.F.Params[i]
-		t := fn.Plan.Type(param.Type)
-		if param.Passing == plan.PassWord {
-			if words[1+i], ok = args[n].Scalar(t.Kind); !ok {
+	for n := range fn.short {
+		p := &fn.short[n]
+		if p.target == nil {
+			if words[1+p.param], ok = args[n].Scalar(p.kind); !ok {
 				return 0, false
 			}
 			continue
 		}
-		source, element := elementsOf(fn.Plan, fn.Plan.Target(t), &args[n])
+		source, element := elementsOf(fn.Plan, p.target, &args[n])
 		if len(source) == 0 || len(source) > len(memory)-int(at)-align {
 			return 0, false
 		}
-		length := fn.Plan.PlainParam(t.Code)
-		count := uint64(len(source)) / uint64(element)
-		if !Fits(fn.Plan.Type(fn.F.Params[length].Type).Kind, count) || int64(count) < 0 {
+		count := uint64(len(source))
+		if element > 1 {
+			count /= uint64(element)
+		}
+		if count > p.most {
 			return 0, false
 		}
-		words[1+i], words[1+length] = uint64(at), count
+		words[1+p.param], words[1+p.length] = uint64(at), count
 		copy(memory[at:], source)
 		at = roundUp(at + uint32(len(source)))
 	}

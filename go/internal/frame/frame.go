@@ -70,15 +70,22 @@ type Func struct {
 	// Scalars: it takes nothing but numbers, in the order of its words, and gives at most one.
 	Scalars bool
 
-	variadic int    // index of `...`, or -1
-	dynamic  bool   // the worker alone knows how long the reply gets
-	pointees uint64 // parameters that lengths may look into
+	Result plan.Kind // of the function
+
+	kinds    []plan.Kind  // of the parameters
+	short    []shortParam // of Takes, if it is Short
+	variadic int         // index of `...`, or -1
+	dynamic  bool        // the worker alone knows how long the reply gets
+	pointees uint64      // parameters that lengths may look into
 }
 
 // Prepare makes function index of a plan ready. An error says what of it cannot be called from Go.
 func Prepare(p *plan.Plan, index uint32) (*Func, error) {
 	f := &p.Functions[index]
-	fn := &Func{Plan: p, F: f, Index: index, variadic: -1}
+	fn := &Func{Plan: p, F: f, Index: index, Result: p.Type(f.Result.Type).Kind, variadic: -1}
+	for i := range f.Params {
+		fn.kinds = append(fn.kinds, p.Type(f.Params[i].Type).Kind)
+	}
 	fn.dynamic = f.Result.Passing == plan.PassDynamic || f.Result.Passing == plan.PassBytes
 	for i := range f.Params {
 		param := &f.Params[i]
@@ -103,7 +110,9 @@ func Prepare(p *plan.Plan, index uint32) (*Func, error) {
 		}
 	}
 	fn.Scalars = fn.isScalars()
-	fn.Short = fn.isShort()
+	if fn.Short = fn.isShort(); fn.Short {
+		fn.short = fn.shortParams()
+	}
 	return fn, nil
 }
 
@@ -188,6 +197,27 @@ func (fn *Func) plainArray(param *plan.Param) (length uint32, ok bool) {
 	return length, uint64(length) < uint64(len(fn.F.Params))
 }
 
+// shortParam is what a call that is Short does with one argument.
+type shortParam struct {
+	param  int
+	kind   plan.Kind  // of a number
+	target *plan.Type // of an array's elements; nil: a number
+	length int        // the parameter that says how many there are
+	most   uint64     // that it can say
+}
+
+func (fn *Func) shortParams() (list []shortParam) {
+	for _, i := range fn.Takes {
+		p := shortParam{param: i, kind: fn.kinds[i]}
+		if t := fn.Plan.Type(fn.F.Params[i].Type); fn.F.Params[i].Passing == plan.PassBytes {
+			p.target, p.length = fn.Plan.Target(t), int(fn.Plan.PlainParam(t.Code))
+			p.most = ranges[fn.kinds[p.length]].max
+		}
+		list = append(list, p)
+	}
+	return list
+}
+
 func (fn *Func) isShort() bool {
 	f := fn.F
 	result := fn.Plan.Type(f.Result.Type).Kind
@@ -212,6 +242,9 @@ func (fn *Func) isShort() bool {
 	}
 	return arrays
 }
+
+// ResultFits judges the word that a function of Scalars or Short has returned.
+func (fn *Func) ResultFits(word uint64) bool { return fn.Result == plan.Void || Fits(fn.Result, word) }
 
 // Variadic reports whether it ends with `...`.
 func (fn *Func) Variadic() bool { return fn.variadic >= 0 }
