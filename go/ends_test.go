@@ -483,3 +483,63 @@ func TestAReportTellsOfACrash(t *testing.T) {
 		t.Errorf("%v: %.500s", err, report)
 	}
 }
+
+// What a library can do to the lane that it is called through: write anything into it, unmap it, forge answers, fill the
+// eventfd, orphan processes that write on. Each costs it its worker, at most, and the caller nothing but an error.
+func TestHostileLibrariesAreSurvived(t *testing.T) {
+	clean(t)
+	names := []string{"fault_lane_request", "fault_lane_scan", "fault_lane_shrink", "fault_lane_punch", "fault_lane_unmap",
+		"fault_lane_scribble", "fault_lane_twice", "fault_lane_before", "fault_lane_lengths", "fault_lane_offsets", "fault_lane_states",
+		"fault_lane_verbs", "fault_lane_silence", "fault_lane_callback", "fault_lane_death", "fault_lane_orphan",
+		"fault_doorbell", "fault_stop", "fault_kill_self", "fault_thread_exit", "fault_close_all", "fault_spin_blocked", "fault_overflow"}
+	text := fmt.Sprintf("library %q;\nint fault_none(int value);\n", fromEnvironment(t, faultsVariable))
+	for _, name := range names {
+		text += fmt.Sprintf("int %s(int value);\n", name)
+	}
+	text += "int fault_lane_rewrite(inout uint8_t bytes[count], size_t count, int value);\n"
+	_, cell := openCell(t, "faults", text, WithDeadline(400*time.Millisecond))
+	none := funcOf(t, cell, "fault_none")
+	outcomes := map[string]int{}
+	survive := func(name string, args ...any) {
+		began := time.Now()
+		_, err := funcOf(t, cell, name).Call(context.Background(), args...)
+		var crash *CrashError
+		var timeout *TimeoutError
+		var aborted *AbortedError
+		var denied *DeniedError
+		var refused *CallError
+		var open *OpenError
+		switch {
+		case err == nil:
+			outcomes["done"]++
+		case errors.As(err, &crash):
+			outcomes["crashed"]++
+		case errors.As(err, &timeout):
+			outcomes["timeout"]++
+		case errors.As(err, &aborted), errors.As(err, &denied), errors.As(err, &refused), errors.As(err, &open):
+			outcomes["other"]++
+		default:
+			t.Errorf("%s: %v", name, err)
+		}
+		if took := time.Since(began); took > 3*time.Second {
+			t.Errorf("%s took %v", name, took)
+		}
+		await(t, "the next call is answered after "+name, func() bool {
+			r, err := none.Call(context.Background(), 5)
+			return err == nil && r.Int() == 5
+		})
+	}
+	for _, name := range names {
+		for value := 0; value < 3; value++ {
+			survive(name, value)
+		}
+	}
+	for value := 0; value < 8; value++ {
+		survive("fault_lane_death", value)
+		survive("fault_lane_rewrite", make([]byte, 4096), value)
+	}
+	t.Logf("%v", outcomes)
+	if outcomes["crashed"] < 10 || outcomes["timeout"] < 3 {
+		t.Errorf("%v", outcomes)
+	}
+}

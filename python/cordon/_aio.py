@@ -6,6 +6,8 @@ import asyncio
 import collections
 import weakref
 
+from ._errors import ClosedError
+
 
 class _Ring:
     """Belongs to the cell, which forgets it with the loop: neither is kept alive by it."""
@@ -64,10 +66,10 @@ class _Ring:
             pending = session._submit(function, args, keywords)
         descriptor = session._event_fd()
         if not session._collect():
-            await self.ended(session, descriptor)
+            await self.ended(session, descriptor, pending)
         return pending.result()
 
-    async def ended(self, session, descriptor):
+    async def ended(self, session, descriptor, pending):
         """The call in flight has ended, or its session was closed."""
         loop = asyncio.get_running_loop()
         done = loop.create_future()
@@ -77,18 +79,24 @@ class _Ring:
                 done.set_result(None)
 
         def look():
-            if session.closed or session._collect():
-                over()
+            try:
+                if session._collect():
+                    over()
+            except ClosedError:
+                pass  # _on_close comes
 
         session._on_close = lambda: loop.call_soon_threadsafe(over)
         loop.add_reader(descriptor, look)
         try:
-            await done
+            if not pending.done:
+                await done
         except asyncio.CancelledError:
-            if not session.closed:
+            try:
                 session.interrupt()
-            while not session.closed and not session._collect():
-                pass  # it has ended: the answer is on its way
+                while not session._collect():
+                    pass  # it has ended: the answer is on its way
+            except ClosedError:
+                pass
             raise
         finally:
             session._on_close = None

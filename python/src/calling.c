@@ -62,12 +62,12 @@ PyObject *find_timeout(const struct function_object *self, PyObject *const *args
     return NULL;
 }
 
-/* ---- Numbers ------------------------------------------------------------------------------------ */
+/* ---- Plain calls ------------------------------------------------------------------------------------ */
 
-int take_scalars(const struct function_object *function, PyObject *const *args, size_t count,
-                 struct cordon_value *ret_values)
+int take_plain(const struct function_object *function, PyObject *const *args, size_t count,
+               struct cordon_value *ret_values)
 {
-    if (!function->scalar || count != function->count) {
+    if (!function->plain || count != function->count) {
         return 1;
     }
     for (size_t i = 0; i < count; i++) {
@@ -75,6 +75,11 @@ int take_scalars(const struct function_object *function, PyObject *const *args, 
         int overflow = 0;
         if (kind == CORDON_PLAN_F64 && PyFloat_CheckExact(args[i])) {
             ret_values[i] = cordon_float(PyFloat_AS_DOUBLE(args[i]));
+            continue;
+        }
+        if (kind == CORDON_PLAN_POINTER && PyBytes_CheckExact(args[i])) {
+            ret_values[i] =
+                cordon_in(PyBytes_AS_STRING(args[i]), (size_t)PyBytes_GET_SIZE(args[i]));
             continue;
         }
         bool is_unsigned = kind == CORDON_PLAN_U32 || kind == CORDON_PLAN_U64;
@@ -93,7 +98,7 @@ int take_scalars(const struct function_object *function, PyObject *const *args, 
     return 0;
 }
 
-PyObject *give_scalar(const struct function_object *function, const struct cordon_result *result)
+PyObject *give_plain(const struct function_object *function, const struct cordon_result *result)
 {
     if (!function->returns) {
         return Py_NewRef(Py_None);

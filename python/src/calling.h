@@ -18,13 +18,13 @@ PyObject *find_timeout(const struct function_object *self, PyObject *const *args
                        PyObject *names, Py_ssize_t *ret_at);
 
 /*
- * The arguments of a call of numbers as values. Returns 0, 1: it is another kind of call, or something is wrong: the
+ * The arguments of a plain call as values; bytes are those that the caller holds. Returns 0, 1: it is another kind of call, or something is wrong: the
  * long way says what.
  */
-int take_scalars(const struct function_object *function, PyObject *const *args, size_t count,
-                 struct cordon_value *ret_values);
+int take_plain(const struct function_object *function, PyObject *const *args, size_t count,
+               struct cordon_value *ret_values);
 /* What it returned. NULL: raised. */
-PyObject *give_scalar(const struct function_object *function, const struct cordon_result *result);
+PyObject *give_plain(const struct function_object *function, const struct cordon_result *result);
 
 /* What any call came to, as an object; the result is released. NULL: raised. */
 PyObject *finish_call(struct taking *taking, int r, struct cordon_result *result);

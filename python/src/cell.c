@@ -389,7 +389,7 @@ static PyObject *bind(struct cell_object *self, struct session_object *session,
     use_begin(&use, self, session);
     Py_BEGIN_ALLOW_THREADS r = cordon_bind(self->cell, prototype, 0, &function, &error);
     Py_END_ALLOW_THREADS use_end(&use);
-    if (r == 0 && !cell_get(self)) {
+    if (!cell_get(self)) {
         return NULL;
     }
     if (r != 0) {

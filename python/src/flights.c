@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Flights: many calls of one session that are on their way together, for function.map() and cell.batch(). */
 #include <errno.h>
+#include <time.h>
 
 #include "calling.h"
 #include "giving.h"
 
+#define GIVE_WAY_NS 50000
+
 struct flight {
     struct function_object *function; /* owned */
     PyObject *args;                   /* owned: the taking borrows what is in them */
-    struct taking *taking;            /* NULL: numbers alone */
+    struct taking *taking;            /* NULL: numbers and bytes alone */
     struct cordon_pending *pending;
 };
 
@@ -68,7 +71,7 @@ static int launch(struct flights *flights, struct function_object *function, PyO
     flight->args = Py_NewRef(args);
     flight->function = (struct function_object *)Py_NewRef((PyObject *)function);
     int r = 0;
-    if (names || take_scalars(function, items, count, numbers) != 0) {
+    if (names || take_plain(function, items, count, numbers) != 0) {
         flight->taking = taking_begin(function);
         r = flight->taking ? take_arguments(flight->taking, items, count, names, -1) : -1;
         values = flight->taking ? flight->taking->values : NULL;
@@ -93,7 +96,7 @@ static PyObject *land(struct flights *flights)
     if (flight->taking) {
         object = finish_call(flight->taking, r, &result);
     } else if (r == CORDON_DONE) {
-        object = give_scalar(flight->function, &result);
+        object = give_plain(flight->function, &result);
     } else {
         object = r == INT_MIN ? NULL : raise_result(flight->function, r, &result);
     }
@@ -120,6 +123,26 @@ static void land_unheard(struct flights *flights)
     PyErr_Restore(type, value, trace);
 }
 
+/*
+ * Others have all the calls in flight that the session may have. Those of other threads end by themselves; this
+ * thread's own wait for us. Returns 0: try again, -1: raised.
+ */
+static int give_way(struct flights *flights, const struct cell_object *cell)
+{
+    uint32_t own = 0;
+    for (const struct use *use = cell->uses; use; use = use->next) {
+        own += use->thread == PyThread_get_thread_ident();
+    }
+    if (own > 1) {
+        PyErr_SetString(error_class("LimitError"), "the session has too many calls in flight");
+        return -1;
+    }
+    struct cordon_pending *other;
+    Py_BEGIN_ALLOW_THREADS(void) !cordon_collect_any(flights->session, CORDON_NEVER, &other);
+    (void)nanosleep(&(struct timespec){.tv_nsec = GIVE_WAY_NS}, NULL); /* who has it, collects it */
+    Py_END_ALLOW_THREADS return PyErr_CheckSignals();
+}
+
 /* ---- map() -------------------------------------------------------------------------------------- */
 
 /* The oldest one's result, into the list. */
@@ -144,8 +167,7 @@ static int launch_next(struct flights *flights, struct function_object *self, Py
     while (r == 1) {
         r = launch(flights, self, args, NULL, positional);
         if (r == 1 && flights->count == 0) {
-            PyErr_SetString(error_class("LimitError"), "the session has too many calls in flight");
-            r = -1;
+            r = give_way(flights, self->cell) < 0 ? -1 : 1;
         } else if (r == 1 && land_into(flights, results) < 0) {
             r = -1;
         }
@@ -194,6 +216,7 @@ PyObject *function_map(struct function_object *self, PyObject *args, PyObject *k
     PyObject *results = flights.session ? PyList_New(0) : NULL;
     if (results) {
         use_begin(&use, self->cell, self->session);
+        (void)cordon_session_ring(flights.session, false); /* it is waited for here */
         if (map_all(&flights, self, iterator, results) < 0) {
             land_unheard(&flights);
             Py_CLEAR(results);
@@ -242,6 +265,10 @@ static int run_one(struct flights *flights, struct cell_object *cell, PyObject *
     PyObject *function;
     PyObject *args;
     PyObject *names;
+    if (!PyTuple_Check(call)) {
+        PyErr_SetString(PyExc_TypeError, "a call is a tuple");
+        return -1;
+    }
     if (!PyArg_ParseTuple(call, "O!O!O!", &function_type, &function, &PyTuple_Type, &args,
                           &PyTuple_Type, &names)) {
         return -1;
@@ -259,8 +286,10 @@ static int run_one(struct flights *flights, struct cell_object *cell, PyObject *
             return 0;
         }
         if (r == 1 && flights->count == 0) {
-            PyErr_SetString(error_class("LimitError"), "the session has too many calls in flight");
-            r = -1;
+            if (give_way(flights, cell) < 0) {
+                return -1;
+            }
+            continue;
         }
         if (r < 0) { /* its end comes behind those of the calls before it */
             PyObject *type;
@@ -297,6 +326,7 @@ PyObject *flights_run(struct cell_object *cell, struct session_object *session, 
         return NULL;
     }
     use_begin(&use, cell, session);
+    (void)cordon_session_ring(flights.session, false); /* it is waited for here */
     int r = 0;
     for (Py_ssize_t i = 0; r == 0 && i < PyTuple_GET_SIZE(calls); i++) {
         if (flights.count == CORDON_BATCH_MAX) {

@@ -117,6 +117,7 @@ struct parameter {
     const struct cordon_plan_type *type;
     bool sent;     /* callers pass it */
     bool optional; /* NULL fits: it may be left out */
+    bool plain;    /* a number, or bytes that go in and tell their length by themselves */
     bool comes_back;
 };
 
@@ -133,7 +134,7 @@ struct function_object {
     uint32_t sent;    /* of them callers pass */
     uint32_t outputs; /* what comes back, the return value included */
     bool returns;     /* it has a value */
-    bool scalar;      /* numbers in, a number or nothing back: the short way */
+    bool plain;       /* such in, a number or nothing back: the short way */
     bool variadic;
     PyObject *weakrefs;
 };

@@ -273,6 +273,16 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+static PyObject *pending_done(struct pending_object *self, void *Py_UNUSED(closure))
+{
+    return PyBool_FromLong(!self->taking);
+}
+
+static PyGetSetDef getters[] = {
+    {"done", (getter)pending_done, NULL, "Whether it has ended.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
 PyTypeObject pending_type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "cordon._cordon.Pending",
     .tp_basicsize = sizeof(struct pending_object),
@@ -280,4 +290,5 @@ PyTypeObject pending_type = {
     .tp_dealloc = (destructor)pending_dealloc,
     .tp_traverse = (traverseproc)pending_traverse,
     .tp_methods = methods,
+    .tp_getset = getters,
 };

@@ -186,8 +186,12 @@ static int settle(struct cordon_pending *pending, uint64_t until_ns)
     call->may_resend = call->may_resend && !pending->previous && !pending->next;
     int outcome = call_end(call, until_ns, &pending->result);
     if (outcome == -ERESTART) {
+        /* Not in flight while its session gets another worker, which settles all that is. */
+        struct cordon_session *session = call->session;
         pending->quick = false;
+        detach(session, pending);
         outcome = call_resend(call, until_ns, &pending->result);
+        append(session, pending);
     }
     if (outcome == -ETIME) {
         return -ETIME;
@@ -369,7 +373,12 @@ int batch_call_soon(struct cordon_session *session, const struct cordon_function
         ret_result->retry_after_ms = r == CORDON_OPEN ? session->retry_after_ms : 0;
     }
     if (r == 0) {
-        pending->call.may_resend = !pending->quick;
+        if (pending->quick) { /* it took none along */
+            memcpy(pending->args_small, args, count * sizeof *args);
+            pending->call.args = pending->args_small;
+            pending->call.count = count;
+        }
+        pending->call.may_resend = true;
         station_ring(session->station);
         *ret_pending = pending;
         r = batch_collect(pending, LANE_SPIN, ret_result);

@@ -278,6 +278,9 @@ int call_perform(struct cordon_session *session, const struct cordon_function *f
             call.deadline_ns = call.outer->deadline_ns;
         }
     }
+    if (entered == 0 && session->pending_count >= CORDON_BATCH_MAX) {
+        (void)batch_settle_all(session, deadline_ns); /* another thread's: there is no slot left */
+    }
     int r = call_begin(&call, true, call_error(ret_result));
     if (r == 0) {
         if (entered == 0 && session->pending) {

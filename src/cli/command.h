@@ -34,6 +34,7 @@ extern const struct command cells_command;
 extern const struct command client_command;
 extern const struct command describe_command;
 extern const struct command doctor_command;
+extern const struct command generate_command;
 extern const struct command help_command;
 extern const struct command reload_command;
 extern const struct command replay_command;

@@ -5,9 +5,10 @@
 #include "cli/output.h"
 
 const struct command *const commands[] = {
-    &call_command,  &describe_command, &report_command, &replay_command, &doctor_command,
-    &serve_command, &check_command,    &reload_command, &client_command, &cells_command,
-    &stats_command, &top_command,      &bench_command,  &help_command,   NULL,
+    &call_command,     &describe_command, &report_command, &replay_command,
+    &doctor_command,   &serve_command,    &check_command,  &reload_command,
+    &client_command,   &cells_command,    &stats_command,  &top_command,
+    &generate_command, &bench_command,    &help_command,   NULL,
 };
 
 static int print_version(void)

@@ -230,12 +230,15 @@ static void park_on_event(struct lane *lane, uint64_t now_ns, uint64_t until_ns)
     struct pollfd readable[] = {{.fd = lane->event_fd, .events = POLLIN},
                                 {.fd = lane->bell_fd, .events = POLLIN},
                                 {.fd = lane->alarm_fd, .events = POLLIN}};
-    if (lane->is_quiet && lane_set_ringing(lane, true)) {
-        return;
+    bool was_quiet = lane->is_quiet;
+    if (!was_quiet || !lane_set_ringing(lane, true)) {
+        lane->counts.parks++;
+        if (ppoll(readable, 3, &slice, NULL) > 0) {
+            lane_drain_event(lane);
+        }
     }
-    lane->counts.parks++;
-    if (ppoll(readable, 3, &slice, NULL) > 0) {
-        lane_drain_event(lane);
+    if (was_quiet) { /* or each answer from now on would cost the worker a system call */
+        (void)lane_set_ringing(lane, false);
     }
 }
 

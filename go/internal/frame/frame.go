@@ -74,9 +74,9 @@ type Func struct {
 
 	kinds    []plan.Kind  // of the parameters
 	short    []shortParam // of Takes, if it is Short
-	variadic int         // index of `...`, or -1
-	dynamic  bool        // the worker alone knows how long the reply gets
-	pointees uint64      // parameters that lengths may look into
+	variadic int          // index of `...`, or -1
+	dynamic  bool         // the worker alone knows how long the reply gets
+	pointees uint64       // parameters that lengths may look into
 }
 
 // Prepare makes function index of a plan ready. An error says what of it cannot be called from Go.

@@ -455,6 +455,13 @@ func TestCallbacksAreThoseOfTheVectors(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", c.Function, err)
 			}
+			if c.Function == "each" {
+				outside := append([]uint64(nil), words...)
+				outside[2] = 1 << 20
+				if _, err := shape.Accept(outside, frame, asked.ReplyMax, outer, testHooks{}); !errors.Is(err, ErrLie) {
+					t.Errorf("a place outside of the request: %v", err)
+				}
+			}
 			spoilCallback(shape, words, frame, asked.ReplyMax, outer)
 			if want.Failed {
 				continue

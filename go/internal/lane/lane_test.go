@@ -181,15 +181,17 @@ func TestWaitingEnds(t *testing.T) {
 	}
 	done := make(chan struct{})
 	time.AfterFunc(20*time.Millisecond, func() { close(done) })
-	if status := p.Await(seq, soon(), done, &e); status != Canceled {
-		t.Errorf("cancelled: %v", status)
+	began = time.Now()
+	if status := p.Await(seq, soon(), done, &e); status != Canceled || time.Since(began) > time.Second {
+		t.Errorf("cancelled: %v after %v", status, time.Since(began))
 	}
 	time.AfterFunc(20*time.Millisecond, func() {
 		p.Condemn(KeeperLost, 0)
 		p.Wake()
 	})
-	if status := p.Await(seq, soon(), nil, &e); status != Over {
-		t.Errorf("its keeper is lost: %v", status)
+	began = time.Now()
+	if status := p.Await(seq, soon(), nil, &e); status != Over || time.Since(began) > time.Second {
+		t.Errorf("its keeper is lost: %v after %v", status, time.Since(began))
 	}
 }
 

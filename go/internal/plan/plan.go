@@ -532,7 +532,8 @@ func (p *Plan) readFunction(r *reader, f *Function, params []byte, paramCount ui
 	comment, reserved := r.u32(), r.u32()
 	f.Fails = int64(r.u64())
 	wrong := p.readParam(r, &f.Result)
-	if r.u64()|r.u64()|uint64(reserved) != 0 || !p.isName(name) || !p.isName(symbol) || !p.isName(comment) {
+	more, andMore := r.u64(), r.u64()
+	if more|andMore|uint64(reserved) != 0 || !p.isName(name) || !p.isName(symbol) || !p.isName(comment) {
 		return "it is malformed"
 	}
 	if wrong != "" || f.Result.Filled || f.Result.FilledBy != 0 || f.Result.Name != "" {

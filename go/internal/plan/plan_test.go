@@ -233,3 +233,24 @@ func TestArithmeticIsChecked(t *testing.T) {
 		}
 	}
 }
+
+func TestCodeKeepsToItsStack(t *testing.T) {
+	push := []byte{opPush, 1, 0, 0, 0, 0, 0, 0, 0}
+	push = push[:len(push):len(push)]
+	many := []byte{}
+	for i := 0; i <= codeStackMax; i++ {
+		many = append(many, push...)
+	}
+	for name, code := range map[string][]byte{
+		"a negation of nothing": append([]byte{opNeg}, append(push, opEnd)...), "a sum of nothing": {opAdd, opEnd}, "nothing": {opEnd}, "no end": push,
+		"a sum of one": append(append([]byte{}, push...), opAdd, opEnd), "two values": append(append(append([]byte{}, push...), push...), opEnd),
+		"too many values": append(many, opEnd), "no such operation": {opCount, opEnd}, "half an operand": {opPush, 1, 2},
+		"a call of nothing": {opCall, 0, 0, 0, 0, 0, opEnd}, "a call of what it has not": {opCall, 1, 0, 0, 0, 2, opEnd},
+		"a call outside of names": {opCall, 9, 0, 0, 0, 0, opEnd}, "parameter 64": {opParam, 64, 0, opEnd}, "none": {},
+	} {
+		p := &Plan{code: code, names: []byte{0, 'f', 0}}
+		if _, wrong := p.codeUses(0); wrong == "" {
+			t.Errorf("%s is accepted", name)
+		}
+	}
+}
