@@ -27,6 +27,7 @@ const struct rig_question rig_questions[] = {
     {"idle", "CPU time of an idle cell", bench_idle},
     {"recovery", "a crash, a deadline, a sandbox; a spare's idleness", bench_recovery},
     {"gateway", "the daemon's socket: one client, many, attached ones; memory", bench_gateway},
+    {"python", "Python's package beside ctypes and process pools", bench_python},
     {NULL, NULL, NULL},
 };
 

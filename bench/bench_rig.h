@@ -107,5 +107,6 @@ int bench_memory(struct rig *rig);
 int bench_idle(struct rig *rig);
 int bench_recovery(struct rig *rig);
 int bench_gateway(struct rig *rig);
+int bench_python(struct rig *rig);
 
 #endif

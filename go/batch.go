@@ -15,7 +15,7 @@ import (
 )
 
 // A Batch is many calls that are sent one behind the other, to one worker, without waiting for each: what a call costs
-// beside its work is then a fraction of what it costs alone. One goroutine uses it.
+// beside its work is then a fraction of what it costs alone. One goroutine uses it. Closing the cell waits for it.
 type Batch struct {
 	cell    *Cell
 	pool    *pool
@@ -27,7 +27,7 @@ type Batch struct {
 	limit   int64 // of the calls that are added next
 }
 
-// deadlineEvery calls have one deadline: reading the clock costs as much as half a call.
+// deadlineEvery calls have one deadline, for one reading of the clock.
 const deadlineEvery = 16
 
 // entry is one call.
@@ -182,7 +182,7 @@ func (b *Batch) await(e *entry) {
 		return
 	}
 	call := &active{w: b.w, f: e.f, seq: e.seq, until: e.until, ctx: b.ctx, deadline: deadlineOf(b.ctx)}
-	_, e.err = call.end(status, &event)
+	_, e.err = call.goOn(status, &event, nil, &e.answer)
 }
 
 // Wait waits until all calls have ended, and returns the first of their errors.

@@ -30,7 +30,14 @@ type answer struct {
 	worker *worker       // that served it
 
 	violations []Violation
+	pending    *pendingCall // a simple call whose function has called back
 	panicked
+}
+
+// pendingCall is a simple call that has become another one: something that the library keeps was called back.
+type pendingCall struct {
+	call  *active
+	event lane.Event
 }
 
 // invoke makes a call. What a callback has panicked with goes on here, where nothing is held any more.
@@ -157,12 +164,16 @@ func (w *worker) quick(ctx context.Context, f *Func, args []frame.Value, limit *
 		return true, false, nil
 	}
 	call := &active{w: w, f: f.f, seq: seq, until: limit.At(), ctx: ctx, deadline: deadlineOf(ctx)}
+	if status == lane.Came && event.Verb == lane.Callback {
+		a.pending = &pendingCall{call, event}
+		return false, false, nil
+	}
 	unbegun, err = call.end(status, &event)
 	return !unbegun, unbegun, err
 }
 
-// lend makes a call on a worker that was taken, and gives it back, also when a callback ends the goroutine; unless it starts
-// on without us.
+// lend makes a call, or goes on with one, on a worker that was taken, and gives it back, also when a callback ends the
+// goroutine; unless it starts on without us.
 func (w *worker) lend(ctx context.Context, f *Func, args []frame.Value, limit *lane.Limit, again bool, a *answer) (err error) {
 	defer func() {
 		if _, starts := err.(*unstarted); !starts {
@@ -170,7 +181,12 @@ func (w *worker) lend(ctx context.Context, f *Func, args []frame.Value, limit *l
 			w.pool.give(w)
 		}
 	}()
-	err = w.serve(ctx, f, args, limit, again, a)
+	if pending := a.pending; pending != nil {
+		defer func() { w.callbacks.end(pending.call.passed) }()
+		_, err = pending.call.goOn(lane.Came, &pending.event, nil, a)
+	} else {
+		err = w.serve(ctx, f, args, limit, again, a)
+	}
 	if w.lane != nil && w.lane.Violated(w.violations) {
 		a.violations = w.newViolations()
 	}
@@ -209,6 +225,9 @@ func (w *worker) once(ctx context.Context, f *Func, args []frame.Value, limit *l
 	handled, unbegun, err := w.quick(ctx, f, args, limit, a)
 	if handled || unbegun {
 		return unbegun, err
+	}
+	if pending := a.pending; pending != nil {
+		return pending.call.goOn(lane.Came, &pending.event, nil, a)
 	}
 	mark := w.lane.Mark()
 	defer w.lane.Release(mark)
@@ -300,25 +319,30 @@ func (c *active) begin(args []frame.Value, ring bool) (unbegun bool, err error) 
 
 // await waits for a call's end, and answers its callbacks meanwhile.
 func (c *active) await(args []frame.Value, a *answer) (unbegun bool, err error) {
-	w, done := c.w, c.ctx.Done()
 	var event lane.Event
 	limit := lane.Limit{Until: c.until}
+	status := c.w.lane.Await(c.seq, &limit, c.ctx.Done(), &event)
+	return c.goOn(status, &event, args, a)
+}
+
+// goOn is await behind the first event.
+func (c *active) goOn(status lane.Status, event *lane.Event, args []frame.Value, a *answer) (unbegun bool, err error) {
+	w, limit := c.w, lane.Limit{Until: c.until}
 	defer func() { a.panicked = c.panicked }()
-	status := w.lane.Await(c.seq, &limit, done, &event)
 	for status == lane.Came && event.Verb == lane.Callback {
-		if err := c.answer(&event); err != nil {
+		if err := c.answer(event); err != nil {
 			return false, err
 		}
 		status = lane.Expired // a worker that never stops calling back must not keep us from looking at the clock
 		if clock.Now() < c.until {
-			status = w.lane.Await(c.seq, &limit, done, &event)
+			status = w.lane.Await(c.seq, &limit, c.ctx.Done(), event)
 		}
 	}
 	if status != lane.Came || event.Verb != lane.Return || event.Status != 0 {
-		return c.end(status, &event)
+		return c.end(status, event)
 	}
 	a.errno = syscall.Errno(event.Tag)
-	err = c.finish(args, &event, a)
+	err = c.finish(args, event, a)
 	if c.outer == nil {
 		w.lane.Collect(c.seq)
 	}
@@ -399,7 +423,9 @@ func (c *active) finish(args []frame.Value, event *lane.Event, a *answer) error 
 func (c *active) released(fn *frame.Func, args []frame.Value, i int) {
 	if i < len(fn.Takes) && args[i].Kind == frame.Other && fn.Plan.Type(fn.F.Params[fn.Takes[i]].Type).Has(plan.Release) {
 		if h, ok := args[i].Any.(*Handle); ok && h != nil {
-			h.released.Store(true)
+			if !h.released.Swap(true) {
+				c.w.handles--
+			}
 		}
 	}
 }

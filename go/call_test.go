@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -509,5 +510,94 @@ func TestShippedInterfacesCanBeCalled(t *testing.T) {
 	}
 	if all < 100 || refused > all/20 {
 		t.Errorf("of %d functions %d cannot be called from Go", all, refused)
+	}
+}
+
+const expatInterface = `library "libexpat.so.1";
+typedef struct XML_ParserStruct *XML_Parser;
+XML_Parser XML_ParserCreate(nullable const char *encoding);
+void XML_ParserFree(release XML_Parser parser);
+void XML_SetElementHandler(XML_Parser parser,
+                           kept(until next) void (*start)(void *userData, const char *name, const char *atts[null]),
+                           kept(until next) void (*end)(void *userData, const char *name));
+int XML_Parse(XML_Parser parser, const char s[len], int len, int isFinal);
+`
+
+func TestKeptCallbacksAreCalledLater(t *testing.T) {
+	clean(t)
+	libc, expat := openTwo(t, "libc", libcInterface+"void (*signal(int signum, kept void (*handler)(int signum)))(int);\n", "expat", expatInterface)
+	parser := invoke(t, funcOf(t, expat, "XML_ParserCreate"), nil).Value().(*Handle)
+	var seen []string
+	invoke(t, funcOf(t, expat, "XML_SetElementHandler"), parser,
+		func(user uint64, name string, attributes []any) {
+			seen = append(seen, "<"+name)
+			for _, a := range attributes {
+				seen = append(seen, a.(string))
+			}
+		},
+		func(user uint64, name string) { seen = append(seen, name+">") })
+	r := invoke(t, funcOf(t, expat, "XML_Parse"), parser, `<a x="1"><b/></a>`, 1)
+	if got := strings.Join(seen, " "); r.Int() != 1 || got != "<a x 1 <b b> a>" {
+		t.Errorf("expat is %v, called back with %q", r.Value(), got)
+	}
+	if err := parser.Close(); err != nil {
+		t.Error(err)
+	}
+	// A call of numbers alone, during which something is called back that was passed before.
+	session, err := libc.Session()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	raised := 0
+	invoke(t, funcOf(t, session, "signal"), int(syscall.SIGUSR1), func(number int) { raised += number })
+	for i := 0; i < 3; i++ {
+		if r := invoke(t, funcOf(t, session, "raise"), int(syscall.SIGUSR1)); r.Int() != 0 {
+			t.Fatalf("raise is %v, errno %v", r.Value(), r.Errno)
+		}
+	}
+	if raised != 3*int(syscall.SIGUSR1) {
+		t.Errorf("raised %d", raised)
+	}
+}
+
+// A goroutine that ends in a callback holds nothing.
+func TestAGoroutineMayEndInACallback(t *testing.T) {
+	clean(t)
+	_, cell := openCell(t, "libc", libcInterface, WithWorkers(1))
+	qsort := funcOf(t, cell, "qsort")
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = qsort.Call(context.Background(), []byte{2, 1}, 2, 1, func(a, b []byte) int {
+			runtime.Goexit()
+			return 0
+		})
+		t.Error("it went on")
+	}()
+	<-done
+	if got := invoke(t, funcOf(t, cell, "abs"), -1).Int(); got != 1 {
+		t.Errorf("afterwards abs is %d", got)
+	}
+}
+
+func TestCallbacksAreCounted(t *testing.T) {
+	var table callbacks
+	for i := 0; i < callbacksMax; i++ {
+		if id, err := table.add(callback{function: reflect.ValueOf(func() {})}); err != nil || id != uint32(i)+1 {
+			t.Fatalf("callback %d: %d, %v", i, id, err)
+		}
+	}
+	if _, err := table.add(callback{function: reflect.ValueOf(func() {})}); err == nil {
+		t.Error("one more than may be was added")
+	}
+	table.end([]uint32{7})
+	if id, err := table.add(callback{function: reflect.ValueOf(func() {})}); err != nil || id != 7 {
+		t.Errorf("the place of one that ended: %d, %v", id, err)
+	}
+	for _, id := range []uint32{0, callbacksMax + 1, ^uint32(0)} {
+		if table.find(id) != nil {
+			t.Errorf("callback %d was found", id)
+		}
 	}
 }

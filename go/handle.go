@@ -47,6 +47,7 @@ func (h *Handle) Equal(other *Handle) bool {
 }
 
 func (c *active) NewHandle(p *plan.Plan, t *plan.Type, word uint64) any {
+	c.w.handles++
 	return &Handle{worker: c.w, lease: c.w.lease, word: word, tag: t.Tag, kind: p.TypeName(t)}
 }
 
@@ -123,5 +124,6 @@ func (h *Handle) forget() error {
 		return err
 	}
 	w.lane.Collect(seq)
+	w.handles--
 	return nil
 }

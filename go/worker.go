@@ -51,6 +51,7 @@ type worker struct {
 	lost        atomic.Bool
 	deniedUntil int64
 	violations  uint32 // that were told
+	handles     int    // that were made and not released
 	callbacks   callbacks
 }
 
@@ -125,6 +126,7 @@ func (w *worker) drop() {
 	l.Close()
 	w.lease = 0
 	w.callbacks = callbacks{}
+	w.handles = 0
 	w.pool.lives(-1)
 }
 
@@ -161,7 +163,7 @@ func (w *worker) weather() error {
 	}
 	w.board = w.seat.Board()
 	now := w.board.Now()
-	if w.lane != nil && now>>2 != w.calm>>2 {
+	if w.lane != nil && now>>2 != w.calm>>2 && !w.holds() {
 		w.drop() // something else is lent from now on
 	}
 	switch seat.Weather(now & 3) {
@@ -175,6 +177,9 @@ func (w *worker) weather() error {
 	}
 	return nil
 }
+
+// holds: something of the program's is in the worker that another one would not have. The daemon takes it back in its time.
+func (w *worker) holds() bool { return w.handles > 0 || w.pool != w.cell.pool }
 
 // startBy starts a worker, and waits for it until then. One that takes longer starts on, and goes to the pool by itself:
 // then the error is an *unstarted, and the worker is not the caller's any more.
@@ -221,6 +226,10 @@ func (w *worker) start() error {
 	}
 	if w.seat == nil {
 		if err := w.attach(ctx); err != nil {
+			var busy *BusyError
+			if errors.As(err, &busy) {
+				w.deny(busy.RetryAfter)
+			}
 			return w.startError(err)
 		}
 	}
@@ -279,11 +288,7 @@ func (w *worker) refused(r *seat.Refused) error {
 	retry := time.Duration(r.RetryAfterMS) * time.Millisecond
 	switch {
 	case r.Outcome == outcomeBusy:
-		pause := retry
-		if pause <= 0 {
-			pause = deniedFor
-		}
-		w.deniedUntil = clock.After(clock.Now(), pause)
+		w.deny(retry)
 		return &BusyError{Func: w.cell.name, Text: r.Text, RetryAfter: retry}
 	case r.Outcome == outcomeOpen:
 		return &OpenError{Func: w.cell.name, Text: r.Text, RetryAfter: retry}
@@ -291,6 +296,14 @@ func (w *worker) refused(r *seat.Refused) error {
 		return &StartError{Cell: w.cell.name, Text: r.Text, Errno: syscall.Errno(-r.Outcome), RetryAfter: retry}
 	}
 	return &StartError{Cell: w.cell.name, Text: "the daemon refused for a reason that is none", RetryAfter: retry}
+}
+
+// deny leaves the worker alone for a while: the daemon has none for it.
+func (w *worker) deny(pause time.Duration) {
+	if pause < deniedFor {
+		pause = deniedFor
+	}
+	w.deniedUntil = clock.After(clock.Now(), pause)
 }
 
 // hello is the first call: it is answered when the library has been loaded.

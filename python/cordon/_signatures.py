@@ -2,6 +2,7 @@
 """Signatures of functions, made from their declarations when somebody asks."""
 
 import inspect
+import keyword
 
 _KIND_VARIADIC = 20
 _HINTS = {"bool": bool, "float": float, "double": float, "string": str, "bytes": bytes, "text": str}
@@ -49,7 +50,9 @@ def _build(given, result, outputs, result_class):
     while first_default > 0 and plain[first_default - 1][2]:
         first_default -= 1
     for i, (name, kind, may_miss) in enumerate(plain):
-        fit = name if name.isidentifier() and name not in names else f"arg{i}"
+        fit = f"{name}_" if keyword.iskeyword(name) else name
+        if not fit.isidentifier() or fit in names:
+            fit = f"arg{i}"
         names.add(fit)
         parameters.append(
             inspect.Parameter(

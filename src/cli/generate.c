@@ -13,6 +13,7 @@
 
 static const struct generator *const generators[] = {
     &go_generator,
+    &python_generator,
 };
 
 enum {
@@ -153,7 +154,7 @@ const struct command generate_command = {
     .summary = "Write source that calls what an interface declares",
     .details =
         "LANGUAGE is go: a package with a typed function for each of the interface's, over the\n"
-        "package of cordon.\n",
+        "package of cordon. Or python: a module whose open() gives a cell with typed functions.\n",
     .options = option_specs,
     .run = run_generate,
 };

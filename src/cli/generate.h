@@ -19,11 +19,12 @@ struct generation {
 };
 
 struct generator {
-    const char *language; /* "go" */
+    const char *language; /* "go", "python" */
     /* Returns 0, or a negative errno with a sentence in @why: a name that the language has no way to say. */
     int (*write)(const struct generation *generation, struct message *why);
 };
 
 extern const struct generator go_generator;
+extern const struct generator python_generator;
 
 #endif

@@ -17,6 +17,9 @@
 #include "gateway/config.h"
 #include "gateway/daemon.h"
 
+#define NAME_BYTES     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
+#define NAME_BYTES_MAX 64u
+
 enum {
     OPTION_CONFIG,
     OPTION_INTERFACE,
@@ -56,6 +59,21 @@ static char *name_of(const char *path)
     return strndup(name, strcspn(name, "."));
 }
 
+/* As in a configuration: cordon-yaml(5). */
+static int judge_name(const char *name, const char *path, struct message *why)
+{
+    if (!*name || strlen(name) > NAME_BYTES_MAX || name[strspn(name, NAME_BYTES)]) {
+        return message_set(why, -EINVAL,
+                           "%s: a cell is called as its file without the ending: letters, digits, "
+                           "'_' and '-', at most %u of them",
+                           path, NAME_BYTES_MAX);
+    }
+    return strcmp(name, "cordon") == 0
+               ? message_set(why, -EINVAL, "%s: 'cordon' is the daemon's own name: rename the file",
+                             path)
+               : 0;
+}
+
 static int add_interface(struct settings *settings, const char *path, struct message *why)
 {
     struct cell_settings *cells =
@@ -85,7 +103,7 @@ static int add_interface(struct settings *settings, const char *path, struct mes
     free(text);
     settings->cell_count++;
     return cell->name && cell->options.interface_text && cell->options.interface_name
-               ? 0
+               ? judge_name(cell->name, path, why)
                : message_set(why, -ENOMEM, "not enough memory");
 }
 

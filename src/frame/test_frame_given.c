@@ -234,6 +234,7 @@ static void replace_piece(void *const *arguments, void *result)
     (void)result;
     struct piece **piece = trip_pointer(arguments, 0);
     assert_memory_equal((*piece)->at, "....", 4);
+    free(*piece); /* it is the library's: owned */
     *piece = NULL;
 }
 

@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 
 #include "gateway/config_work.h"
+#include "gateway/folder.h"
 
 #define NAME_BYTES (1u << 20) /* of an entry of the user or group database: a group has members */
 
@@ -93,6 +94,7 @@ static void judge_socket(struct config_work *work, const char *path)
     struct config_field field = config_field("socket");
     const char *slash = strrchr(path, '/');
     char folder[108];
+    char open_folder[PATH_MAX];
     struct stat status;
     if (strlen(path) >= sizeof folder) {
         config_say(work, FINDING_ERROR, field, "the path of a socket has 107 bytes at most: %s",
@@ -105,11 +107,11 @@ static void judge_socket(struct config_work *work, const char *path)
                    strerror(errno));
     } else if (!S_ISDIR(status.st_mode)) {
         config_say(work, FINDING_ERROR, field, "%s is no folder", folder);
-    } else if (status.st_mode & S_IWOTH && !(status.st_mode & S_ISVTX)) {
+    } else if (folder_find_open(path, open_folder)) {
         config_say(work, FINDING_UNSAFE, field,
                    "everybody may write %s, and so replace the socket: choose a folder of the "
                    "daemon's own, or take that away (chmod o-w)",
-                   folder);
+                   open_folder);
     } else if (status.st_mode & S_IWOTH) {
         config_say(work, FINDING_NOTE, field,
                    "everybody may make files in %s: while the daemon does not run, somebody else "

@@ -55,7 +55,8 @@ static bool check_text(struct judge *judge, const struct config_key *key,
         refuse(judge, node, "this is %s, it has to be a text", value_kind_text(node));
         return false;
     }
-    if (node->length < key->least) {
+    bool is_blank = strspn(node->text, " \t\r\n") == node->length;
+    if (node->length < key->least || (is_blank && key->least > 0)) {
         refuse(judge, node, "this is empty; leave the key out for its default");
         return false;
     }

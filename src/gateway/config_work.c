@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "gateway/folder.h"
 
 /* ---- Fields and findings ----------------------------------------------------------------------- */
 
@@ -66,21 +67,11 @@ char *config_path(struct config_work *work, const char *path)
 
 /* ---- Files ------------------------------------------------------------------------------------- */
 
-/* The folder that @path lies in. */
-static int stat_folder(const char *path, struct stat *ret_folder)
-{
-    const char *slash = strrchr(path, '/');
-    char *folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
-    int r = folder ? stat(folder, ret_folder) : -1;
-    free(folder);
-    return r;
-}
-
 /* Whoever may write it says what is called, and how. */
 static void judge_writers(struct config_work *work, const char *path, const struct stat *status,
                           const char *what, struct config_field field)
 {
-    struct stat folder;
+    char open_folder[PATH_MAX];
     if (status->st_mode & S_IWOTH) {
         config_say(work, FINDING_UNSAFE, field,
                    "everybody may write %s %s: take that away (chmod o-w)", what, path);
@@ -93,12 +84,11 @@ static void judge_writers(struct config_work *work, const char *path, const stru
         config_say(work, FINDING_NOTE, field, "%s %s belongs to user %u, who can change it", what,
                    path, (unsigned)status->st_uid);
     }
-    if (stat_folder(path, &folder) == 0 && folder.st_mode & S_IWOTH &&
-        !(folder.st_mode & S_ISVTX)) {
+    if (folder_find_open(path, open_folder)) {
         config_say(work, FINDING_UNSAFE, field,
-                   "everybody may write the folder of %s %s, and so replace it: take that away "
+                   "everybody may write the folder %s, and so replace %s %s: take that away "
                    "(chmod o-w)",
-                   what, path);
+                   open_folder, what, path);
     }
 }
 

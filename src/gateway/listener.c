@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "gateway/folder.h"
 #include "gateway/limits.h"
 
 #define LOCK_SUFFIX ".lock"
@@ -160,19 +161,38 @@ static void drop(struct listener *listener)
     listener->path = NULL;
 }
 
+/* A path that a socket can have, in a place where it stays what it is. */
+static int judge_path(const char *path, struct message *why)
+{
+    char folder[PATH_MAX];
+    if (!*path) {
+        return message_set(why, -EINVAL, "the socket's path is empty");
+    }
+    if (strlen(path) >= sizeof((struct sockaddr_un *)0)->sun_path) {
+        return message_set(why, -ENAMETOOLONG, "the socket's path is longer than %zu bytes: %s",
+                           sizeof((struct sockaddr_un *)0)->sun_path - 1, path);
+    }
+    if (folder_find_open(path, folder)) {
+        return message_set(why, -EPERM,
+                           "everybody may write %s, and so replace the socket: choose a folder of "
+                           "this user's own, or take that away (chmod o-w)",
+                           folder);
+    }
+    return 0;
+}
+
 int listener_open(const char *path, const struct access *access, struct listener *listener,
                   struct message *why)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     *listener = (struct listener){.fd = -1, .lock_fd = -1};
-    if (strlen(path) >= sizeof address.sun_path) {
-        return message_set(why, -ENAMETOOLONG, "the socket's path is longer than %zu bytes: %s",
-                           sizeof address.sun_path - 1, path);
+    int r = judge_path(path, why);
+    if (r != 0) {
+        return r;
     }
     memcpy(address.sun_path, path, strlen(path));
     listener->path = strdup(path);
-    int r =
-        listener->path ? take_lock(listener, why) : message_set(why, -ENOMEM, "not enough memory");
+    r = listener->path ? take_lock(listener, why) : message_set(why, -ENOMEM, "not enough memory");
     r = r != 0 ? r : remove_stale(&address, why);
     r = r != 0 ? r : bind_private(listener, &address, why);
     if (r != 0) {

@@ -301,6 +301,30 @@ static void test_a_folder_that_all_may_write_is_no_place_for_a_socket(void **sta
     assert_string_equal(field, "socket");
 }
 
+static void test_nor_is_one_in_such_a_folder_or_behind_a_link_to_it(void **state)
+{
+    static const char inside[] = "socket: wide/inner/s\n" CELL OFFER;
+    static const char linked[] = "socket: link/s\n" CELL OFFER;
+    char field[64];
+    char says[256];
+    char path[128];
+    char link[128];
+    (void)state;
+    snprintf(path, sizeof path, "%s/wide", folder);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(chmod(path, 0777), 0);
+    snprintf(path, sizeof path, "%s/wide/inner", folder);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(link, sizeof link, "%s/link", folder);
+    assert_int_equal(symlink(path, link), 0);
+    write_file("s.yaml", inside, strlen(inside), 0600);
+    assert_int_equal(load("s.yaml", field, says), -EINVAL);
+    assert_non_null(strstr(says, "/wide, and so replace the socket"));
+    write_file("s.yaml", linked, strlen(linked), 0600);
+    assert_int_equal(load("s.yaml", field, says), -EINVAL);
+    assert_non_null(strstr(says, "/wide, and so replace the socket"));
+}
+
 static void test_files_have_bounds(void **state)
 {
     char field[64];
@@ -431,6 +455,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_files_that_others_may_write_are_unsafe, make_folder,
                                         remove_folder),
         cmocka_unit_test_setup_teardown(test_a_folder_that_all_may_write_is_no_place_for_a_socket,
+                                        make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_nor_is_one_in_such_a_folder_or_behind_a_link_to_it,
                                         make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_files_have_bounds, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_mappings_and_findings_have_bounds, make_folder,

@@ -128,6 +128,29 @@ def a_lock_that_somebody_else_made_is_refused():
             true(not (place / "elsewhere").exists(), "nothing was made by it")
 
 
+def a_place_where_all_may_replace_it_is_refused():
+    with directory(0o777) as place:
+        (place / "inner").mkdir(0o700)
+        for path in ("gateway.sock", "inner/gateway.sock"):
+            with serve("--socket", str(place / path), expect_ready=False) as daemon:
+                ends_with(daemon, 1, f"everybody may write {place}")
+        equal(sorted(os.listdir(place)), ["inner"])
+        equal(os.listdir(place / "inner"), [])
+
+
+def a_path_that_is_none_is_refused():
+    with directory(0o700) as place, serve("--socket", "", expect_ready=False, cwd=place) as daemon:
+        ends_with(daemon, 1, "path is empty")
+        equal(os.listdir(place), [])
+
+
+def a_file_that_names_no_cell_is_refused():
+    for name in ("", "cordon", "two words", "red\x1b[31m", "ž", "x" * 65):
+        with Daemon(interfaces={name: LIBC}, expect_ready=False) as daemon:
+            ends_with(daemon, 2, "daemon's own name" if name == "cordon" else "is called as its file")
+            true("\x1b" not in daemon.log(), "and told in plain text")
+
+
 def what_is_in_the_way_stays():
     with directory() as place:
         (place / "gateway.sock").write_text("precious")
@@ -487,6 +510,9 @@ main([
     others_are_refused_by_a_frame,
     a_flood_of_others_is_told_in_few_lines,
     a_lock_that_somebody_else_made_is_refused,
+    a_place_where_all_may_replace_it_is_refused,
+    a_path_that_is_none_is_refused,
+    a_file_that_names_no_cell_is_refused,
     what_is_in_the_way_stays,
     a_live_socket_is_not_taken_a_dead_one_is,
     a_stop_leaves_what_is_not_its_own,

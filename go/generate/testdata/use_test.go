@@ -172,7 +172,7 @@ func TestShapes(t *testing.T) {
 	if copied != "copied" {
 		t.Errorf("strdup is %q", copied)
 	}
-	file, err := l.Fmemopen(ctx, nil, 64, "w+")
+	file, err := l.Fmemopen(ctx, 0, 64, "w+")
 	check(t, err)
 	_, err = l.Fputs(ctx, "hello", file)
 	check(t, err)

@@ -137,7 +137,7 @@ func (l *Lane) lookUnderVerdict(seq uint32, e *Event) Status {
 }
 
 // A Limit is how long a call may take. When that is over is found out when somebody wants to know it: a call that is
-// answered while it is waited for awake needs no clock, which is a fifth of what it costs.
+// answered while it is waited for awake needs no clock.
 type Limit struct {
 	Until    int64         // 0: not known yet
 	After    time.Duration // from now
