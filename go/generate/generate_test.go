@@ -111,6 +111,7 @@ func TestWhatCannotBeGeneratedIsSaid(t *testing.T) {
 		{[]string{"go", filepath.Join(dir, "none")}, 1, "No such file"},
 		{[]string{"go", file("wrong.cordon", "int abs(;")}, 2, "expected"},
 		{[]string{"go", "--package", "No Name", fine}, 2, "cannot be a package's name"},
+		{[]string{"go", "--package", "func", fine}, 2, "cannot be a package's name in Go"},
 		{[]string{"go", file("7.cordon", "int abs(int j);")}, 2, "cannot be a package's name"},
 		{[]string{"go", file("long.cordon", "int "+strings.Repeat("f", 100)+"(void);")}, 2, "too long"},
 	} {

@@ -290,10 +290,18 @@ PyObject *function_new(struct cell_object *cell, struct session_object *session,
     }
     memset((char *)self + sizeof(PyObject), 0, sizeof *self - sizeof(PyObject));
     self->vectorcall = function_call;
-    self->cell = (struct cell_object *)Py_NewRef((PyObject *)cell);
-    self->session = (struct session_object *)Py_XNewRef((PyObject *)session);
     self->function = function;
-    self->plan = cordon_function_plan(function, &bytes);
+    const void *plan = cordon_function_plan(function, &bytes);
+    void *copy = PyMem_Malloc(bytes); /* it is looked at when the cell is closed, too */
+    if (!copy) {
+        PyObject_GC_Del(self);
+        return PyErr_NoMemory();
+    }
+    memcpy(copy, plan, bytes);
+    self->plan = copy;
+    Py_INCREF(cell);
+    self->cell = cell;
+    self->session = (struct session_object *)Py_XNewRef((PyObject *)session);
     self->name = PyUnicode_FromString(view_name(self->plan, view_function(self->plan)->name));
     PyObject_GC_Track((PyObject *)self);
     if (!self->name || read_parameters(self) < 0 || make_result_class(self) < 0) {
@@ -327,6 +335,7 @@ static void function_dealloc(struct function_object *self)
         Py_XDECREF(self->parameters[i].name);
     }
     PyMem_Free(self->parameters);
+    PyMem_Free((void *)(uintptr_t)self->plan);
     Py_XDECREF(self->result_class);
     Py_XDECREF(self->name);
     Py_XDECREF(self->session);

@@ -126,7 +126,7 @@ struct function_object {
     struct cell_object *cell;       /* owned */
     struct session_object *session; /* owned; NULL: the cell's own */
     struct cordon_function *function;
-    const struct plan_view *plan; /* the function's */
+    const struct plan_view *plan; /* a copy of its own */
     PyObject *name;
     PyObject *result_class;       /* named tuple of several outputs; NULL: there is one, or none */
     struct parameter *parameters; /* all that are passed to libcordon, in its order */

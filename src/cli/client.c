@@ -48,8 +48,9 @@ struct client {
     const char *json;
     const char *output;
     const char *batch;
-    uint64_t deadline_ns; /* 0: the daemon's */
-    uint64_t wait_ns;     /* 0: by the deadline */
+    uint64_t deadline_ns;   /* 0: the daemon's */
+    uint64_t wait_ns;       /* 0: by the deadline */
+    uint64_t wait_until_ns; /* 0: as wait_ns */
     bool raw;
     bool help;
     struct dialogue dialogue;
@@ -159,7 +160,11 @@ static int describe(struct client *client, struct json_value *ret_method)
     if (strncmp(client->method, "cordon.", strlen("cordon.")) == 0) {
         return EXIT_DONE;
     }
-    int r = inquiry_ask(&client->dialogue, client->socket, "cordon.describe", NULL, &methods);
+    uint64_t until_ns = client->wait_until_ns > 0
+                            ? client->wait_until_ns
+                            : clock_after_ns(INQUIRY_SECONDS * CLOCK_SECOND_NS);
+    int r = inquiry_ask_until(&client->dialogue, client->socket, "cordon.describe", NULL, until_ns,
+                              &methods);
     if (r != EXIT_DONE) {
         return r;
     }
@@ -242,7 +247,8 @@ static int call(struct client *client, const char *params)
     const char *text;
     size_t length;
     int status = EXIT_DONE;
-    uint64_t until_ns = clock_after_ns(answer_ns(client));
+    uint64_t until_ns =
+        client->wait_until_ns > 0 ? client->wait_until_ns : clock_after_ns(answer_ns(client));
     uint64_t deadline_ms = (client->deadline_ns + CLOCK_MS_NS - 1) / CLOCK_MS_NS;
     int r = client->dialogue.open
                 ? 0
@@ -282,6 +288,7 @@ static int run_parsed(struct client *client)
     if (!client->method) {
         return list(client);
     }
+    client->wait_until_ns = client->wait_ns > 0 ? clock_after_ns(client->wait_ns) : 0;
     int r = make_params(client, &params);
     r = r == EXIT_DONE ? call(client, params) : r;
     free(params);

@@ -419,6 +419,11 @@ static int take_own_names(struct package *package)
 
 static int write_go(const struct generation *generation, struct message *why)
 {
+    if (go_is_reserved(generation->name)) {
+        return message_set(why, -EINVAL,
+                           "'%s' cannot be a package's name in Go; --package gives another",
+                           generation->name);
+    }
     struct package package = {.from = generation};
     struct sheet *const sheets[] = {&package.declared, &package.constants, &package.methods_text,
                                     &package.members, &package.binds};

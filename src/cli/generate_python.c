@@ -334,6 +334,20 @@ static void put_comment(FILE *out, const char *indent, const char *text)
     fputs("\"\"\"\n", out);
 }
 
+/* Methods of cordon.Cell: a function that is called so comes before it. */
+static bool is_cells_own(const char *name)
+{
+    static const char *const names[] = {"name",   "isolation", "policy",    "closed", "close",
+                                        "bind",   "constants", "session",   "batch",  "alloc",
+                                        "object", "stats",     "worker_pid"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(names[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void put_method(struct module *module, const struct plan_view *plan)
 {
     const struct cordon_plan_function *function = view_function(plan);
@@ -359,8 +373,9 @@ static void put_method(struct module *module, const struct plan_view *plan)
             fprintf(module->methods, ", /");
         }
     }
-    fprintf(module->methods, ", %stimeout: float | None = ...) -> %s:\n", starred ? "" : "*, ",
-            result);
+    fprintf(module->methods, ", %stimeout: float | None = ...) -> %s:%s\n", starred ? "" : "*, ",
+            result,
+            is_cells_own(view_name(plan, function->name)) ? "  # type: ignore[override]" : "");
     if (function->comment != 0) {
         put_comment(module->methods, "            ", view_name(plan, function->comment));
     }

@@ -24,19 +24,24 @@ void go_names_deinit(struct go_names *names)
     *names = (struct go_names){0};
 }
 
-static bool is_taken(const struct go_names *names, const char *go)
+bool go_is_reserved(const char *go)
 {
     for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++) {
         if (strcmp(reserved[i], go) == 0) {
             return true;
         }
     }
+    return false;
+}
+
+static bool is_taken(const struct go_names *names, const char *go)
+{
     for (size_t i = 0; i < names->count; i++) {
         if (strcmp(names->names[i].go, go) == 0) {
             return true;
         }
     }
-    return false;
+    return go_is_reserved(go);
 }
 
 static struct go_name *add(struct go_names *names)

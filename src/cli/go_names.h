@@ -22,6 +22,9 @@ struct go_names {
 
 void go_names_deinit(struct go_names *names);
 
+/* Whether a name means something in the source that is made, or in Go. */
+bool go_is_reserved(const char *go);
+
 /* Keep a name from being given. Returns 0, or -ENOMEM. */
 int go_names_take(struct go_names *names, const char *go);
 

@@ -82,21 +82,14 @@ static void take_enumerators(struct go_types *types, const struct plan_view *pla
     }
 }
 
-/* A struct of which all that the caller sees has a type of its own. */
+/* A struct that has a name, as have its members; others are maps. */
 static bool is_sayable(const struct plan_view *plan, const struct cordon_plan_type *record)
 {
-    if (*view_name(plan, record->name) == '\0') {
-        return false;
+    bool named = *view_name(plan, record->name) != '\0';
+    for (uint32_t i = 0; i < record->count && named; i++) {
+        named = *view_name(plan, view_field(plan, record, i)->name) != '\0';
     }
-    for (uint32_t i = 0; i < record->count; i++) {
-        const struct cordon_plan_type *type = view_type(plan, view_field(plan, record, i)->type);
-        bool nested = type->kind == CORDON_PLAN_STRUCT && !is_sayable(plan, type);
-        if (nested || *view_name(plan, view_field(plan, record, i)->name) == '\0' ||
-            type->kind == CORDON_PLAN_UNION) {
-            return false;
-        }
-    }
-    return true;
+    return named;
 }
 
 static void declare_struct(struct go_types *types, const struct plan_view *plan,

@@ -62,9 +62,15 @@ int inquiry_fail(const struct dialogue_answer *answer)
 int inquiry_ask(struct dialogue *dialogue, const char *socket, const char *method,
                 const char *params, struct json_value *ret_result)
 {
+    return inquiry_ask_until(dialogue, socket, method, params,
+                             clock_after_ns(INQUIRY_SECONDS * CLOCK_SECOND_NS), ret_result);
+}
+
+int inquiry_ask_until(struct dialogue *dialogue, const char *socket, const char *method,
+                      const char *params, uint64_t until_ns, struct json_value *ret_result)
+{
     struct message why = {""};
     struct dialogue_answer answer;
-    uint64_t until_ns = clock_after_ns(INQUIRY_SECONDS * CLOCK_SECOND_NS);
     int r = dialogue->open ? 0 : dialogue_open(dialogue, socket, until_ns, &why);
     r = r == 0 ? dialogue_ask(dialogue, method, params, until_ns, &answer, &why) : r;
     if (r != 0) {

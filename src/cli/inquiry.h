@@ -19,6 +19,10 @@
 int inquiry_ask(struct dialogue *dialogue, const char *socket, const char *method,
                 const char *params, struct json_value *ret_result);
 
+/* The same, and the daemon has time until @until_ns (CLOCK_MONOTONIC). */
+int inquiry_ask_until(struct dialogue *dialogue, const char *socket, const char *method,
+                      const char *params, uint64_t until_ns, struct json_value *ret_result);
+
 /* cordon.stats of @cell, or of all (NULL). Returns an enum command_exit. */
 int inquiry_stats(struct dialogue *dialogue, const char *socket, const char *cell,
                   struct snapshot **ret_snapshot, struct json_value *ret_result);

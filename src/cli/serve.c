@@ -12,6 +12,7 @@
 #include "cli/file.h"
 #include "cli/findings_text.h"
 #include "cli/output.h"
+#include "cli/plain.h"
 #include "cli/socket_path.h"
 #include "cordon/interface.h"
 #include "gateway/config.h"
@@ -62,15 +63,17 @@ static char *name_of(const char *path)
 /* As in a configuration: cordon-yaml(5). */
 static int judge_name(const char *name, const char *path, struct message *why)
 {
+    char shown[256];
+    (void)plain_copy(shown, sizeof shown, path, strlen(path));
     if (!*name || strlen(name) > NAME_BYTES_MAX || name[strspn(name, NAME_BYTES)]) {
         return message_set(why, -EINVAL,
                            "%s: a cell is called as its file without the ending: letters, digits, "
                            "'_' and '-', at most %u of them",
-                           path, NAME_BYTES_MAX);
+                           shown, NAME_BYTES_MAX);
     }
     return strcmp(name, "cordon") == 0
                ? message_set(why, -EINVAL, "%s: 'cordon' is the daemon's own name: rename the file",
-                             path)
+                             shown)
                : 0;
 }
 

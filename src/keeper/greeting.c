@@ -17,6 +17,10 @@ static enum greeting_kind judge(struct greeting *greeting, const char *text, ssi
     if (length == 1 && text[0] == START_LISTENER && greeting->listener >= 0) {
         return GREETING_LISTENER;
     }
+    if (length == 2 && text[0] == START_LISTENER_HERE) {
+        greeting->number = (unsigned char)text[1];
+        return GREETING_LISTENER_HERE;
+    }
     if (length == 1 && text[0] == START_LOADED) {
         return GREETING_LOADED;
     }

@@ -13,8 +13,9 @@
 #include "base/message.h"
 
 enum greeting_kind {
-    GREETING_NOTHING,  /* nothing has come yet */
-    GREETING_LISTENER, /* the worker's filter has one: @listener */
+    GREETING_NOTHING,       /* nothing has come yet */
+    GREETING_LISTENER,      /* the worker's filter has one: @listener */
+    GREETING_LISTENER_HERE, /* the same, and it could not be sent: @number, in the worker, which waits */
     GREETING_LOADED,
     GREETING_REFUSED, /* @error, @why */
     GREETING_SILENT,  /* the end, or no greeting: nothing more is to be read */
@@ -23,6 +24,7 @@ enum greeting_kind {
 struct greeting {
     enum greeting_kind kind;
     int listener;       /* owned; -1: none */
+    int number;         /* 0-255, as the worker says */
     int error;          /* 0-255, an errno as the worker says */
     struct message why; /* clean */
 };

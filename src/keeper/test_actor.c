@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -77,8 +78,11 @@ static void send_byte(char byte, int fd)
 
 /* ---- Acts -------------------------------------------------------------------------------------- */
 
+static long late_ms; /* how long a crashed thread is held up before it tells the keeper */
+
 static void on_crash(int signal, siginfo_t *info, void *context)
 {
+    (void)poll(NULL, 0, (int)late_ms);
     alarm_tell(signal, info, context);
     struct sigaction action = {.sa_handler = SIG_DFL};
     (void)sigaction(signal, &action, NULL);
@@ -208,6 +212,12 @@ static int act_crash(const char *text)
     return error;
 }
 
+static int act_late(const char *text)
+{
+    late_ms = strtol(text, NULL, 10);
+    return 0;
+}
+
 /* An alarm with nothing behind it. */
 static int act_lie(const char *text)
 {
@@ -255,7 +265,7 @@ static const struct act {
     {"exec", act_exec},       {"flood", act_flood},   {"forbidden", act_forbidden},
     {"threads", act_threads}, {"die", act_die},       {"crash", act_crash},
     {"lie", act_lie},         {"exit", act_exit},     {"close", act_close},
-    {"hang", act_hang},       {"wait", act_wait},
+    {"hang", act_hang},       {"wait", act_wait},     {"late", act_late},
 };
 
 static int run(const char *name, const char *text)

@@ -202,8 +202,61 @@ static void test_alarm_with_nothing_behind_it_is_taken_with_a_note(void **state)
     assert_int_equal(actor_await_verdict(&actor, NULL), LANE_DIED);
     read_capture(0, &content);
     assert_int_equal(content.counts[CAPTURE_SIGINFO], 0);
+    assert_true(content.reason.flags & CAPTURE_CODE_UNKNOWN);
     assert_non_null(strstr(content.notes, "its registers cannot be read"));
     assert_int_equal(content.counts[CAPTURE_STACK], 1); /* by ptrace */
+    free(content.bytes);
+    actor_close(&actor);
+}
+
+/* As a host does that heard of the crash from the worker itself, sooner than the keeper. */
+static void condemn_as_told(const struct actor *actor)
+{
+    struct lane_message message = {.verb = LANE_CALL, .tag = 17};
+    struct lane_death death = {
+        .code = CLD_KILLED, .status = SIGSEGV, .text = "segmentation fault reading address 0x10"};
+    uint32_t seq;
+    assert_int_equal(
+        lane_submit(actor->lane, &message, clock_after_ns(SCENE_PATIENCE_NS), true, &seq), 0);
+    assert_true(lane_condemn_crashed(actor->lane, seq, &death));
+    scene_send(&scene, actor, ERRAND_END);
+}
+
+/* The crashed thread was held up between the host and the keeper for much longer than a worker is left lying. */
+static void test_crash_that_the_keeper_hears_of_late_is_taken_as_the_fault(void **state)
+{
+    (void)state;
+    struct actor actor;
+    struct content content;
+    scene_start(&scene, "late:20;crash:r10", &actor);
+    actor_await_done(&actor, 1);
+    condemn_as_told(&actor);
+    read_capture(0, &content);
+    assert_int_equal(content.reason.why, CAPTURE_WHY_CRASH);
+    assert_int_equal(content.counts[CAPTURE_SIGINFO], 1);
+    assert_int_equal(content.reason.code, SEGV_MAPERR);
+    assert_int_equal(content.reason.fault_address, 0x10);
+    assert_false(content.reason.flags & CAPTURE_CODE_UNKNOWN);
+    free(content.bytes);
+    actor_close(&actor);
+}
+
+/* It told its host alone, and the keeper never: it is waited for, but not for long, and no cause is made up. */
+static void test_crash_that_the_keeper_never_hears_of_is_taken_without_a_code(void **state)
+{
+    (void)state;
+    struct actor actor;
+    struct content content;
+    scene_start(&scene, "late:60000;crash:r10", &actor);
+    actor_await_done(&actor, 1);
+    condemn_as_told(&actor);
+    uint64_t begun = clock_now_ns();
+    assert_true(lane_await_gone(actor.lane, clock_after_ns(SCENE_PATIENCE_NS)));
+    assert_true(clock_now_ns() - begun < 5 * CLOCK_SECOND_NS);
+    read_capture(0, &content);
+    assert_int_equal(content.reason.signal, SIGSEGV);
+    assert_true(content.reason.flags & CAPTURE_CODE_UNKNOWN);
+    assert_false(content.reason.flags & CAPTURE_HAS_FAULT);
     free(content.bytes);
     actor_close(&actor);
 }
@@ -320,6 +373,8 @@ int main(void)
         CASE(test_exit_is_taken_from_the_thread_that_called_it),
         CASE(test_forbidden_act_that_kills_is_taken),
         CASE(test_alarm_with_nothing_behind_it_is_taken_with_a_note),
+        CASE(test_crash_that_the_keeper_hears_of_late_is_taken_as_the_fault),
+        CASE(test_crash_that_the_keeper_never_hears_of_is_taken_without_a_code),
         CASE(test_silent_death_is_taken_without_a_process),
         CASE(test_workers_closed_by_their_host_are_not_taken),
         CASE(test_storm_of_crashes_makes_few_reports),

@@ -82,8 +82,9 @@ struct ward {
     uint32_t refused;   /* notices, ever */
     uint64_t listen_ns; /* when it is listened to again; CLOCK_NEVER: it is, or never */
 
-    struct notice alarm; /* MOURNED: of the crash */
-    uint64_t bury_ns;    /* when the rest is done */
+    struct notice alarm;     /* MOURNED: of the crash */
+    uint64_t bury_ns;        /* when the rest is done */
+    uint64_t mourn_until_ns; /* when it is done though no alarm came */
 
     uint32_t end_reason;  /* enum errand_reason, of an END */
     bool refusal_counted; /* the first one had its report, or none */
@@ -134,6 +135,12 @@ struct ward_house {
  * the next worker want (measured: 250 of 420 us to the next answer, where both had one CPU).
  */
 #define WARD_MOURNING_NS 500000ull
+
+/*
+ * And how long one whose host has heard of the crash, and we have not: its thread was held up between the two (more
+ * threads than CPUs), and what it says is what the report needs.
+ */
+#define WARD_MOURNING_MOST_NS 50000000ull
 
 /* How long a crash is waited for of which a lent worker's client has heard already. */
 #define WARD_LEAVING_NS 2000000000ull

@@ -57,6 +57,12 @@ static void fill_call(const struct ward *ward, uint32_t seq, struct capture_reas
     reason->deadline_ns = atomic_load_explicit(&record->deadline_ns, memory_order_relaxed);
 }
 
+/* Zero would be a code: that of a signal that was sent. */
+static bool knows_code(const struct ward_reason *from)
+{
+    return from->why != CAPTURE_WHY_CRASH || (from->alarm && from->alarm->has_siginfo);
+}
+
 static void fill_reason(const struct ward *ward, const struct ward_reason *from, uint32_t missed,
                         struct capture_reason *reason)
 {
@@ -64,7 +70,8 @@ static void fill_reason(const struct ward *ward, const struct ward_reason *from,
         .why = from->why,
         .part = from->part,
         .flags = (from->part == 0 ? (uint32_t)CAPTURE_ENDED : 0u) |
-                 (from->has_fault ? (uint32_t)CAPTURE_HAS_FAULT : 0u),
+                 (from->has_fault ? (uint32_t)CAPTURE_HAS_FAULT : 0u) |
+                 (knows_code(from) ? 0u : (uint32_t)CAPTURE_CODE_UNKNOWN),
         .report_id = ward->report_id,
         .worker = ward->worker,
         .pid = (uint32_t)ward->pid,

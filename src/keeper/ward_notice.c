@@ -119,6 +119,12 @@ void ward_mourn(struct ward *ward)
 {
     ward->state = WARD_MOURNED;
     ward->bury_ns = clock_after_ns(WARD_MOURNING_NS);
+    ward->mourn_until_ns = clock_after_ns(WARD_MOURNING_MOST_NS);
+    if (ward->listen_ns !=
+        CLOCK_NEVER) { /* a pause for forbidden calls would keep the alarm from us */
+        ward->listen_ns = CLOCK_NEVER;
+        ward->listening = watch(ward, EPOLL_CTL_MOD, EPOLLIN) == 0;
+    }
 }
 
 /* The host was told first. Other threads stand in the kernel until the end. */
@@ -133,13 +139,26 @@ void ward_on_notice_mourned(struct ward *ward)
     judge(ward, &notice, &finding);
     if (finding.kind == FINDING_CRASH) {
         ward->alarm = notice;
+        if (ward->bury_ns == ward->mourn_until_ns) {
+            ward_bury(ward); /* nothing else was waited for */
+        }
     }
+}
+
+/* Without an alarm the report has neither the fault nor the registers: the thread may be about to give it. */
+static bool may_be_told(const struct ward *ward)
+{
+    return ward->alarm.thread == 0 && ward->listening && clock_now_ns() < ward->mourn_until_ns;
 }
 
 void ward_bury(struct ward *ward)
 {
     static struct taking_alarm alarm; /* large; the keeper has one thread */
     bool told = ward->alarm.thread != 0;
+    if (may_be_told(ward)) {
+        ward->bury_ns = ward->mourn_until_ns;
+        return;
+    }
     if (told) {
         taking_read_alarm(&ward->alarm, &alarm);
         told = listener_waits(ward->listener, &ward->alarm);

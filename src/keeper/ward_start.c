@@ -3,6 +3,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -142,11 +144,21 @@ int ward_start(struct ward *ward, const struct ward_house *house, const struct e
  */
 static void take_listener(struct ward *ward, struct greeting *greeting)
 {
+    bool here = greeting->kind == GREETING_LISTENER_HERE;
+    unsigned char error = 0;
     ward->listener_came = true;
+    if (here) {
+        greeting->listener = (int)syscall(SYS_pidfd_getfd, ward->pidfd, greeting->number, 0);
+        error = greeting->listener < 0 ? (unsigned char)errno : 0;
+    }
     if (ward->mechanisms & ERRAND_SECCOMP) {
         ward_take_listener(ward, &greeting->listener);
     }
     greeting_deinit(greeting);
+    if (here) {
+        error = error == 0 && ward->listener < 0 ? EBADMSG : error;
+        (void)send(ward->start_socket, &error, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
 }
 
 /* Read the start socket: 1 loaded, 0 nothing yet, -1 refused (text in the ward's death) or silent. */
@@ -157,7 +169,8 @@ static int read_answer(struct ward *ward)
         return 0;
     }
     greeting_receive(&greeting, ward->start_socket);
-    if (greeting.kind == GREETING_LISTENER && !ward->listener_came) {
+    bool listens = greeting.kind == GREETING_LISTENER || greeting.kind == GREETING_LISTENER_HERE;
+    if (listens && !ward->listener_came) {
         take_listener(ward, &greeting);
         greeting_receive(&greeting, ward->start_socket);
     }

@@ -70,11 +70,16 @@ struct start_order {
  * START_LISTENER may come before it, once, sent before foreign code runs: one byte with one descriptor
  * (SCM_RIGHTS), the listener of the worker's seccomp filter. The keeper sends nothing back, and what
  * stands in the kernel until it looks simply waits. None comes where no listener can be had.
+ *
+ * START_LISTENER_HERE instead, where too many descriptors of the worker's user are in flight (ETOOMANYREFS, which any
+ * process of that user can bring about): the descriptor's number in one byte. The keeper takes it, and answers
+ * one byte: 0, or an errno. The worker waits for that.
  */
 enum start_answer {
     START_LOADED = 'L',
     START_REFUSED = 'R',
     START_LISTENER = 'N',
+    START_LISTENER_HERE = 'H',
 };
 #define START_ANSWER_BYTES 512u
 

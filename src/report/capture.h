@@ -60,8 +60,9 @@ enum capture_why {
 
 enum capture_reason_flags {
     CAPTURE_ENDED = 1u << 0, /* the worker was ended for it; else it went on (violation, refused) */
-    CAPTURE_HAS_CALL = 1u << 1,  /* seq and function_id are meant */
-    CAPTURE_HAS_FAULT = 1u << 2, /* fault_address is meant */
+    CAPTURE_HAS_CALL = 1u << 1,     /* seq and function_id are meant */
+    CAPTURE_HAS_FAULT = 1u << 2,    /* fault_address is meant */
+    CAPTURE_CODE_UNKNOWN = 1u << 3, /* code is not: the crashed thread never told of it */
 };
 
 #define CAPTURE_REASON_TEXT 256u

@@ -191,11 +191,26 @@ static void blame_memory(const struct policy *policy, struct message *why, int e
     }
 }
 
+/*
+ * A process of this user's - another worker's library - may keep so many descriptors in flight that no other can
+ * send one. The keeper takes it here; nothing foreign has run, and nothing does before it has answered.
+ */
+static int have_listener_taken(int listener)
+{
+    unsigned char text[2] = {START_LISTENER_HERE, (unsigned char)listener};
+    unsigned char error = EBADMSG;
+    if (listener > UINT8_MAX || write(START_FD_SOCKET, text, sizeof text) != sizeof text) {
+        return -ETOOMANYREFS;
+    }
+    return read(START_FD_SOCKET, &error, 1) == 1 ? -(int)error : -EBADMSG;
+}
+
 /* What the kernel stops from now on, somebody hears of. */
 static int send_listener(int listener, struct message *why)
 {
     char what = START_LISTENER;
     int r = passing_send(START_FD_SOCKET, &what, 1, &listener, 1);
+    r = r == -ETOOMANYREFS ? have_listener_taken(listener) : r;
     return r < 0 ? message_set(why, r, "the keeper cannot be given the listener: %s", strerror(-r))
                  : 0;
 }

@@ -222,7 +222,7 @@ def hostile_words_are_words():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="browser-"))
     library = folder / f"{HOSTILE}.so"
     shutil.copy(FAULTS, library)
-    interfaces = {HOSTILE: f'library "{library}";\nint fault_null_read(int value);\n',
+    interfaces = {"hostile": f'library "{library}";\nint fault_null_read(int value);\n',
                   "files": 'library "libc.so.6";\nint unlink(const char *path);\nint open(const char *path, int flags);\n'}
     with Site(interfaces) as site:
         with site.daemon.client() as client:

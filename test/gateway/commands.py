@@ -247,7 +247,7 @@ def impostors_are_refused_by_a_sentence():
 def silence_is_not_waited_for():
     with Impostor(lambda client: client.recv(1 << 20) and client.recv(1)) as server:
         begin = time.monotonic()
-        for args in (("x",), ("--batch", "-")):
+        for args in (("x",), ("x", "1"), ("--batch", "-")):
             status, _, errors = run("client", server.path, "--wait", "300ms", *args, stdin=b'{"method":"x"}\n')
             equal((args, status), (args, TIMED_OUT))
             true("did not answer" in errors, errors)

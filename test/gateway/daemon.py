@@ -351,7 +351,7 @@ def a_terminal_gets_no_control_characters():
     for form, escaped in (("text", r"evil\x1b[2J\x07\u202e\u009b31m"), ("json", r"evil\\x1b[2J\\x07\\u202e\\u009b31m")):
         ours, theirs = pty.openpty()
         env = {"NO_COLOR": "1", "TERM": "xterm"}
-        with serve("--log-format", form, interfaces={name: LIBC}, stderr=theirs, env=env) as daemon:
+        with directory(0o700) as place, serve("--log-format", form, "--socket", str(place / name), stderr=theirs, env=env) as daemon:
             daemon.process.terminate()
             equal(daemon.process.wait(20 * SCALE), 0)
         os.close(theirs)

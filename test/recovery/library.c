@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,6 +28,7 @@ PUBLIC int crash_if(int value);
 PUBLIC int other_crash(int number);
 PUBLIC int wait_ms(int ms);
 PUBLIC int grow(int mib);
+PUBLIC int put_in_flight(int most);
 PUBLIC struct thing *thing_new(int value);
 PUBLIC int thing_value(const struct thing *thing);
 PUBLIC void thing_free(struct thing *thing);
@@ -109,6 +111,34 @@ int grow(int mib)
         __asm__ volatile("" : : "r"(memory) : "memory");
     }
     return memory != NULL; /* NOLINT(clang-analyzer-unix.Malloc): what it grows by stays */
+}
+
+/* Descriptors in messages that nobody receives: as many as the kernel takes, of this user. */
+int put_in_flight(int most)
+{
+    int pair[2];
+    int count = 0;
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0) {
+        return -1;
+    }
+    for (; count < most; count++) {
+        _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
+        char byte = 0;
+        struct iovec part = {.iov_base = &byte, .iov_len = 1};
+        struct msghdr message = {.msg_iov = &part,
+                                 .msg_iovlen = 1,
+                                 .msg_control = control,
+                                 .msg_controllen = sizeof control};
+        struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
+        rights->cmsg_level = SOL_SOCKET;
+        rights->cmsg_type = SCM_RIGHTS;
+        rights->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(rights), &pair[0], sizeof(int));
+        if (sendmsg(pair[1], &message, MSG_DONTWAIT) < 0) {
+            break;
+        }
+    }
+    return count;
 }
 
 struct thing *thing_new(int value)

@@ -204,6 +204,29 @@ static void test_handles_are_stale_after_promotion(const struct harness *harness
     subject_close(&subject);
 }
 
+/*
+ * The kernel counts descriptors in flight by user, and workers of all cells are one: a library that puts there
+ * what it may keeps no other worker from starting.
+ */
+static void test_descriptors_in_flight_keep_no_worker_from_starting(const struct harness *harness)
+{
+    struct subject subject;
+    struct subject other;
+    struct cordon_cell_options options = subject_options(harness, &subject);
+    options.spares = CORDON_NONE;
+    subject_open(&subject, &options);
+    assert_in_range(subject_call(&subject, "put_in_flight", 2000), 257, 1999);
+    options = subject_options(harness, &other);
+    subject_open(&other, &options);
+    assert_int_equal(subject_call(&other, "recall", 0), 0);
+    /* What its filter refuses is heard of all the same. */
+    assert_true(cordon_cell_isolation(other.cell) & CORDON_LISTS_VIOLATIONS);
+    expect_crash(&other, SIGSEGV);
+    assert_int_equal(subject_call(&other, "recall", 0), 0);
+    subject_close(&other);
+    subject_close(&subject);
+}
+
 static void test_keeper_lost_with_its_spare(const struct harness *harness)
 {
     struct subject subject;
@@ -244,6 +267,8 @@ int main(int argc, char **argv)
         {"none_with_an_arena", test_no_spare_with_an_arena, HARNESS_PROCESS, 0, 0},
         {"limited", test_spares_are_limited, HARNESS_PROCESS, 0, 0},
         {"handles_are_stale_after_promotion", test_handles_are_stale_after_promotion,
+         HARNESS_PROCESS, 0, 0},
+        {"descriptors_in_flight", test_descriptors_in_flight_keep_no_worker_from_starting,
          HARNESS_PROCESS, 0, 0},
         {"keeper_lost_with_its_spare", test_keeper_lost_with_its_spare, HARNESS_PROCESS,
          HARNESS_COLD, 0},

@@ -23,6 +23,7 @@ static const char interface_text[] =
     "int crash_if(int value);\n"
     "int wait_ms(int ms);\n"
     "int grow(int mib);\n"
+    "int put_in_flight(int most);\n"
     "struct thing *thing_new(int value);\n"
     "int thing_value(struct thing *thing);\n"
     "void thing_free(release struct thing *thing);\n"

@@ -89,7 +89,7 @@ _cordon() {
     local command=${COMP_WORDS[1]}
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        COMPREPLY=($(compgen -W 'call describe report replay doctor serve check reload client cells stats top bench help --help --version' -- "$cur"))
+        COMPREPLY=($(compgen -W 'call describe report replay doctor serve check reload client cells stats top generate bench help --help --version' -- "$cur"))
         return
     fi
     case $command in
@@ -129,6 +129,15 @@ _cordon() {
             COMPREPLY=($(compgen -f -- "$cur"))
         else
             COMPREPLY=($(compgen -W '--json --user --keeper --help' -- "$cur"))
+        fi
+        ;;
+    generate)
+        if [[ "$cur" == --* ]]; then
+            COMPREPLY=($(compgen -W "$(_cordon_options generate)" -- "$cur"))
+        elif ((COMP_CWORD == 2)); then
+            COMPREPLY=($(compgen -W 'go python' -- "$cur"))
+        else
+            COMPREPLY=($(compgen -f -- "$cur"))
         fi
         ;;
     check)
@@ -171,7 +180,7 @@ _cordon() {
         COMPREPLY=($(compgen -W "--json --quick --help
             $(cordon bench --names 2>/dev/null)" -- "$cur"))
         ;;
-    help) COMPREPLY=($(compgen -W 'call describe report replay doctor serve check reload client cells stats top bench help' -- "$cur")) ;;
+    help) COMPREPLY=($(compgen -W 'call describe report replay doctor serve check reload client cells stats top generate bench help' -- "$cur")) ;;
     esac
 }
 

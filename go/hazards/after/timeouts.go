@@ -14,9 +14,9 @@ import (
 // ended makes a call with a deadline, and checks that it ended by it, and when.
 func (l *library) ended(name string, args ...any) error {
 	const within = 50 * time.Millisecond
+	began := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
-	began := time.Now()
 	_, err := l.call(ctx, name, args...)
 	took := time.Since(began)
 	var late *cordon.TimeoutError

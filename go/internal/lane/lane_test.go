@@ -4,6 +4,7 @@ package lane
 
 import (
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -16,7 +17,17 @@ import (
 // The tests are the worker: they write W as a good one, or as one that lies.
 type peer struct {
 	*Lane
-	t *testing.T
+	t     *testing.T
+	works *sync.WaitGroup // what later began
+}
+
+// later does something beside the test, which the lane's end waits for.
+func (p *peer) later(after time.Duration, do func()) {
+	p.works.Add(1)
+	time.AfterFunc(after, func() {
+		defer p.works.Done()
+		do()
+	})
 }
 
 func open(t *testing.T) *peer {
@@ -25,8 +36,12 @@ func open(t *testing.T) *peer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(l.Close)
-	return &peer{l, t}
+	p := &peer{l, t, &sync.WaitGroup{}}
+	t.Cleanup(func() {
+		p.works.Wait()
+		l.Close()
+	})
+	return p
 }
 
 // say writes a message into the mail of a slot.
@@ -63,6 +78,7 @@ func soon() *Limit { return &Limit{After: 2 * time.Second} }
 func TestAnAnswerIsTaken(t *testing.T) {
 	p := open(t)
 	for i := uint32(0); i < 3*Slots; i++ {
+		i := i
 		seq := p.call(t)
 		if seq != i+1 || atomic.LoadUint32(p.h32(atSubmitted)) != seq {
 			t.Fatalf("call %d has number %d", i, seq)
@@ -71,7 +87,7 @@ func TestAnAnswerIsTaken(t *testing.T) {
 		if i >= Slots {
 			step = *p.w32(mailAt(slotOf(seq))) >> 4
 		}
-		go p.say(slotOf(seq), step+1, Return, [Words]uint64{uint64(i)}, 0)
+		p.later(0, func() { p.say(slotOf(seq), step+1, Return, [Words]uint64{uint64(i)}, 0) })
 		var e Event
 		if status := p.Await(seq, soon(), nil, &e); status != Came || e.Words[0] != uint64(i) {
 			t.Fatalf("call %d: %v, %+v", i, status, e)
@@ -185,7 +201,7 @@ func TestWaitingEnds(t *testing.T) {
 	if status := p.Await(seq, soon(), done, &e); status != Canceled || time.Since(began) > time.Second {
 		t.Errorf("cancelled: %v after %v", status, time.Since(began))
 	}
-	time.AfterFunc(20*time.Millisecond, func() {
+	p.later(20*time.Millisecond, func() {
 		p.Condemn(KeeperLost, 0)
 		p.Wake()
 	})
@@ -208,7 +224,7 @@ func TestAnEventThatBlocksHoldsNobody(t *testing.T) {
 	if status := p.Await(seq, &Limit{After: 50 * time.Millisecond}, nil, &e); status != Expired || time.Since(began) > time.Second {
 		t.Errorf("%v after %v", status, time.Since(began))
 	}
-	time.AfterFunc(10*time.Millisecond, func() { p.say(0, 2, Return, [Words]uint64{}, 0) })
+	p.later(10*time.Millisecond, func() { p.say(0, 2, Return, [Words]uint64{}, 0) })
 	if status := p.Await(seq, soon(), nil, &e); status != Came {
 		t.Errorf("an answer: %v", status)
 	}

@@ -5,6 +5,7 @@ package seat
 import (
 	"context"
 	"errors"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -15,8 +16,18 @@ import (
 
 // The tests are the daemon: they hold the other end of a seat.
 type lender struct {
-	t  *testing.T
-	fd int
+	t     *testing.T
+	fd    int
+	works sync.WaitGroup // what play began
+}
+
+// play does something as the daemon, while the test goes on.
+func (l *lender) play(do func()) {
+	l.works.Add(1)
+	go func() {
+		defer l.works.Done()
+		do()
+	}()
 }
 
 type heard struct {
@@ -34,12 +45,13 @@ func seatOf(t *testing.T) (*lender, int, *heard) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &lender{t, fds[0]}
+	l := &lender{t: t, fd: fds[0]}
 	t.Cleanup(func() { l.close() })
 	return l, fds[1], &heard{make(chan uint32, 8), make(chan struct{})}
 }
 
 func (l *lender) close() {
+	l.works.Wait()
 	if l.fd >= 0 {
 		syscall.Close(l.fd)
 		l.fd = -1
@@ -180,7 +192,7 @@ func leased(serial, worker uint32) []byte {
 
 func TestALeaseIsHadAndEnds(t *testing.T) {
 	l, s, h, _ := openSeat(t)
-	go func() {
+	l.play(func() {
 		serial, fds := l.request()
 		if len(fds) != 3 {
 			t.Errorf("%d descriptors", len(fds))
@@ -190,7 +202,7 @@ func TestALeaseIsHadAndEnds(t *testing.T) {
 		}
 		l.say(leased(serial+1, 8)) // somebody else's
 		l.say(leased(serial, 9))
-	}()
+	})
 	got, err := s.Lease(context.Background(), newLane(t))
 	if err != nil || got != (Leased{Worker: 9, Epoch: 5, ReportID: 77}) {
 		t.Fatalf("%+v, %v", got, err)
@@ -213,7 +225,7 @@ func TestALeaseIsHadAndEnds(t *testing.T) {
 
 func TestARefusalSaysWhy(t *testing.T) {
 	l, s, _, _ := openSeat(t)
-	go func() {
+	l.play(func() {
 		serial, fds := l.request()
 		for _, fd := range fds {
 			syscall.Close(fd)
@@ -227,7 +239,7 @@ func TestARefusalSaysWhy(t *testing.T) {
 		}
 		message[24] = 0x1b
 		l.say(message)
-	}()
+	})
 	var refused *Refused
 	if _, err := s.Lease(context.Background(), newLane(t)); !errors.As(err, &refused) || refused.Outcome != 5 ||
 		refused.RetryAfterMS != 70 || len(refused.Text) != 224 || refused.Text[0] != '?' {
@@ -239,15 +251,15 @@ func TestARefusalSaysWhy(t *testing.T) {
 func TestALeaseThatComesTooLateIsEnded(t *testing.T) {
 	l, s, _, _ := openSeat(t)
 	ctx, cancel := context.WithCancel(context.Background())
-	asked := make(chan uint32)
-	go func() {
+	asked := make(chan uint32, 1)
+	l.play(func() {
 		serial, fds := l.request()
 		for _, fd := range fds {
 			syscall.Close(fd)
 		}
 		cancel()
 		asked <- serial
-	}()
+	})
 	if _, err := s.Lease(ctx, newLane(t)); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"syscall"
 	"time"
 )
@@ -76,6 +77,14 @@ func (c *Client) drop() {
 // errStale: the connection was closed before it was used for this question.
 var errStale = errors.New("wire: the connection was closed")
 
+// stale says so of what ended a question that was not sent. A time that is over is no such end.
+func stale(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	return fmt.Errorf("%w: %v", errStale, err)
+}
+
 // Call asks for a method and decodes its result into result, unless that is nil. What the daemon refuses is an *Error.
 // The descriptor that came with the answer is the caller's; -1: none came.
 func (c *Client) Call(ctx context.Context, method string, params, result any) (fd int, err error) {
@@ -106,6 +115,8 @@ func (c *Client) once(ctx context.Context, method string, params, result any) (i
 		c.drop()
 		if ctx.Err() != nil {
 			err = ctx.Err()
+		} else if errors.Is(err, os.ErrDeadlineExceeded) {
+			err = context.DeadlineExceeded // the connection's timer was faster than the context's, by which it was set
 		}
 		return -1, err
 	}
@@ -148,7 +159,7 @@ func (c *Client) exchange(ctx context.Context, method string, params any) (fd in
 	}
 	frame := binary.BigEndian.AppendUint32(nil, uint32(len(body)))
 	if _, err := c.conn.Write(append(frame, body...)); err != nil {
-		return -1, nil, fmt.Errorf("%w: %v", errStale, err)
+		return -1, nil, stale(err)
 	}
 	return c.read()
 }
@@ -163,7 +174,7 @@ func (c *Client) read() (fd int, answer []byte, err error) {
 	}()
 	var head [4]byte
 	if n, err := c.fill(head[:], &fd); err != nil {
-		if n == 0 && errors.Is(err, io.EOF) {
+		if n == 0 && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)) {
 			err = fmt.Errorf("%w: %v", errStale, err)
 		}
 		return fd, nil, err

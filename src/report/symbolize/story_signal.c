@@ -120,7 +120,7 @@ json_t *story_signal(const struct evidence *evidence, struct modules *modules)
     const char *short_name = sigabbrev_np(reason->signal);
     (void)snprintf(name, sizeof name, "SIG%s", short_name ? short_name : "?");
     json_t *json = json_pack("{s:s, s:i}", "name", name, "number", reason->signal);
-    if (reason->why == CAPTURE_WHY_KILLED) {
+    if (reason->why == CAPTURE_WHY_KILLED || (reason->flags & CAPTURE_CODE_UNKNOWN)) {
         return json; /* of its siginfo nothing is known */
     }
     (void)json_object_set_new(json, "code", json_integer(reason->code));
