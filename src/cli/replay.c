@@ -33,7 +33,8 @@ enum {
 static const struct option_spec replay_options[] = {
     [OPTION_DIRECTORY] = {"directory", "DIR", "reports in DIR, not in this user's directory"},
     [OPTION_JSON] = {"json", NULL, "one JSON object on one line, on a terminal too"},
-    [OPTION_TIMEOUT] = {"timeout", "TIME", "end the call after 250ms, 3s, 2m; default: as it was"},
+    [OPTION_TIMEOUT] = {"timeout", "TIME",
+                        "end the call after 250ms, 3s, 2m; default: as recorded, or its cell's"},
     [OPTION_GDB] = {"gdb", NULL, "at level inline under gdb, which shows where it stops"},
     [OPTION_VALGRIND] = {"valgrind", NULL, "at level inline under valgrind's memcheck"},
     [OPTION_INLINE] = {"inline", NULL, "at level inline, in this process: for other tools"},
@@ -50,7 +51,7 @@ static const struct option_spec replay_options[] = {
 struct wish {
     const char *report;
     const char *directory;
-    uint64_t timeout_ns; /* 0: as it was */
+    uint64_t timeout_ns; /* 0: as recorded, or its cell's */
     bool json;
     bool gdb;
     bool valgrind;
