@@ -110,6 +110,9 @@ def run_one(test, chosen, temporary, time_scale):
     if chosen.without:
         env["CORDON_TEST_WITHOUT"] = chosen.without
     with tempfile.TemporaryFile("w+", errors="replace") as output:
+        if chosen.user:
+            # Whoever writes to it may open it anew: a worker's standard error is no file of somebody else's.
+            os.fchown(output.fileno(), pwd.getpwnam(chosen.user).pw_uid, -1)
         # Its own process group, so that a test that hangs goes with all it started.
         process = subprocess.Popen(
             test["cmd"],
