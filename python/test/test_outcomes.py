@@ -111,13 +111,14 @@ def test_handles_go_stale_with_their_worker(open_cell):
         (conftest.INTERFACES / "sqlite3.cordon").read_text(),
     )
     database = cell.sqlite3_open(":memory:").ppDb
+    changes = cell.sqlite3_changes  # bound by a worker that lives
     if os.geteuid() != 0:
         pytest.skip("workers are another user's")
     os.kill(cell.worker_pid(), signal.SIGKILL)
     with pytest.raises((cordon.StaleError, cordon.CrashError, cordon.AbortedError)):
-        cell.sqlite3_changes(database)
+        changes(database)
     with pytest.raises(cordon.StaleError):
-        cell.sqlite3_changes(database)
+        changes(database)
 
 
 def test_declarations_that_are_none(open_cell):
