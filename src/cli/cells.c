@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,18 +9,7 @@
 #include "cli/table.h"
 #include "cordon/cell.h"
 
-enum {
-    OPTION_SOCKET,
-    OPTION_JSON,
-    OPTION_HELP,
-};
-
-static const struct option_spec option_specs[] = {
-    [OPTION_SOCKET] = {"socket", "PATH", "where the daemon listens"},
-    [OPTION_JSON] = {"json", NULL, "the answer of cordon.cells, on one line"},
-    [OPTION_HELP] = {"help", NULL, "this text"},
-    {NULL, NULL, NULL},
-};
+static const struct option_spec option_specs[] = INQUIRY_OPTIONS("cordon.cells");
 
 enum { NAME, STATE, LEVEL, WORKERS, GENERATION, LIBRARY, ISOLATION };
 
@@ -31,38 +19,6 @@ static const struct table_column columns[] = {
     [GENERATION] = {"GEN", false, 5, 0},     [LIBRARY] = {"LIBRARY", true, 4, 0},
     [ISOLATION] = {"ISOLATION", true, 6, 0}, {NULL, false, 0, 0},
 };
-
-struct wish {
-    const char *socket;
-    bool json;
-    bool help;
-};
-
-static int parse(int argc, char *const *argv, struct wish *wish, struct message *why)
-{
-    struct options options = {.specs = option_specs, .argc = argc, .argv = argv};
-    const char *value;
-    for (;;) {
-        int option = options_next(&options, &value, why);
-        switch (option) {
-        case OPTIONS_END:
-            return 0;
-        case OPTION_SOCKET:
-            wish->socket = value;
-            break;
-        case OPTION_JSON:
-            wish->json = true;
-            break;
-        case OPTION_HELP:
-            wish->help = true;
-            break;
-        default:
-            return option == OPTIONS_OPERAND
-                       ? message_set(why, -EINVAL, "cells takes no operand, '%s' given", value)
-                       : -EINVAL;
-        }
-    }
-}
 
 /* Whether @array has the string @name. */
 static bool has(struct json_value array, const char *name)
@@ -128,13 +84,13 @@ static void add_cell(struct table *table, struct json_value cell, const struct s
     table_set(row, ISOLATION, TONE_PLAIN, 0, text.text);
 }
 
-static int show(struct dialogue *dialogue, const struct wish *wish)
+static int show(struct dialogue *dialogue, const char *socket)
 {
     struct snapshot *snapshot = NULL;
     struct json_value result;
     struct table table;
-    int r = inquiry_stats(dialogue, wish->socket, NULL, &snapshot, &result);
-    r = r == EXIT_DONE ? inquiry_ask(dialogue, wish->socket, "cordon.cells", NULL, &result) : r;
+    int r = inquiry_stats(dialogue, socket, NULL, &snapshot, &result);
+    r = r == EXIT_DONE ? inquiry_ask(dialogue, socket, "cordon.cells", NULL, &result) : r;
     if (r != EXIT_DONE) {
         snapshot_free(snapshot);
         return r;
@@ -152,28 +108,19 @@ static int show(struct dialogue *dialogue, const struct wish *wish)
     return r;
 }
 
+static int ask(struct dialogue *dialogue, const struct inquiry_wish *wish)
+{
+    struct json_value result;
+    if (!wish->json) {
+        return show(dialogue, wish->socket);
+    }
+    int r = inquiry_ask(dialogue, wish->socket, "cordon.cells", NULL, &result);
+    return r == EXIT_DONE ? inquiry_print(result) : r;
+}
+
 static int run(const struct command *command, int argc, char *const *argv)
 {
-    struct message why;
-    struct wish wish = {0};
-    struct dialogue dialogue = {0};
-    struct json_value result;
-    if (parse(argc, argv, &wish, &why) != 0) {
-        return command_fail(EXIT_USAGE, "%s", why.text);
-    }
-    if (wish.help) {
-        return command_help(command);
-    }
-    plain_start();
-    int r;
-    if (wish.json) {
-        r = inquiry_ask(&dialogue, wish.socket, "cordon.cells", NULL, &result);
-        r = r == EXIT_DONE ? inquiry_print(result) : r;
-    } else {
-        r = show(&dialogue, &wish);
-    }
-    dialogue_close(&dialogue);
-    return r;
+    return inquiry_run(command, argc, argv, ask);
 }
 
 const struct command cells_command = {

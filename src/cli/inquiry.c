@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/inquiry.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,5 +110,52 @@ int inquiry_print(struct json_value value)
     }
     int r = text ? output_format("%s\n", text) : command_fail(EXIT_COULD_NOT, "not enough memory");
     json_out_deinit(&out);
+    return r;
+}
+
+static int parse(const struct command *command, int argc, char *const *argv,
+                 struct inquiry_wish *wish, bool *ret_help, struct message *why)
+{
+    struct options options = {.specs = command->options, .argc = argc, .argv = argv};
+    const char *value;
+    for (;;) {
+        int option = options_next(&options, &value, why);
+        switch (option) {
+        case OPTIONS_END:
+            return 0;
+        case INQUIRY_SOCKET:
+            wish->socket = value;
+            break;
+        case INQUIRY_JSON:
+            wish->json = true;
+            break;
+        case INQUIRY_HELP:
+            *ret_help = true;
+            break;
+        default:
+            return option == OPTIONS_OPERAND
+                       ? message_set(why, -EINVAL, "%s takes no operand, '%s' given", command->name,
+                                     value)
+                       : -EINVAL;
+        }
+    }
+}
+
+int inquiry_run(const struct command *command, int argc, char *const *argv,
+                int (*ask)(struct dialogue *dialogue, const struct inquiry_wish *wish))
+{
+    struct message why;
+    struct inquiry_wish wish = {0};
+    struct dialogue dialogue = {0};
+    bool help = false;
+    if (parse(command, argc, argv, &wish, &help, &why) != 0) {
+        return command_fail(EXIT_USAGE, "%s", why.text);
+    }
+    if (help) {
+        return command_help(command);
+    }
+    plain_start();
+    int r = ask(&dialogue, &wish);
+    dialogue_close(&dialogue);
     return r;
 }

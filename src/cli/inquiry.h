@@ -4,6 +4,7 @@
 
 /* Inquiry: what a command asks a daemon about itself. What goes wrong is said on standard error. */
 
+#include "cli/command.h"
 #include "cli/dialogue.h"
 #include "cli/snapshot.h"
 
@@ -26,6 +27,29 @@ int inquiry_ask_until(struct dialogue *dialogue, const char *socket, const char 
 /* cordon.stats of @cell, or of all (NULL). Returns an enum command_exit. */
 int inquiry_stats(struct dialogue *dialogue, const char *socket, const char *cell,
                   struct snapshot **ret_snapshot, struct json_value *ret_result);
+
+/* What a command that asks one thing is told: --socket, --json, --help, in this order of its options. */
+struct inquiry_wish {
+    const char *socket;
+    bool json;
+};
+
+enum {
+    INQUIRY_SOCKET,
+    INQUIRY_JSON,
+    INQUIRY_HELP,
+};
+
+#define INQUIRY_OPTIONS(method)                                                                    \
+    {                                                                                              \
+        [INQUIRY_SOCKET] = {"socket", "PATH", "where the daemon listens"},                         \
+        [INQUIRY_JSON] = {"json", NULL, "the answer of " method ", on one line"},                  \
+        [INQUIRY_HELP] = {"help", NULL, "this text"}, {NULL, NULL, NULL},                          \
+    }
+
+/* Run such a command: @ask is called with a dialogue that is closed behind it. Returns an enum command_exit. */
+int inquiry_run(const struct command *command, int argc, char *const *argv,
+                int (*ask)(struct dialogue *dialogue, const struct inquiry_wish *wish));
 
 /* "cordon: busy: sentence" and what else an error tells a person. Returns its enum command_exit. */
 int inquiry_fail(const struct dialogue_answer *answer);

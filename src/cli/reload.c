@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,50 +13,7 @@
 #define RELOAD_SECONDS 300u /* new cells are opened one after the other, each within its start_ms */
 #define TEXT_BYTES     1024u
 
-enum {
-    OPTION_SOCKET,
-    OPTION_JSON,
-    OPTION_HELP,
-};
-
-static const struct option_spec option_specs[] = {
-    [OPTION_SOCKET] = {"socket", "PATH", "where the daemon listens"},
-    [OPTION_JSON] = {"json", NULL, "the answer of cordon.reload, on one line"},
-    [OPTION_HELP] = {"help", NULL, "this text"},
-    {NULL, NULL, NULL},
-};
-
-struct wish {
-    const char *socket;
-    bool json;
-    bool help;
-};
-
-static int parse(int argc, char *const *argv, struct wish *wish, struct message *why)
-{
-    struct options options = {.specs = option_specs, .argc = argc, .argv = argv};
-    const char *value;
-    for (;;) {
-        int option = options_next(&options, &value, why);
-        switch (option) {
-        case OPTIONS_END:
-            return 0;
-        case OPTION_SOCKET:
-            wish->socket = value;
-            break;
-        case OPTION_JSON:
-            wish->json = true;
-            break;
-        case OPTION_HELP:
-            wish->help = true;
-            break;
-        default:
-            return option == OPTIONS_OPERAND
-                       ? message_set(why, -EINVAL, "reload takes no operand, '%s' given", value)
-                       : -EINVAL;
-        }
-    }
-}
+static const struct option_spec option_specs[] = INQUIRY_OPTIONS("cordon.reload");
 
 /* A text of the daemon's, plain; "" if it is none. */
 static const char *text_of(struct json_value value, char text[TEXT_BYTES])
@@ -161,7 +117,7 @@ static int print(struct json_value result)
                : output_format("%u cells go on as they were\n", kept);
 }
 
-static int ask(struct dialogue *dialogue, const struct wish *wish)
+static int ask(struct dialogue *dialogue, const struct inquiry_wish *wish)
 {
     struct message why = {.text = ""};
     struct dialogue_answer answer;
@@ -182,19 +138,7 @@ static int ask(struct dialogue *dialogue, const struct wish *wish)
 
 static int run(const struct command *command, int argc, char *const *argv)
 {
-    struct message why;
-    struct wish wish = {0};
-    struct dialogue dialogue = {0};
-    if (parse(argc, argv, &wish, &why) != 0) {
-        return command_fail(EXIT_USAGE, "%s", why.text);
-    }
-    if (wish.help) {
-        return command_help(command);
-    }
-    plain_start();
-    int r = ask(&dialogue, &wish);
-    dialogue_close(&dialogue);
-    return r;
+    return inquiry_run(command, argc, argv, ask);
 }
 
 const struct command reload_command = {
