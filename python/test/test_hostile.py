@@ -164,7 +164,8 @@ def test_closed_by_another_thread_while_a_call_waits(open_cell, what):
     threads = [threading.Thread(target=wait) for _ in range(8)]
     for thread in threads:
         thread.start()
-    time.sleep(0.2)
+    while cell.stats()["calls"] < 2:  # one is under way; others wait for it, or are about to
+        time.sleep(0.001)
     begin = time.monotonic()
     of.close()
     for thread in threads:
@@ -479,7 +480,8 @@ import cordon, os, threading, time
 cell = cordon.open("libc.so.6", {TEXT!r})
 cell.abs(-1)
 threading.Thread(target=lambda: cell.sleep(3, timeout=20), daemon=True).start()
-time.sleep(0.2)
+while cell.stats()["calls"] < 2:
+    time.sleep(0.001)
 pid = os.fork()
 if pid == 0:
     cell.close()

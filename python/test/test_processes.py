@@ -128,7 +128,8 @@ def test_the_interpreter_ends_with_calls_in_flight():
             cell.abs(-1)
             for _ in range(3):
                 threading.Thread(target=lambda: cell.sleep(60, timeout=50), daemon=True).start()
-            time.sleep(0.2)
+            while cell.stats()["calls"] < 4:
+                time.sleep(0.001)
             print("over", flush=True)
             """
         )
