@@ -2,8 +2,12 @@
 """Run the tests that a meson build directory knows, in several passes, and count cmocka's cases.
 
 A pass is SUITE[:user=NAME][:without=LIST]. A test program counts its cases by cmocka's own lines; a
-program that is killed, hangs or fails without saying which case counts as one failure more. The last
-line reads `N passed, N failed, N skipped`.
+program that is killed, hangs or fails without saying which case counts as one failure more.
+
+Programs run side by side, and a busy machine can make one late. So what fails is run once more at the
+end of its pass, alone: what holds then is counted as it ended then, and named as unsteady. A crash or a
+sanitizer's finding is not run again. The last lines name what failed and what was unsteady, and the very
+last one reads `N passed, N failed, N skipped`.
 """
 
 import argparse
@@ -21,6 +25,7 @@ import tempfile
 import time
 
 MESON_SKIPPED = 77
+FINDING = re.compile(r"Sanitizer|runtime error:|WARNING: DATA RACE")
 CASE_LINE = re.compile(r"^\[\s*(RUN|OK|FAILED|SKIPPED|ERROR)\s*\] (?!\d+ test\(s\)|---)(\S+)", re.MULTILINE)
 
 
@@ -37,6 +42,38 @@ class Count:
 
     def __str__(self):
         return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+@dataclasses.dataclass
+class Result:
+    """How a program of a pass ended."""
+
+    test: dict
+    chosen: "Pass"
+    count: Count
+    text: str
+    status: int | None  # of the process; None: it took too long
+    seconds: float
+
+    def __str__(self):
+        return f"{self.test['name']} ({self.chosen})"
+
+    def failed_cases(self):
+        last = {name.rstrip(":,"): word for word, name in CASE_LINE.findall(self.text)}
+        return [name for name, word in last.items() if word not in ("OK", "SKIPPED")]
+
+    def may_be_noise(self):
+        crashed = self.status is not None and (self.status < 0 or self.status >= 128)
+        return self.count.failed and not crashed and not FINDING.search(self.text)
+
+
+@dataclasses.dataclass
+class Record:
+    """What the end of the run tells again."""
+
+    total: Count = dataclasses.field(default_factory=Count)
+    failed: list = dataclasses.field(default_factory=list)
+    unsteady: list = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass
@@ -99,6 +136,7 @@ def user_options(name):
 
 
 def run_one(test, chosen, temporary, time_scale):
+    begin = time.monotonic()
     env = dict(os.environ)
     env["CORDON_TEST_TIME_SCALE"] = str(time_scale)
     env.update(test["env"])
@@ -134,7 +172,7 @@ def run_one(test, chosen, temporary, time_scale):
         text = output.read()
     if status is None:
         text += f"\n*** ended after {test['timeout'] * time_scale} s\n"
-    return count_cases(text, status), text
+    return Result(test, chosen, count_cases(text, status), text, status, time.monotonic() - begin)
 
 
 def readable_by(path, user):
@@ -157,7 +195,7 @@ def moved(value, old, new):
     return value if value is None else value.replace(old, new)
 
 
-def run_pass(chosen, tests, options):
+def run_pass(chosen, tests, options, record):
     root, build = options.root, options.build
     selected = [t for t in tests if any(s.split(":")[-1] == chosen.suite for s in t["suite"])]
     for test in selected:
@@ -180,32 +218,46 @@ def run_pass(chosen, tests, options):
         os.chmod(temporary, 0o711)  # tests of who may connect are other users in it
         if chosen.user:
             os.chown(temporary, pwd.getpwnam(chosen.user).pw_uid, -1)
-        alone = [t for t in selected if not t["is_parallel"]]
-        together = [t for t in selected if t["is_parallel"]]
-        for group, workers in ((together, options.jobs), (alone, 1)):
-            with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-                started = {}
-                for test in group:
-                    started[pool.submit(timed, test, chosen, temporary, options.time_scale)] = test
-                for future in concurrent.futures.as_completed(started):
-                    count, text, seconds = future.result()
-                    tell(started[future], count, text, seconds)
-                    total.add(count)
+        for result in run_selected(selected, chosen, temporary, options, record):
+            total.add(result.count)
+            if result.count.failed:
+                record.failed.append(result)
     finally:
         for path in scratch:
             shutil.rmtree(path, ignore_errors=True)
     print(f"   {chosen}: {total}", flush=True)
-    return total
+    record.total.add(total)
 
 
-def timed(test, chosen, temporary, time_scale):
-    begin = time.monotonic()
-    count, text = run_one(test, chosen, temporary, time_scale)
-    return count, text, time.monotonic() - begin
+def run_selected(selected, chosen, temporary, options, record):
+    """Side by side what may be, then the others one by one, then once more what may have been noise."""
+    again = []
+    alone = [t for t in selected if not t["is_parallel"]]
+    together = [t for t in selected if t["is_parallel"]]
+    for group, workers in ((together, options.jobs), (alone, 1)):
+        with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+            started = [
+                pool.submit(run_one, test, chosen, temporary, options.time_scale) for test in group
+            ]
+            for future in concurrent.futures.as_completed(started):
+                result = future.result()
+                tell(result)
+                if result.may_be_noise():
+                    again.append(result)
+                else:
+                    yield result
+    for first in again:
+        print(f"   once more, alone: {first.test['name']}", flush=True)
+        second = run_one(first.test, chosen, temporary, options.time_scale)
+        tell(second)
+        if not second.count.failed:
+            record.unsteady.append(first)
+        yield second
 
 
-def tell(test, count, text, seconds):
-    print(f"   {test['name']:<32} {count}  ({seconds:.1f} s)", flush=True)
+def tell(result):
+    count, text = result.count, result.text
+    print(f"   {result.test['name']:<32} {count}  ({result.seconds:.1f} s)", flush=True)
     if count.failed:
         lines = text.splitlines()
         for line in lines if len(lines) < 80 else [f"({len(lines) - 80} lines)"] + lines[-80:]:
@@ -214,6 +266,12 @@ def tell(test, count, text, seconds):
         for line in text.splitlines():
             if line.startswith("skipped:"):
                 print(f"      | {line}")
+
+
+def tell_again(word, results):
+    for result in results:
+        cases = ", ".join(result.failed_cases()) or "no case is named"
+        print(f"{word}: {result}: {cases}", flush=True)
 
 
 def main():
@@ -226,15 +284,18 @@ def main():
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
 
-    total = Count()
+    record = Record()
     for chosen in options.passes:
         tests = introspect(options.build)
         if options.names:
             tests = [t for t in tests if any(name in t["name"] for name in options.names)]
-        total.add(run_pass(chosen, tests, options))
+        run_pass(chosen, tests, options, record)
+    total = record.total
     if total.passed + total.failed + total.skipped == 0:
         print("no such test")
         total.failed = 1
+    tell_again("unsteady", record.unsteady)
+    tell_again("failed", record.failed)
     print(total, flush=True)
     return 1 if total.failed else 0
 
