@@ -284,6 +284,8 @@ def main():
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
 
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as a shell starts what runs behind it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     record = Record()
     for chosen in options.passes:
         tests = introspect(options.build)
