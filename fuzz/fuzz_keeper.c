@@ -15,6 +15,7 @@
 #include "keeper/greeting.h"
 #include "lane/errand.h"
 #include "lane/identity.h"
+#include "lane/start.h"
 #include "lane/violation.h"
 
 #include <errno.h>
@@ -53,12 +54,16 @@ static size_t send_greeting(int socket, struct input *input)
         struct cmsghdr aligned;
     } control;
     props_take(input, shape, sizeof shape);
-    size_t length = shape[0] % 4 == 0 ? 1 : shape[1] * 4u;
+    size_t length = shape[0] == 'H' ? 2 : shape[0] % 4 == 0 ? 1 : shape[1] * 4u;
     uint32_t fds = shape[2] % (FDS_MAX + 1);
     struct iovec part = {bytes, length};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
     props_take(input, bytes, sizeof bytes < length ? sizeof bytes : length);
-    bytes[0] = shape[3] % 8 == 0 ? bytes[0] : kinds[shape[3] % sizeof kinds];
+    if (shape[0] == 'H') {
+        bytes[0] = START_LISTENER_HERE;
+    } else if (shape[3] % 8 != 0) {
+        bytes[0] = kinds[shape[3] % sizeof kinds];
+    }
     if (fds > 0) {
         memset(&control, 0, sizeof control);
         message.msg_control = control.bytes;
@@ -77,6 +82,10 @@ static size_t send_greeting(int socket, struct input *input)
 
 static void expect_sound(const struct greeting *greeting, size_t length)
 {
+    if (greeting->kind == GREETING_LISTENER_HERE &&
+        (length != 2 || greeting->number < 0 || greeting->number > UINT8_MAX)) {
+        abort();
+    }
     if ((greeting->listener >= 0) != (greeting->kind == GREETING_LISTENER) || greeting->error < 0 ||
         greeting->error > 255 || strnlen(greeting->why.text, MESSAGE_BYTES) == MESSAGE_BYTES ||
         (greeting->kind != GREETING_REFUSED && greeting->why.text[0]) ||

@@ -314,6 +314,14 @@ func (c *Cell) sizes() (h, w uint32, start time.Duration) {
 	return h, w, start
 }
 
+// here: the library is in this process, as package inproc has it.
+func (c *Cell) here() bool {
+	const separateMemory = 1 << 5 // enum cordon_isolation
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.info.Isolation&separateMemory == 0
+}
+
 func (c *Cell) hasChanged() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -39,6 +39,7 @@ func (s socket) close() {}
 type Conn struct {
 	transport transport
 	client    *wire.Client
+	keeping   *keeping // of a daemon of our own
 
 	mu     sync.Mutex
 	cells  map[*Cell]bool

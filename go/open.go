@@ -26,6 +26,7 @@ type opening struct {
 	params  map[string]any // of cordon.open
 	cell    []Option
 	program string
+	daemon  Daemon
 	err     error
 }
 
@@ -89,6 +90,18 @@ func WithSetting(key string, value any) OpenOption {
 // daemon that the first of them started.
 func WithProgram(path string) OpenOption { return openOption(func(o *opening) { o.program = path }) }
 
+// A Daemon opens cells and lends their workers, for this program alone (docs/protocol/private.md). Package inproc has one
+// that is no process.
+type Daemon interface {
+	// Connect begins it, or another one in its place, and returns a connection to it.
+	Connect(ctx context.Context) (*net.UnixConn, error)
+	// Close ends it with all that it has.
+	Close()
+}
+
+// WithDaemon has a daemon open the cell in place of the one that the package starts. It is the cell's, and ends with it.
+func WithDaemon(d Daemon) OpenOption { return openOption(func(o *opening) { o.daemon = d }) }
+
 // Open opens a native library in isolation, in worker processes of a daemon that this program keeps for itself and that ends
 // with it. The library is a soname, a path, or "" for the one that the interface names.
 //
@@ -112,13 +125,19 @@ func Open(ctx context.Context, library string, with ...OpenOption) (*Cell, error
 	if _, said := o.params["leases"]; !said {
 		o.params["leases"] = settings.workers
 	}
-	conn, err := ours.take(ctx, o.program)
+	daemons, daemon := &ours, o.daemon
+	if daemon != nil {
+		daemons = &keeping{}
+	} else {
+		daemon = private.New(o.program)
+	}
+	conn, err := daemons.take(ctx, daemon)
 	if err != nil {
 		return nil, err
 	}
 	cell, err := conn.openCell(ctx, o)
 	if err != nil {
-		ours.give(conn)
+		daemons.give(conn)
 		return nil, err
 	}
 	return cell, nil
@@ -126,7 +145,7 @@ func Open(ctx context.Context, library string, with ...OpenOption) (*Cell, error
 
 // openCell opens a cell of a name of its own, and attaches to it.
 func (c *Conn) openCell(ctx context.Context, o *opening) (*Cell, error) {
-	name := "cell" + strconv.FormatUint(ours.number(), 10)
+	name := "cell" + strconv.FormatUint(c.keeping.number(), 10)
 	o.params["name"] = name
 	params, err := json.Marshal(o.params)
 	if err != nil {
@@ -189,11 +208,11 @@ func (c *Conn) forget(name string) {
 // closePrivate is the end of a cell of our own daemon's; with the last one the daemon ends.
 func (c *Cell) closePrivate() {
 	c.conn.forget(c.name)
-	ours.give(c.conn)
+	c.conn.keeping.give(c.conn)
 }
 
 // own is a transport to a daemon of our own.
-type own struct{ daemon *private.Daemon }
+type own struct{ daemon Daemon }
 
 func (o own) connect(ctx context.Context) (*net.UnixConn, error) { return o.daemon.Connect(ctx) }
 func (o own) close()                                             { o.daemon.Close() }
@@ -215,16 +234,17 @@ func (k *keeping) number() uint64 {
 	return k.last
 }
 
-// take starts the daemon if it is not running.
-func (k *keeping) take(ctx context.Context, program string) (*Conn, error) {
+// take begins the daemon if none is there.
+func (k *keeping) take(ctx context.Context, daemon Daemon) (*Conn, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.conn == nil {
-		conn, err := open(ctx, own{private.New(program)})
+		conn, err := open(ctx, own{daemon})
 		if err != nil {
 			return nil, err
 		}
 		conn.opened = map[string]json.RawMessage{}
+		conn.keeping = k
 		k.conn = conn
 	}
 	k.users++

@@ -62,7 +62,7 @@ func daemonPid(t *testing.T) int {
 	if ours.conn == nil {
 		return 0
 	}
-	return ours.conn.transport.(own).daemon.Pid()
+	return ours.conn.transport.(own).daemon.(interface{ Pid() int }).Pid()
 }
 
 func TestOpen(t *testing.T) {

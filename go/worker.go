@@ -343,8 +343,14 @@ func (w *worker) endedBy(name string, seq uint32) error {
 	}
 	switch verdict {
 	case lane.Died:
+		if w.cell.here() {
+			return diedHere(name, death)
+		}
 		return died(name, death, report)
 	case lane.Deadline:
+		if blamed == seq && w.cell.here() {
+			return &TimeoutError{Func: name, Text: "the deadline passed; its thread runs on, abandoned"}
+		}
 		if blamed == seq {
 			return &TimeoutError{Func: name, Text: "the deadline passed; the worker has been ended", Report: report}
 		}
@@ -390,6 +396,16 @@ func died(name string, d lane.Death, report ReportID) error {
 		text += ": " + d.Text
 	}
 	return &CrashError{Func: name, Report: report, Signal: d.Signal, Text: text}
+}
+
+// diedHere is died of a library in this process.
+func diedHere(name string, d lane.Death) error {
+	const after = "; the cell is poisoned and must be opened anew"
+	if d.Exited {
+		return &CrashError{Func: name, ExitStatus: d.ExitStatus,
+			Text: "the library called " + d.Text + " in this process, and was kept from ending it" + after}
+	}
+	return &CrashError{Func: name, Signal: d.Signal, Text: "the library faulted in this process: " + d.Text + after}
 }
 
 // startFailed: the worker refused, or died while the library was loaded, which is a crash of the library like any other.

@@ -67,6 +67,26 @@ CORDON_API CORDON_MUST_USE int cordon_call_soon(struct cordon_function *function
                                                 struct cordon_pending **ret_pending,
                                                 struct cordon_result *ret_result);
 
+/*
+ * As cordon_call_soon(), but wait for other threads' calls first, in turn with those who wait already, and begin behind
+ * calls that are in flight. -EAGAIN as cordon_submit(); CORDON_BUSY as cordon_call(); -EINTR (cordon_on_wait()).
+ * Not to be called with what these threads need, such as an interpreter's lock.
+ */
+CORDON_API CORDON_MUST_USE int cordon_call_turn(struct cordon_function *function,
+                                                struct cordon_session *session,
+                                                const struct cordon_value *args, size_t count,
+                                                uint64_t deadline_ns,
+                                                struct cordon_pending **ret_pending,
+                                                struct cordon_result *ret_result);
+
+/*
+ * What this thread does each 20 ms while it waits for other threads' calls in a session, or for a worker's start: look for
+ * signals, say. Once @look has returned nonzero, what waits returns -EINTR without having begun, the start is given up;
+ * cordon_collect() returns -ETIME. NULL: nothing, as at first. It may call other functions of libcordon; in a session
+ * whose worker is being started they return -EDEADLK.
+ */
+CORDON_API void cordon_on_wait(int (*look)(void *context), void *context);
+
 /* Let the worker begin. Cheap when it is already running. A cordon_collect() that has to wait does so, too. */
 CORDON_API void cordon_flush(struct cordon_session *session);
 

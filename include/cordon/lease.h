@@ -14,6 +14,7 @@
  * cordon_lender_close(). Fork: a lender does not survive it; in a child every function returns -ECHILD.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,9 @@ struct cordon_lend_options {
     uint32_t leases;          /* most workers out at once: default the cell's `workers` */
     uint64_t lease_idle_ms;   /* a lease without a call for so long is taken back: default 60000 */
     uint64_t deadline_max_ms; /* no call of a client takes longer: default 60000 */
+    bool
+        here; /* its clients are this process itself: cells of level thread may be lent, too, whose workers
+                              believe their clients and enforce no deadline for them */
 };
 
 struct cordon_lend_stats {
@@ -59,7 +63,7 @@ CORDON_API CORDON_MUST_USE int cordon_lender_open(struct cordon_lender **ret_len
 CORDON_API void cordon_lender_close(struct cordon_lender *lender);
 
 /*
- * Lend workers of @cell (level process): all functions and types of its interface, all functions that
+ * Lend workers of @cell (level process; with `here` level thread): all functions and types of its interface, all functions that
  * are bound in it so far, and its on_start calls so far. @options may be NULL. Once for each cell.
  *
  * Returns 0, -ENOTSUP (another level; a cell that is itself attached), -EEXIST, -E2BIG (LIMIT_FUNCTIONS), -EINVAL, -ENOMEM.

@@ -249,14 +249,22 @@ static void take_rooms(PyObject *values, PyObject **rooms, const size_t *sizes,
     }
 }
 
-/* Keep what was raised for the outer call, which raises it. */
-static void note_raised(const struct call_back *back)
+/* Where what it raises is kept until the outer call, or dispatch(), raises it; NULL: nobody would. */
+static PyObject **place_of_raised(const struct call_back *back)
+{
+    struct use *use = back->taking ? NULL : use_of_thread(back->function->cell);
+    PyObject **place = back->taking ? &back->taking->raised : use ? &use->raised : NULL;
+    return place && !*place ? place : NULL;
+}
+
+static void note_raised(const struct call_back *back, PyObject *callable)
 {
     PyObject *type;
     PyObject *value;
     PyObject *trace;
-    if (!back->taking) {
-        PyErr_WriteUnraisable(back->callable);
+    PyObject **place = place_of_raised(back);
+    if (!place) {
+        PyErr_WriteUnraisable(callable);
         return;
     }
     PyErr_Fetch(&type, &value, &trace);
@@ -264,7 +272,7 @@ static void note_raised(const struct call_back *back)
     if (trace) {
         (void)PyException_SetTraceback(value, trace);
     }
-    back->taking->raised = value;
+    *place = value;
     Py_XDECREF(type);
     Py_XDECREF(trace);
 }
@@ -291,7 +299,7 @@ static int on_call(void *context, struct cordon_session *session, const struct c
     int r = returned ? take_return(back, returned, ret_value) : -1;
     (void)session;
     if (r < 0) {
-        note_raised(back);
+        note_raised(back, callable);
     }
     if (values) {
         take_rooms(values, rooms, sizes, args);

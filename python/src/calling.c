@@ -10,6 +10,7 @@
 #include "giving.h"
 
 #define SLICE_NS      50000000u /* of a wait on the main thread, between looks for Ctrl-C */
+#define AGAIN_MS      200u      /* between two interrupts of a call that ought to have ended */
 #define PREPARATIONS  2u        /* of a session whose worker dies as soon as it is ready */
 #define NS_PER_SECOND 1000000000.0
 
@@ -127,11 +128,20 @@ PyObject *finish_call(struct taking *taking, int r, struct cordon_result *result
 
 /* ---- Waiting ------------------------------------------------------------------------------------ */
 
-/* Only the main thread is told of Ctrl-C. After a fork it is the one that forked. */
-static bool sees_signals(void)
+/* Of the main thread, while it waits for others' calls, or for a start, without the lock. */
+static int look_for_signals(void *Py_UNUSED(context))
+{
+    PyGILState_STATE state = PyGILState_Ensure();
+    int r = PyErr_Occurred() ? -1 : PyErr_CheckSignals();
+    PyGILState_Release(state);
+    return r;
+}
+
+bool sees_signals(void)
 {
     static unsigned long main_thread;
     static pid_t main_process;
+    static _Thread_local bool looks;
     if (main_process != getpid()) {
         PyObject *threading = PyImport_ImportModule("threading");
         PyObject *thread = threading ? PyObject_CallMethod(threading, "main_thread", NULL) : NULL;
@@ -143,7 +153,12 @@ static bool sees_signals(void)
         Py_XDECREF(threading);
         PyErr_Clear();
     }
-    return PyThread_get_thread_ident() == main_thread;
+    bool sees = PyThread_get_thread_ident() == main_thread;
+    if (sees && !looks) {
+        cordon_on_wait(look_for_signals, NULL);
+    }
+    looks = sees;
+    return sees;
 }
 
 /* The exception stays set; the worker is ended, and the call with it. */
@@ -152,10 +167,15 @@ static int interrupt(struct cordon_pending *pending, struct cordon_result *resul
     PyObject *type;
     PyObject *value;
     PyObject *trace;
+    struct cordon_session *session = cordon_pending_session(pending);
+    int r = -ETIME;
     PyErr_Fetch(&type, &value, &trace);
-    Py_BEGIN_ALLOW_THREADS(void) cordon_session_interrupt(cordon_pending_session(pending));
-    (void)!cordon_collect(pending, CORDON_NEVER, result);
-    Py_END_ALLOW_THREADS cordon_result_release(result);
+    while (r == -ETIME) { /* again while another thread has the session */
+        Py_BEGIN_ALLOW_THREADS(void) cordon_session_interrupt(session);
+        r = cordon_collect(pending, cordon_after_ms(AGAIN_MS), result);
+        Py_END_ALLOW_THREADS PyErr_Clear();
+    }
+    cordon_result_release(result);
     PyErr_Restore(type, value, trace);
     return INT_MIN;
 }
@@ -172,13 +192,22 @@ static int wait_long(struct cordon_pending *pending, struct cordon_result *ret_r
     while (r == -ETIME) {
         uint64_t until_ns = sliced ? now_ns() + SLICE_NS : CORDON_NEVER;
         Py_BEGIN_ALLOW_THREADS r = cordon_collect(pending, until_ns, ret_result);
-        Py_END_ALLOW_THREADS if (r == -ETIME && PyErr_CheckSignals() < 0)
+        Py_END_ALLOW_THREADS if (r == -ETIME && !PyErr_Occurred())
         {
-            Py_XDECREF(type);
-            Py_XDECREF(value);
-            Py_XDECREF(trace);
-            return interrupt(pending, ret_result);
+            (void)PyErr_CheckSignals();
         }
+        if (r == -ETIME && PyErr_Occurred()) {
+            r = interrupt(pending, ret_result);
+        }
+    }
+    if (PyErr_Occurred()) { /* a signal's handler raised it */
+        Py_XDECREF(type);
+        Py_XDECREF(value);
+        Py_XDECREF(trace);
+        if (r == CORDON_DONE) {
+            cordon_result_release(ret_result);
+        }
+        return INT_MIN;
     }
     PyErr_Restore(type, value, trace);
     return r;
@@ -190,7 +219,7 @@ int wait_for(struct cordon_pending *pending, struct cordon_result *ret_result)
     return r == -ETIME ? wait_long(pending, ret_result) : r;
 }
 
-/* Waiting for a worker, or for another thread's call in the session: without the lock, and for as long as it takes. */
+/* From inside a callback, and at level inline: without the lock, and for as long as it takes. */
 static int call_slowly(struct function_object *function, const struct cordon_value *values,
                        size_t count, uint64_t deadline_ns, struct cordon_result *ret_result)
 {
@@ -217,12 +246,25 @@ static bool prepare(struct function_object *function)
     struct cordon_error error;
     uint32_t retry_ms;
     int r = -ENOMEM;
+    (void)sees_signals();
     if (session) {
         Py_BEGIN_ALLOW_THREADS r =
             cordon_session_prepare(session, &function->function, 1, &retry_ms, &error);
         Py_END_ALLOW_THREADS
     }
     return r == 0;
+}
+
+/* Another thread is in the session: the call takes its turn, without the lock. Returns as cordon_call_turn(). */
+static int call_in_turn(struct function_object *function, struct cordon_session *session,
+                        const struct cordon_value *values, size_t count, uint64_t deadline_ns,
+                        struct cordon_pending **ret_pending, struct cordon_result *ret_result)
+{
+    int r;
+    (void)sees_signals();
+    Py_BEGIN_ALLOW_THREADS r = cordon_call_turn(function->function, session, values, count,
+                                                deadline_ns, ret_pending, ret_result);
+    Py_END_ALLOW_THREADS return r;
 }
 
 static int call_in_use(struct function_object *function, const struct cordon_value *values,
@@ -233,14 +275,17 @@ static int call_in_use(struct function_object *function, const struct cordon_val
         struct cordon_session *session = function->session ? function->session->session : NULL;
         int r = cordon_call_soon(function->function, session, values, count, deadline_ns, &pending,
                                  ret_result);
+        if (r == -EBUSY && !function->cell->is_inline) {
+            r = call_in_turn(function, session, values, count, deadline_ns, &pending, ret_result);
+        }
         if (r == -ETIME) {
             return wait_long(pending, ret_result);
         }
-        if (r != -ENOTCONN && r != -EBUSY) {
+        if (r != -ENOTCONN && r != -EBUSY && r != -EAGAIN) {
             return r;
         }
         bool ready = r == -ENOTCONN && prepare(function);
-        if (!session_is_open(function->cell, function->session)) {
+        if (PyErr_Occurred() || !session_is_open(function->cell, function->session)) {
             return INT_MIN;
         }
         if (!ready) {
@@ -260,6 +305,13 @@ int call_and_wait(struct function_object *function, const struct cordon_value *v
     }
     use_begin(&use, function->cell, function->session);
     int r = call_in_use(function, values, count, deadline_ns, ret_result);
+    if (use.raised) {
+        if (r == CORDON_DONE) {
+            cordon_result_release(ret_result);
+        }
+        (void)use_raise(&use);
+        r = INT_MIN;
+    }
     use_end(&use);
     return r;
 }

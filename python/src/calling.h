@@ -36,6 +36,12 @@ PyObject *finish_call(struct taking *taking, int r, struct cordon_result *result
 int call_and_wait(struct function_object *function, const struct cordon_value *values, size_t count,
                   uint64_t deadline_ns, struct cordon_result *ret_result);
 
+/*
+ * Whether this thread is told of Ctrl-C: the main one alone; after a fork the one that forked. What waits in libcordon
+ * without the lock is interrupted from then on: -EINTR, with an exception set.
+ */
+bool sees_signals(void);
+
 /* Wait for a call that was submitted in a session of @function's cell. Returns as call_and_wait(). */
 int wait_for(struct cordon_pending *pending, struct cordon_result *ret_result);
 

@@ -241,6 +241,7 @@ static PyObject *cell_new(PyTypeObject *type, PyObject *args, PyObject *keywords
     self->generation = fork_generation;
     self->call_bytes = options->call_bytes > 0 ? options->call_bytes : CALL_BYTES;
     self->workers = options->workers > 0 ? options->workers : 1;
+    self->is_inline = level == CORDON_LEVEL_INLINE;
     self->name = PyUnicode_FromString(name);
     self->functions = PyDict_New();
     self->results = PyDict_New();
@@ -607,6 +608,11 @@ PyObject *cell_new_batch(PyObject *of)
     return batch;
 }
 
+static PyObject *cell_dispatch(struct cell_object *self, PyObject *args, PyObject *keywords)
+{
+    return dispatch(self, NULL, args, keywords);
+}
+
 static PyObject *cell_batch(struct cell_object *self, PyObject *Py_UNUSED(none))
 {
     return cell_new_batch((PyObject *)self);
@@ -644,6 +650,8 @@ static PyMethodDef cell_methods[] = {
     {"stats", (PyCFunction)cell_stats, METH_NOARGS, "Counts of calls and workers, as a dict."},
     {"worker_pid", (PyCFunction)cell_worker_pid, METH_NOARGS,
      "Process id of the worker of this thread's calls, or 0."},
+    {"dispatch", (PyCFunction)(void (*)(void))cell_dispatch, METH_VARARGS | METH_KEYWORDS,
+     "dispatch(timeout=0): as Session.dispatch(), in the worker of this thread's calls."},
     {"batch", (PyCFunction)cell_batch, METH_NOARGS,
      "Calls that are recorded on it, and made together when its with-block ends."},
     {"_run", (PyCFunction)cell_run, METH_O, NULL},

@@ -70,6 +70,7 @@ static PyObject *class_of_errno(int error)
     case -ENOMEM:
         return PyExc_MemoryError;
     case -E2BIG:
+    case -ETIMEDOUT:
         return error_class("LimitError");
     case -ENOTSUP:
         return error_class("UnsupportedError");
@@ -84,6 +85,9 @@ static PyObject *class_of_errno(int error)
 
 static PyObject *raise_errno(PyObject *name, int error, const char *text)
 {
+    if (error == -EINTR && PyErr_Occurred()) {
+        return NULL; /* a signal's handler raised it */
+    }
     PyObject *class = class_of_errno(error);
     const char *why =
         error == -ECHILD ? "cells do not survive fork(): open another in the child" : text;

@@ -45,6 +45,7 @@ static int submit(struct flights *flights, struct flight *flight, const struct c
                                 &flight->pending, &refusal);
     if (r == -ENOTCONN ||
         r == -EBUSY) { /* what has to be waited for is waited for without the lock */
+        (void)sees_signals();
         Py_BEGIN_ALLOW_THREADS r = cordon_submit(flights->session, function, values, count,
                                                  flights->deadline_ns, &flight->pending, &error);
         Py_END_ALLOW_THREADS if (r != 0 && r != -EAGAIN)
@@ -140,7 +141,7 @@ static int give_way(struct flights *flights, const struct cell_object *cell)
     struct cordon_pending *other;
     Py_BEGIN_ALLOW_THREADS(void) !cordon_collect_any(flights->session, CORDON_NEVER, &other);
     (void)nanosleep(&(struct timespec){.tv_nsec = GIVE_WAY_NS}, NULL); /* who has it, collects it */
-    Py_END_ALLOW_THREADS return PyErr_CheckSignals();
+    Py_END_ALLOW_THREADS return PyErr_Occurred() ? -1 : PyErr_CheckSignals();
 }
 
 /* ---- map() -------------------------------------------------------------------------------------- */

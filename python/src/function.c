@@ -362,6 +362,7 @@ static PyMemberDef members[] = {
     {"__name__", T_OBJECT_EX, offsetof(struct function_object, name), READONLY, NULL},
     {"__qualname__", T_OBJECT_EX, offsetof(struct function_object, name), READONLY, NULL},
     {"cell", T_OBJECT_EX, offsetof(struct function_object, cell), READONLY, "The cell it is of."},
+    {"_session", T_OBJECT, offsetof(struct function_object, session), READONLY, NULL},
     {"result_class", T_OBJECT, offsetof(struct function_object, result_class), READONLY,
      "The named tuple that it returns, or None."},
     {NULL, 0, 0, 0, NULL},

@@ -169,6 +169,7 @@ static PyMethodDef methods[] = {
 static PyMemberDef members[] = {
     {"type", T_OBJECT_EX, offsetof(struct handle_object, type_name), READONLY,
      "What the declaration calls it."},
+    {"_session", T_OBJECT, offsetof(struct handle_object, session), READONLY, NULL},
     {"closed", T_BOOL, offsetof(struct handle_object, closed), READONLY,
      "Whether it was released here."},
     {NULL, 0, 0, 0, NULL},

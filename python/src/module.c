@@ -2,7 +2,7 @@
 /* The extension module cordon._cordon. */
 #include <pthread.h>
 
-#include "package.h"
+#include "calling.h"
 
 static PyObject *isolation_bits(PyObject *module, PyObject *name)
 {
@@ -55,6 +55,7 @@ static int run(PyObject *module)
         return -1;
     }
     prepared = true;
+    (void)sees_signals();
     return add_types(module);
 }
 

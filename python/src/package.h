@@ -37,6 +37,8 @@ struct use {
     struct session_object *session; /* NULL: the cell's own */
     unsigned long thread;
     uint32_t generation;
+    PyObject
+        *raised; /* by a callable that the library keeps: whoever waits raises it; owned, or NULL */
 };
 
 /* How often this process is a fork() of one that had the extension: threads of those before do not exist here. */
@@ -54,6 +56,7 @@ struct cell_object {
     PyObject *weakrefs;
     struct cordon_interface *interface; /* NULL: none was given */
     uint32_t workers;                   /* for calls without a session */
+    bool is_inline;                     /* calls run on the calling thread */
     uint64_t call_bytes;                /* most that a call may carry */
     Py_ssize_t views;                   /* of its shared memory */
     struct use *uses;
@@ -88,6 +91,10 @@ struct cordon_session *session_for(struct cell_object *cell, struct session_obje
 
 void use_begin(struct use *use, struct cell_object *cell, struct session_object *session);
 void use_end(struct use *use);
+/* What kept callables raised meanwhile becomes the exception. True: there was something, and none is set already. */
+bool use_raise(struct use *use);
+/* The innermost one of this thread; NULL: there is none. */
+struct use *use_of_thread(const struct cell_object *cell);
 /* Raises if this thread is in the cell, or in @session. -1: raised. */
 int uses_refuse_own(const struct cell_object *cell, const struct session_object *session);
 /*
@@ -105,6 +112,9 @@ PyObject *cell_names_of(PyObject *self, PyObject *functions);
 /* cordon._batch.Batch(@of), and what it asks for when it ends. */
 PyObject *cell_new_batch(PyObject *of);
 PyObject *cell_run_calls(struct cell_object *cell, struct session_object *session, PyObject *calls);
+/* Cell.dispatch(), Session.dispatch(): run callables that came on threads of the library. */
+PyObject *dispatch(struct cell_object *cell, struct session_object *session, PyObject *args,
+                   PyObject *keywords);
 /* __enter__ of all that have one. */
 PyObject *object_enter(PyObject *self, PyObject *none);
 

@@ -2,7 +2,7 @@
 /* Session: a worker of a caller's own. */
 #include <errno.h>
 
-#include "package.h"
+#include "calling.h"
 
 static PyObject *session_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
@@ -135,6 +135,11 @@ static PyObject *session_worker_pid(struct session_object *self, PyObject *Py_UN
                                          : NULL;
 }
 
+static PyObject *session_dispatch(struct session_object *self, PyObject *args, PyObject *keywords)
+{
+    return dispatch(self->cell, self, args, keywords);
+}
+
 static PyObject *session_batch(struct session_object *self, PyObject *Py_UNUSED(none))
 {
     return cell_new_batch((PyObject *)self);
@@ -175,6 +180,7 @@ static PyObject *session_prepare(struct session_object *self, PyObject *function
     }
     struct cordon_function *bound = ((struct function_object *)function)->function;
     struct use use;
+    (void)sees_signals();
     use_begin(&use, self->cell, self);
     Py_BEGIN_ALLOW_THREADS r = cordon_session_prepare(self->session, &bound, 1, &retry_ms, &error);
     Py_END_ALLOW_THREADS use_end(&use);
@@ -279,6 +285,10 @@ static PyMethodDef session_methods[] = {
     {"interrupt", (PyCFunction)session_interrupt, METH_NOARGS,
      "End the worker now, whatever it does: calls in flight raise AbortedError. From any thread."},
     {"worker_pid", (PyCFunction)session_worker_pid, METH_NOARGS, "The worker's process id, or 0."},
+    {"dispatch", (PyCFunction)(void (*)(void))session_dispatch, METH_VARARGS | METH_KEYWORDS,
+     "dispatch(timeout=0): run callables that came on threads of the library (`anythread`), here; "
+     "wait that "
+     "long for one, None: until there is one. Returns how many were run."},
     {"batch", (PyCFunction)session_batch, METH_NOARGS,
      "Calls that are recorded on it, and made together when its with-block ends."},
     {"_run", (PyCFunction)session_run, METH_O, NULL},

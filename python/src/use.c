@@ -14,6 +14,7 @@ void use_begin(struct use *use, struct cell_object *cell, struct session_object 
     use->thread = PyThread_get_thread_ident();
     use->cell = cell;
     use->generation = fork_generation;
+    use->raised = NULL;
     if (cell->generation != fork_generation) {
         cell->generation = fork_generation;
         cell->uses = NULL; /* of threads that are not here */
@@ -35,6 +36,35 @@ void use_end(struct use *use)
     if (use->next) {
         use->next->previous = use->previous;
     }
+    if (use->raised) { /* nobody has raised it */
+        PyObject *type;
+        PyObject *value;
+        PyObject *trace;
+        PyErr_Fetch(&type, &value, &trace);
+        PyErr_SetObject((PyObject *)Py_TYPE(use->raised), use->raised);
+        Py_CLEAR(use->raised);
+        PyErr_WriteUnraisable((PyObject *)use->cell);
+        PyErr_Restore(type, value, trace);
+    }
+}
+
+bool use_raise(struct use *use)
+{
+    if (!use->raised || PyErr_Occurred()) {
+        return false;
+    }
+    PyErr_SetObject((PyObject *)Py_TYPE(use->raised), use->raised);
+    Py_CLEAR(use->raised);
+    return true;
+}
+
+struct use *use_of_thread(const struct cell_object *cell)
+{
+    struct use *use = cell->generation == fork_generation ? cell->uses : NULL;
+    while (use && use->thread != PyThread_get_thread_ident()) {
+        use = use->next;
+    }
+    return use;
 }
 
 static bool concerns(const struct use *use, const struct session_object *session)

@@ -88,7 +88,7 @@ struct cordon_session *cordon_pending_session(const struct cordon_pending *pendi
 static bool enter_to_collect(struct cordon_session *session, uint64_t until_ns)
 {
     return until_ns > CORDON_SOON || session_is_mine(session)
-               ? session_enter(session, CLOCK_NEVER) >= 0
+               ? session_enter_looking(session, CLOCK_NEVER) >= 0
                : session_try_enter(session);
 }
 

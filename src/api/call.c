@@ -110,8 +110,8 @@ int cordon_session_call(struct cordon_session *session, struct cordon_function *
     return perform(session, function, args, count, deadline_ns, ret_result);
 }
 
-int cordon_call_soon(struct cordon_function *function, struct cordon_session *session,
-                     const struct cordon_value *args, size_t count, uint64_t deadline_ns,
+static int call_soon(struct cordon_function *function, struct cordon_session *session,
+                     const struct cordon_value *args, size_t count, uint64_t deadline_ns, bool turn,
                      struct cordon_pending **ret_pending, struct cordon_result *ret_result)
 {
     empty(ret_result);
@@ -129,8 +129,27 @@ int cordon_call_soon(struct cordon_function *function, struct cordon_session *se
     deadline_ns = resolve_deadline(function->cell, deadline_ns);
     r = quick_perform_soon(session, function, args, count, deadline_ns, ret_pending, ret_result);
     return r != QUICK_NOT ? r
-                          : batch_call_soon(session, function, args, count, deadline_ns,
+                          : batch_call_soon(session, function, args, count, deadline_ns, turn,
                                             ret_pending, ret_result);
+}
+
+int cordon_call_soon(struct cordon_function *function, struct cordon_session *session,
+                     const struct cordon_value *args, size_t count, uint64_t deadline_ns,
+                     struct cordon_pending **ret_pending, struct cordon_result *ret_result)
+{
+    return call_soon(function, session, args, count, deadline_ns, false, ret_pending, ret_result);
+}
+
+int cordon_call_turn(struct cordon_function *function, struct cordon_session *session,
+                     const struct cordon_value *args, size_t count, uint64_t deadline_ns,
+                     struct cordon_pending **ret_pending, struct cordon_result *ret_result)
+{
+    return call_soon(function, session, args, count, deadline_ns, true, ret_pending, ret_result);
+}
+
+void cordon_on_wait(int (*look)(void *context), void *context)
+{
+    session_on_wait(&(struct line_look){.look = look, .context = context});
 }
 
 void cordon_result_release(struct cordon_result *result)

@@ -350,16 +350,31 @@ int batch_keep(struct cordon_pending *pending, const struct cordon_value *args, 
     return came ? batch_collect(pending, LANE_SPIN, ret_result) : -ETIME;
 }
 
+/* Returns 0; -EBUSY: inside a callback, or not now. */
+static int enter_for_call(struct cordon_session *session, uint64_t deadline_ns, bool turn,
+                          struct cordon_result *ret_result)
+{
+    struct message *why = call_error(ret_result);
+    if (!turn || session_is_mine(session)) {
+        return session_try_enter(session)
+                   ? 0
+                   : message_set(why, -EBUSY, "another thread is in the session");
+    }
+    int entered = session_enter_queue(session, deadline_ns);
+    return entered < 0 ? session_busy(session, entered, &ret_result->retry_after_ms, why) : 0;
+}
+
 int batch_call_soon(struct cordon_session *session, const struct cordon_function *function,
-                    const struct cordon_value *args, size_t count, uint64_t deadline_ns,
+                    const struct cordon_value *args, size_t count, uint64_t deadline_ns, bool turn,
                     struct cordon_pending **ret_pending, struct cordon_result *ret_result)
 {
     struct message *why = call_error(ret_result);
     struct cordon_pending *pending;
-    if (!session_try_enter(session)) {
-        return message_set(why, -EBUSY, "another thread is in the session");
+    int r = enter_for_call(session, deadline_ns, turn, ret_result);
+    if (r != 0) {
+        return r;
     }
-    int r = session->pending ? -EBUSY : session_is_ready(session, function) ? 0 : -ENOTCONN;
+    r = session->pending && !turn ? -EBUSY : session_is_ready(session, function) ? 0 : -ENOTCONN;
     if (r == 0 && !session->station->lane) {
         r = -EBUSY; /* level inline: the function runs on this thread, for as long as it takes */
     }

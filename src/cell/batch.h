@@ -30,10 +30,10 @@ struct cordon_session *batch_session(const struct cordon_pending *pending);
 
 /*
  * The whole of cordon_call_soon() behind the choice of the session: submit, and wait for no longer than waiting is
- * spinning. Returns as cordon_call_soon().
+ * spinning; @turn: that of cordon_call_turn(). Returns as these.
  */
 int batch_call_soon(struct cordon_session *session, const struct cordon_function *function,
-                    const struct cordon_value *args, size_t count, uint64_t deadline_ns,
+                    const struct cordon_value *args, size_t count, uint64_t deadline_ns, bool turn,
                     struct cordon_pending **ret_pending, struct cordon_result *ret_result);
 
 /* Room for a quick call that may have to be kept; NULL: no memory. batch_unreserve() or batch_keep(). */

@@ -139,6 +139,7 @@ int call_begin(struct call *call, bool ring, struct message *why)
     call->pass = (struct gate_pass){0};
     session->retry_after_ms = 0;
     session_count(&session->counts.calls);
+    recycle_aside(session);
     /* What is called from inside a callback belongs to the call that passed. */
     int r = session->depth == 0 ? session_weather(session, why) : 0;
     r = r == 0 && session->depth == 0 ? gate_ask(session, call->function, &call->pass, why) : r;
@@ -149,8 +150,10 @@ int call_begin(struct call *call, bool ring, struct message *why)
     r = begin(call, ring, why);
     if (r != 0) {
         gate_tell(session, call->function, &call->pass, r);
+        return r;
     }
-    return r;
+    recycle_sent(session);
+    return 0;
 }
 
 static int await(struct call *call, uint64_t until_ns, struct station_reply *ret_reply,
@@ -249,11 +252,13 @@ int call_end(struct call *call, uint64_t until_ns, struct cordon_result *ret_res
 int call_resend(struct call *call, uint64_t until_ns, struct cordon_result *ret_result)
 {
     call->may_resend = false;
+    recycle_aside(call->session); /* the worker that it was sent to has not begun it */
     int r = begin(call, true, call_error(ret_result));
     if (r != 0) {
         gate_tell(call->session, call->function, &call->pass, r);
         return r;
     }
+    recycle_sent(call->session);
     return call_end(call, until_ns, ret_result);
 }
 

@@ -115,9 +115,9 @@ int dispatch_callbacks(struct cordon_session *session, uint64_t until_ns, uint32
                        struct message *why)
 {
     *ret_count = 0;
-    int entered = session_enter(session, until_ns);
+    int entered = session_enter_looking(session, until_ns);
     if (entered < 0) {
-        return 0; /* another thread's call had the worker all the time */
+        return 0; /* another thread's call had the worker all the time, or nobody waits any more */
     }
     int r = entered == 1 ? message_set(why, -EDEADLK,
                                        "callbacks cannot be dispatched from inside a callback")

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct launch {
     int keeper_program; /* for execveat */
@@ -29,7 +30,7 @@ int launch_keeper(const struct launch *launch, int *ret_pidfd);
 
 #define LAUNCH_FDS 8
 
-/* Another program, which goes on by itself: nobody's child here, no pidfd, nobody waits for it. */
+/* Another program, which goes on by itself: nobody's child here, nobody waits for it. */
 struct launch_program {
     int program;
     const char *name;
@@ -39,8 +40,8 @@ struct launch_program {
 /*
  * Start it with an empty environment, /dev/null for its standard streams. All fds are borrowed and above
  * 2. Nothing of the heap is used, which may be damaged.
- * Returns 0, or a negative errno.
+ * Returns 0 and its pid, or a negative errno.
  */
-int launch_program(const struct launch_program *launch);
+int launch_program(const struct launch_program *launch, pid_t *ret_pid);
 
 #endif

@@ -21,6 +21,7 @@ struct program_plan {
     const struct launch_program *launch;
     unsigned char *stack_end; /* of the program's process */
     char *argv[2];
+    pid_t pid;
     int error; /* written by the children: 0, or why there is no such process */
 };
 
@@ -68,6 +69,7 @@ CHILD_SIDE static void run_go_between(void *argument)
     struct program_plan *plan = argument;
     plan->error = 0;
     long pid = launch_clone_onto(CLONE_VM | CLONE_VFORK, plan->stack_end, NULL, run_program, plan);
+    plan->pid = (pid_t)pid;
     if (pid < 0) {
         plan->error = (int)pid;
     } else if (plan->error != 0) {
@@ -77,7 +79,7 @@ CHILD_SIDE static void run_go_between(void *argument)
     __builtin_unreachable();
 }
 
-int launch_program(const struct launch_program *launch)
+int launch_program(const struct launch_program *launch, pid_t *ret_pid)
 {
     unsigned char *stacks = mmap(NULL, 2 * STACK_BYTES, PROT_READ | PROT_WRITE,
                                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
@@ -90,5 +92,9 @@ int launch_program(const struct launch_program *launch)
                                 .error = -EAGAIN};
     int r = launch_between(run_go_between, &plan, stacks + 2 * STACK_BYTES);
     (void)munmap(stacks, 2 * STACK_BYTES);
-    return r < 0 ? r : plan.error;
+    r = r < 0 ? r : plan.error;
+    if (r == 0) {
+        *ret_pid = plan.pid;
+    }
+    return r;
 }

@@ -137,7 +137,7 @@ static bool any_waits(const struct cordon_lender *lender)
         }
     }
     for (const struct lender_lease *lease = lender->leases; lease; lease = lease->next) {
-        if (lease->end_wanted) {
+        if (lease_is_leaving(lease)) {
             return true;
         }
     }

@@ -11,6 +11,9 @@
  *                     |   verdict (died, late, ...)            ^
  *                     +----------------------------------------+
  *
+ * A lending that is for this process itself (`here`) may be of level thread: then a lease is a thread (lender_local.c),
+ * and no keeper has to do with it.
+ *
  * A lease that is ENDING has no seat any more: the client may have another one. It counts until the keeper
  * says that nothing is left of the worker.
  *
@@ -30,7 +33,9 @@
 
 struct cordon_cell;
 struct keeper_client;
+struct lane;
 struct lender_seat;
+struct local_worker;
 
 /* What epoll knows a descriptor by. */
 enum lender_source_kind {
@@ -76,10 +81,13 @@ struct lender_lease {
     struct lender_seat *seat; /* NULL: ENDING */
     struct lending *lending;
     uint32_t worker;
-    struct keeper_client *keeper; /* held */
+    struct keeper_client *keeper; /* held; NULL: a thread */
     int keeper_pidfd;             /* owned */
     struct lease_ledger *ledger;
-    const struct lane_host_page *h; /* the client's, read-only */
+    const struct lane_host_page *h; /* the client's, read-only; NULL: its thread is gone */
+    struct lane *lane;              /* thread: the client's, mapped again; NULL: a process */
+    struct local_worker *local;     /* NULL: it is gone, or a process */
+    uint64_t ended_ns;              /* thread: when its verdict was seen; 0: it was not */
     uint32_t submitted;             /* as H had it last */
     uint32_t collected;
     uint64_t idle_since_ns;
@@ -164,8 +172,26 @@ void lease_end(struct lender_lease *lease, uint32_t reason);
 /* Look at what the keeper and the client wrote. True: it is over, and freed. */
 bool lease_look(struct lender_lease *lease, uint64_t now_ns, bool keeper_lost);
 
+/* A thread has nobody who would look at it in time once it is to end. */
+bool lease_is_leaving(const struct lender_lease *lease);
+
 /* Workers of the lending that are out, and how many of them are about to be gone. */
 uint32_t lease_count(const struct lending *lending, uint32_t *ret_ending);
+
+/* ---- lender_local.c: what lender_lease.c has done where the worker is a thread ------------------ */
+
+static inline bool lease_is_local(const struct lender_lease *lease)
+{
+    return lease->keeper == NULL;
+}
+
+/* Start it on the lane that came with the seat's request. 0, an outcome or a negative errno: then nothing is left. */
+int lease_local_start(struct lender_lease *lease, const struct lender_seat *seat,
+                      struct message *why);
+void lease_local_end(struct lender_lease *lease);
+/* Bring the ledger up to date. @last: whatever it does, it is gone afterwards. */
+void lease_local_look(struct lender_lease *lease, uint64_t now_ns, bool last);
+void lease_local_free(struct lender_lease *lease);
 
 /* ---- lender_seat.c ----------------------------------------------------------------------------- */
 

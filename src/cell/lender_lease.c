@@ -95,7 +95,8 @@ static int ask(struct lender_seat *seat, bool *ret_probe, uint32_t *ret_retry_ms
     uint32_t ending;
     uint64_t wait_ns = 0;
     bool failed;
-    int r = starts_ask(cell, ret_retry_ms, why);
+    int r = cell_usable(cell, why); /* a thread of it has faulted */
+    r = r != 0 ? r : starts_ask(cell, ret_retry_ms, why);
     if (r != 0) {
         return r;
     }
@@ -213,6 +214,11 @@ static int watch_keeper(struct lender_lease *lease)
 
 static void free_lease(struct lender_lease *lease)
 {
+    if (lease_is_local(lease)) {
+        lease_local_free(lease);
+        free(lease);
+        return;
+    }
     if (lease->ledger) {
         (void)munmap(lease->ledger, LEASE_LEDGER_BYTES);
     }
@@ -232,6 +238,10 @@ static int start(struct lender_lease *lease, const struct lender_seat *seat,
                  uint64_t *ret_report_id, struct message *why)
 {
     OWN_FD ledger_fd = -1;
+    *ret_report_id = 0;
+    if (!lease->lending->cell->keeper) {
+        return lease_local_start(lease, seat, why);
+    }
     int r = keeper_share_take(lease->lending->cell->keeper, &lease->keeper, why);
     if (r != 0) {
         return r;
@@ -283,6 +293,10 @@ int lease_start(struct lender_seat *seat, struct lender_lease **ret_lease, uint6
 
 static void send_end(struct lender_lease *lease)
 {
+    if (lease_is_local(lease)) {
+        lease_local_end(lease);
+        return;
+    }
     struct errand errand = {.magic = ERRAND_MAGIC,
                             .version = ERRAND_VERSION,
                             .kind = ERRAND_END,
@@ -396,11 +410,19 @@ static void take_back(struct lender_lease *lease, uint64_t now_ns)
     }
 }
 
+bool lease_is_leaving(const struct lender_lease *lease)
+{
+    return lease->end_wanted || (lease_is_local(lease) && (!lease->seat || lease->ended_ns != 0));
+}
+
 bool lease_look(struct lender_lease *lease, uint64_t now_ns, bool keeper_lost)
 {
     const struct lease_ledger *ledger = lease->ledger;
-    note_start(lease);
     look_at_calls(lease, now_ns);
+    if (lease_is_local(lease)) {
+        lease_local_look(lease, now_ns, keeper_lost);
+    }
+    note_start(lease);
     /* Pairs with the release in condemn_lent(): blame and death before verdict. */
     uint32_t verdict = atomic_load_explicit(&ledger->verdict, memory_order_acquire);
     bool gone = atomic_load_explicit(&ledger->gone, memory_order_acquire) != 0;

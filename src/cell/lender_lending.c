@@ -62,13 +62,21 @@ static int make_board(struct lending *lending)
     return memfd_seal(lending->board_fd, F_SEAL_FUTURE_WRITE | F_SEAL_SEAL);
 }
 
+/* A thread serves whom its process believes: itself. */
+static bool can_be_lent(const struct cordon_cell *cell, const struct cordon_lend_options *given)
+{
+    bool here = given && given->size >= sizeof *given && given->here;
+    return cell->keeper || (here && cell->options.level == CORDON_LEVEL_THREAD);
+}
+
 int lending_new(struct cordon_lender *lender, struct cordon_cell *cell,
                 const struct cordon_lend_options *options, struct lending **ret_lending,
                 struct message *why)
 {
-    if (cell->options.level != CORDON_LEVEL_PROCESS || !cell->keeper) {
+    if (!can_be_lent(cell, options)) {
         return message_set(why, -ENOTSUP,
-                           "only workers of this process's own cells of level process can be lent");
+                           "only workers of this process's own cells of level process can be lent, "
+                           "those of level thread within it (here)");
     }
     struct lending *lending = calloc(1, sizeof *lending);
     if (!lending) {
@@ -125,6 +133,8 @@ void lending_tell(struct lending *lending)
     enum lease_weather weather = LEASE_CALM;
     if (lending->withdrawn) {
         weather = lending->with ? LEASE_CALM : LEASE_WITHDRAWN; /* the cell may be closed */
+    } else if (cell_usable(lending->cell, NULL) != 0) {
+        weather = LEASE_WITHDRAWN; /* poisoned: who asks for another worker is told so */
     } else {
         switch (gate_lent_state(&lending->cell->gate, clock_now_ns(), &until_ns)) {
         case BREAKER_OPEN:
@@ -179,6 +189,9 @@ static int start_reviver(struct lending *lending)
 bool lending_has_keeper(struct lending *lending, struct message *why, bool *ret_failed)
 {
     *ret_failed = false;
+    if (!lending->cell->keeper) {
+        return true; /* its workers are threads */
+    }
     if (lending->reviving) {
         if (!atomic_load_explicit(&lending->revived, memory_order_acquire)) {
             return false;

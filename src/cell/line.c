@@ -7,6 +7,8 @@
 #include "base/clock.h"
 #include "base/futex.h"
 
+#define LOOK_NS (20 * CLOCK_MS_NS) /* between two looks of a waiting thread */
+
 struct line_place {
     struct line_place *next;
     _Atomic uint32_t is_first;
@@ -71,14 +73,51 @@ static void leave(struct line *line, struct line_place *place)
     (void)pthread_mutex_unlock(&line->lock);
 }
 
-static int wait_for_turn(struct line_place *place, uint64_t deadline_ns)
+uint64_t line_look_next(const struct line_look *look)
 {
-    while (atomic_load_explicit(&place->is_first, memory_order_acquire) == 0) {
-        if (futex_wait(&place->is_first, 0, deadline_ns) == -ETIMEDOUT) {
-            return -ETIMEDOUT;
+    return look->look ? clock_after_ns(LOOK_NS) : CLOCK_NEVER;
+}
+
+static uint64_t slice_end(uint64_t deadline_ns, const struct line_look *look)
+{
+    uint64_t look_ns = line_look_next(look);
+    return look_ns < deadline_ns ? look_ns : deadline_ns;
+}
+
+/* A slice is over. Returns 0: wait on. */
+static int look_at(uint64_t slice_ns, uint64_t deadline_ns, const struct line_look *look)
+{
+    if (slice_ns == deadline_ns) {
+        return -ETIMEDOUT;
+    }
+    return look->look(look->context) != 0 ? -EINTR : 0;
+}
+
+static int wait_for_turn(struct line_place *place, uint64_t deadline_ns,
+                         const struct line_look *look)
+{
+    int r = 0;
+    while (r == 0 && atomic_load_explicit(&place->is_first, memory_order_acquire) == 0) {
+        uint64_t slice_ns = slice_end(deadline_ns, look);
+        if (futex_wait(&place->is_first, 0, slice_ns) == -ETIMEDOUT) {
+            r = look_at(slice_ns, deadline_ns, look);
         }
     }
-    return 0;
+    return r;
+}
+
+static int wait_for_lock(struct lean_lock *lock, uintptr_t self, uint64_t deadline_ns,
+                         const struct line_look *look)
+{
+    int r = 0;
+    while (r == 0) {
+        uint64_t slice_ns = slice_end(deadline_ns, look);
+        if (lean_lock_enter(lock, self, slice_ns) == 0) {
+            return 0;
+        }
+        r = look_at(slice_ns, deadline_ns, look);
+    }
+    return r;
 }
 
 /* An eighth of the way to the newest: a few waits are enough to follow a change. */
@@ -92,7 +131,7 @@ static void note_wait(struct line_bound *bound, uint64_t since_ns)
 }
 
 int line_enter(struct line *line, struct line_bound *bound, struct lean_lock *lock, uintptr_t self,
-               uint64_t deadline_ns)
+               uint64_t deadline_ns, const struct line_look *look)
 {
     struct line_place place = {.next = NULL};
     (void)pthread_mutex_lock(&line->lock);
@@ -107,8 +146,8 @@ int line_enter(struct line *line, struct line_bound *bound, struct lean_lock *lo
     append(line, &place);
     (void)pthread_mutex_unlock(&line->lock);
     uint64_t since_ns = bound ? clock_now_ns() : 0;
-    int r = wait_for_turn(&place, deadline_ns);
-    r = r == 0 ? lean_lock_enter(lock, self, deadline_ns) : r;
+    int r = wait_for_turn(&place, deadline_ns, look);
+    r = r == 0 ? wait_for_lock(lock, self, deadline_ns, look) : r;
     leave(line, &place);
     if (bound) {
         (void)atomic_fetch_sub_explicit(&bound->waiting, 1, memory_order_relaxed);

@@ -32,16 +32,25 @@ struct line_bound {
     _Atomic uint32_t wait_us; /* how long it lately took to get through, smoothed */
 };
 
+/* What who waits does from time to time; nonzero: it waits no longer. look NULL: nothing. */
+struct line_look {
+    int (*look)(void *context);
+    void *context;
+};
+
+/* Until when to wait before the next look. */
+uint64_t line_look_next(const struct line_look *look);
+
 void line_init(struct line *line);
 void line_deinit(struct line *line);
 
 /*
  * Enter @lock, behind all who wait already. @bound: NULL: as many as come may wait.
  * @self  as lean_lock_enter() has it.
- * Returns 0; -ETIMEDOUT; -EAGAIN: too many wait.
+ * Returns 0; -ETIMEDOUT; -EAGAIN: too many wait; -EINTR: @look said so.
  */
 int line_enter(struct line *line, struct line_bound *bound, struct lean_lock *lock, uintptr_t self,
-               uint64_t deadline_ns);
+               uint64_t deadline_ns, const struct line_look *look);
 
 /* True if somebody waits: take your place behind. */
 static inline bool line_is_waiting(const struct line *line)

@@ -55,11 +55,15 @@ struct local_worker {
     struct lane_ward ward;
     struct serve serve;
     struct engine *engine;
+    struct provision provision;
+    struct message refusal;    /* of the provision; empty: none */
+    int refused;               /* its errno */
     enum serve_leave left;     /* why, after FAULT_LEFT */
     struct fault_scene *scene; /* NULL: of no interest */
     pid_t thread_id;           /* for fault_look(), once `is_there` */
     uint64_t thread_serial;
     _Atomic bool is_there;
+    _Atomic bool has_begun; /* the provision has been executed */
     pthread_t thread;
     pthread_t self; /* the same, as the thread itself wrote it before any native code ran */
     int served;     /* what serve_run() returned */
@@ -117,6 +121,12 @@ static void serve_lane(void *context)
     fault_self(&worker->thread_id, &worker->thread_serial);
     /* Pairs with the acquire in local_worker_look(). */
     atomic_store_explicit(&worker->is_there, true, memory_order_release);
+    worker->refused = provision_execute(&worker->provision, worker->engine, &worker->refusal);
+    if (worker->refused < 0) {
+        return;
+    }
+    /* Relaxed: the word alone is meant. */
+    atomic_store_explicit(&worker->has_begun, true, memory_order_relaxed);
     worker->served = serve_run(&worker->serve, worker->engine);
 }
 
@@ -144,6 +154,11 @@ static void give_verdict(struct local_worker *worker, int end, const struct faul
     } else if (end < 0) {
         (void)snprintf(death.text, sizeof(death.text), "no alternate stack for a worker thread: %s",
                        strerror(-end));
+        condemn(worker, LANE_START_FAILED, &death);
+    } else if (worker->refused < 0) {
+        death.status = -worker->refused;
+        (void)snprintf(death.text, sizeof death.text, "%.*s", (int)sizeof death.text - 1,
+                       worker->refusal.text);
         condemn(worker, LANE_START_FAILED, &death);
     } else if (end == FAULT_LEFT && worker->left == SERVE_ABANDONED) {
         condemn(worker, LANE_FAILED, NULL);
@@ -266,6 +281,7 @@ static int start(struct local_worker *worker, const struct local_worker_options 
         return message_set(why, r, "cannot guard against faults: %s", strerror(-r));
     }
     worker->scene = options->seen ? scene_new() : NULL;
+    worker->provision = options->provision;
     r = open_lane_ends(worker, options);
     if (r < 0) {
         return message_set(why, r, "the lane of a worker thread is not sound");
@@ -367,6 +383,17 @@ bool local_worker_stop(struct local_worker *worker, uint64_t patience_ns)
     join(worker);
     release(worker);
     return true;
+}
+
+bool local_worker_has_ended(const struct local_worker *worker)
+{
+    /* Pairs with the exchange in worker_main(). */
+    return atomic_load_explicit(&worker->state, memory_order_acquire) == ENDED;
+}
+
+bool local_worker_has_begun(const struct local_worker *worker)
+{
+    return atomic_load_explicit(&worker->has_begun, memory_order_relaxed);
 }
 
 const struct fault_scene *local_worker_peek_scene(const struct local_worker *worker)

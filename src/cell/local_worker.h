@@ -20,6 +20,7 @@
 #include "base/message.h"
 #include "frame/frame.h"
 #include "lane/host.h"
+#include "serve/provision.h"
 
 struct fault_scene;
 struct local_worker;
@@ -33,6 +34,8 @@ struct local_worker_options {
     void *(*resolve)(void *context, const char *symbol);
     struct frame_arena arena;
     bool seen; /* its end is reported: of a fault the scene is taken */
+    struct provision
+        provision; /* of a lent worker: what it does before it serves; its own from then on */
 };
 
 int local_worker_start(const struct local_worker_options *options, struct local_worker **ret_worker,
@@ -44,6 +47,12 @@ int local_worker_start(const struct local_worker_options *options, struct local_
  * now owns the lane, and closes it when it comes back; counted by local_worker_quarantined()).
  */
 bool local_worker_stop(struct local_worker *worker, uint64_t patience_ns);
+
+/* True once local_worker_stop() need not wait for it. */
+bool local_worker_has_ended(const struct local_worker *worker);
+
+/* True once its provision has been executed: it serves, or has served. */
+bool local_worker_has_begun(const struct local_worker *worker);
 
 /* The scene of its fault, once a verdict tells of one; NULL: none is taken. Lives as long as the worker. */
 const struct fault_scene *local_worker_peek_scene(const struct local_worker *worker);

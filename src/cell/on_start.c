@@ -117,6 +117,7 @@ static int execute(struct cordon_session *session, const struct cordon_function 
     if (r != 0) {
         return r;
     }
+    recycle_aside(session); /* as in a fresh worker, which has it behind it */
     if (session->pending) {
         (void)batch_settle_all(session, call.deadline_ns);
     }

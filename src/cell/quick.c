@@ -164,7 +164,8 @@ static inline bool is_quiet(const struct cordon_session *session)
     return atomic_load_explicit(&session->cell->gate.turn, memory_order_relaxed) ==
                session->gate_seen &&
            !session->has_chores &&
-           atomic_load_explicit(&session->counts.calls, memory_order_relaxed) <
+           atomic_load_explicit(&session->counts.calls, memory_order_relaxed) -
+                   session->recycle.aside <
                session->recycle.look_at;
 }
 

@@ -189,6 +189,23 @@ static int take_answer(struct recruit *recruit, const struct recruit_question *q
     return 0;
 }
 
+/* As station_await(); STATION_EXPIRED: the thread that waits has seen something and waits no longer. */
+static int await_reply(struct recruit *recruit, struct recruit_question *question,
+                       struct station_reply *ret_reply, struct station_end *ret_end)
+{
+    const struct line_look *look = session_look();
+    int r = STATION_EXPIRED;
+    while (r == STATION_EXPIRED) {
+        r = station_await(recruit->station, &question->ticket,
+                          question->kind == RECRUIT_ON_START ? 0 : 3, line_look_next(look),
+                          recruit->deadline_ns, ret_reply, ret_end);
+        if (r == STATION_EXPIRED && look->look(look->context) != 0) {
+            return STATION_EXPIRED;
+        }
+    }
+    return r;
+}
+
 static int await_oldest(struct recruit *recruit, struct message *why)
 {
     struct recruit_question *question = &recruit->questions[recruit->answered % RECRUIT_FLIGHT];
@@ -197,9 +214,10 @@ static int await_oldest(struct recruit *recruit, struct message *why)
     if (question->has_room) {
         question->ticket.room = &question->room;
     }
-    int r = station_await(recruit->station, &question->ticket,
-                          question->kind == RECRUIT_ON_START ? 0 : 3, CLOCK_NEVER,
-                          recruit->deadline_ns, &reply, &end);
+    int r = await_reply(recruit, question, &reply, &end);
+    if (r == STATION_EXPIRED) {
+        return message_set(why, -EINTR, "interrupted while its worker was started");
+    }
     if (r == STATION_REPLIED) {
         r = take_answer(recruit, question, &reply, why);
     } else {

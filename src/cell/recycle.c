@@ -7,30 +7,56 @@
 #include "lane/errand.h"
 
 /*
- * Until the next look, where calls in flight forbid one. With the call that looks it makes 13: every
- * place in batches of 2, 4, ... 64 has its turn, the first one, too.
+ * Until the next look, where calls in flight forbid one: every place in batches of 2, 4, ... 64 has its
+ * turn, the first one, too.
  */
-#define PENDING_CALLS 12u
+#define PENDING_CALLS 13u
 
 #define LOOK_NS   CLOCK_SECOND_NS
 #define ANSWER_NS CLOCK_SECOND_NS /* for a worker that does nothing to say what it holds */
 
-static uint64_t calls_of(const struct cordon_session *session)
+/* Calls that workers of the session were sent, however they ended. */
+static uint64_t served_by(const struct cordon_session *session)
 {
-    return atomic_load_explicit(&session->counts.calls, memory_order_relaxed);
+    return atomic_load_explicit(&session->counts.calls, memory_order_relaxed) -
+           session->recycle.aside;
+}
+
+/* No later than when the present worker has served its calls. */
+static void look_after(struct cordon_session *session, uint64_t calls)
+{
+    struct recycle *recycle = &session->recycle;
+    uint64_t most = session->cell->options.recycle_calls;
+    uint64_t served = served_by(session);
+    recycle->look_at = served + calls;
+    if (most > 0 && served < recycle->calls + most && recycle->look_at > recycle->calls + most) {
+        recycle->look_at = recycle->calls + most;
+    }
 }
 
 void recycle_begin(struct cordon_session *session, uint64_t holdings)
 {
-    uint64_t calls = calls_of(session);
     uint64_t now_ns = clock_now_ns();
-    bool looks = session->cell->options.level == CORDON_LEVEL_PROCESS;
-    session->recycle = (struct recycle){.look_at = looks ? calls + 1 : UINT64_MAX,
+    session->recycle = (struct recycle){.aside = session->recycle.aside,
+                                        .look_at = UINT64_MAX,
                                         .look_every = 1,
                                         .look_ns = now_ns,
-                                        .calls = calls,
+                                        .calls = served_by(session),
                                         .since_ns = now_ns,
                                         .holdings = holdings};
+    if (session->cell->options.level == CORDON_LEVEL_PROCESS) {
+        look_after(session, 2);
+    }
+}
+
+void recycle_aside(struct cordon_session *session)
+{
+    session->recycle.aside++;
+}
+
+void recycle_sent(struct cordon_session *session)
+{
+    session->recycle.aside--;
 }
 
 /* So many calls from now on: about a second's, RECYCLE_CALLS at most. */
@@ -45,12 +71,13 @@ static void plan_look(struct cordon_session *session, uint64_t now_ns)
     every = every < 1 ? 1 : every > RECYCLE_CALLS ? RECYCLE_CALLS : every;
     recycle->look_every = every;
     recycle->look_ns = now_ns;
-    recycle->look_at = calls_of(session) + every;
+    look_after(session, every);
+}
+
+static bool has_served_all(const struct cordon_session *session)
+{
     uint64_t most = session->cell->options.recycle_calls;
-    if (most > 0 && recycle->look_at > recycle->calls + most &&
-        calls_of(session) < recycle->calls + most) {
-        recycle->look_at = recycle->calls + most;
-    }
+    return most > 0 && served_by(session) - session->recycle.calls >= most;
 }
 
 /* ERRAND_UNSAID: it is not worn. */
@@ -58,8 +85,7 @@ static uint32_t find_wear(struct cordon_session *session, uint64_t now_ns)
 {
     const struct cordon_cell_options *options = &session->cell->options;
     struct recycle *recycle = &session->recycle;
-    if (options->recycle_calls > 0 &&
-        calls_of(session) - recycle->calls >= options->recycle_calls) {
+    if (has_served_all(session)) {
         return ERRAND_RECYCLED_CALLS;
     }
     if (options->recycle_ms > 0 &&
@@ -86,14 +112,15 @@ bool recycle_holds_nothing(struct cordon_session *session)
            verb.reply_words[0] <= session->recycle.holdings;
 }
 
-/* @calls  with the one that asks: the look comes with the one behind look_at, as in quick_is_ready(). */
-static bool look(struct cordon_session *session, uint64_t calls)
+bool recycle_look(struct cordon_session *session)
 {
-    if (calls <= session->recycle.look_at || session->depth > 0) {
+    if (served_by(session) < session->recycle.look_at || session->depth > 0) {
         return false;
     }
     if (session->pending) {
-        session->recycle.look_at = calls_of(session) + PENDING_CALLS;
+        /* Worn by its calls it waits for nothing but these. */
+        bool is_due = session->life.state == LIFE_SERVING && has_served_all(session);
+        look_after(session, is_due ? 0 : PENDING_CALLS);
         return false;
     }
     uint64_t now_ns = clock_now_ns();
@@ -111,14 +138,4 @@ static bool look(struct cordon_session *session, uint64_t calls)
     life_step(&session->life, LIFE_RECYCLED, counts);
     station_say_why(session->station, session->recycle.reason);
     return true;
-}
-
-bool recycle_look(struct cordon_session *session)
-{
-    return look(session, calls_of(session));
-}
-
-bool recycle_look_ahead(struct cordon_session *session)
-{
-    return look(session, calls_of(session) + 1);
 }

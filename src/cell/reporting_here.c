@@ -22,6 +22,7 @@
 #include "cell/fault_scene.h"
 #include "cell/launch.h"
 #include "cell/programs.h"
+#include "cell/writers.h"
 #include "lane/layout.h"
 #include "report/capture.h"
 #include "report/card.h"
@@ -30,7 +31,10 @@
 
 #define JSON_BYTES 4096u
 
-/* Not all of a host that opens poisoned cells again and again: a burst, then one every so often. */
+/*
+ * Not all of a host that opens poisoned cells again and again: a burst, then one every so often, and no more
+ * at a time than writers.h says.
+ */
 #define HERE_BURST    5u
 #define HERE_EVERY_NS (100 * CLOCK_MS_NS)
 
@@ -38,9 +42,15 @@
 
 static _Atomic uint64_t full_ns; /* when the whole burst may come again */
 static _Atomic uint32_t missed;  /* since the last */
+static struct writers writers;
 
-/* True: it counts as made. Relaxed: numbers that stand alone. */
-static bool allow(uint32_t *ret_missed)
+static void miss(uint32_t count)
+{
+    (void)atomic_fetch_add_explicit(&missed, count, memory_order_relaxed);
+}
+
+/* True: it counts as made, by @ret_place of the writers. Relaxed: numbers that stand alone. */
+static bool allow(uint32_t *ret_missed, uint32_t *ret_place)
 {
     uint64_t now_ns = clock_now_ns();
     uint64_t full = atomic_load_explicit(&full_ns, memory_order_relaxed);
@@ -48,11 +58,15 @@ static bool allow(uint32_t *ret_missed)
     do {
         from = full > now_ns ? full : now_ns;
         if (from - now_ns > (HERE_BURST - 1) * HERE_EVERY_NS) {
-            (void)atomic_fetch_add_explicit(&missed, 1, memory_order_relaxed);
+            miss(1);
             return false;
         }
     } while (!atomic_compare_exchange_weak_explicit(&full_ns, &full, from + HERE_EVERY_NS,
                                                     memory_order_relaxed, memory_order_relaxed));
+    if (!writers_allow(&writers, ret_place)) {
+        miss(1);
+        return false;
+    }
     *ret_missed = atomic_exchange_explicit(&missed, 0, memory_order_relaxed);
     return true;
 }
@@ -205,7 +219,7 @@ static int take(const struct reporting_end *end, const struct capture_reason *re
 
 /* 0 once somebody is at it. */
 static int hand_over(const struct reporting *reporting, const struct reporting_end *end,
-                     const struct capture_reason *reason, const char **ret_what)
+                     const struct capture_reason *reason, pid_t *ret_pid, const char **ret_what)
 {
     *ret_what = "its capture cannot be made";
     OWN_FD capture = take(end, reason);
@@ -224,7 +238,7 @@ static int hand_over(const struct reporting *reporting, const struct reporting_e
     launch.fds[SYMBOLIZE_FD_CAPTURE] = capture;
     launch.fds[SYMBOLIZE_FD_DIRECTORY] = reporting->directory;
     launch.fds[SYMBOLIZE_FD_CARD] = card_peek_fd(reporting->card);
-    return launch_program(&launch);
+    return launch_program(&launch, ret_pid);
 }
 
 /* ---- A small report ---------------------------------------------------------------------------- */
@@ -297,13 +311,16 @@ uint64_t reporting_write_end(const struct reporting *reporting, const struct rep
 {
     struct capture_reason reason;
     uint32_t reports_missed = 0;
+    uint32_t place = 0;
+    pid_t pid = 0;
     const char *what = "";
     char note[256];
-    if (reporting->directory <= 0 || !reporting->card || !allow(&reports_missed)) {
+    if (reporting->directory <= 0 || !reporting->card || !allow(&reports_missed, &place)) {
         return 0;
     }
     fill_reason(end, reporting_new_id(reporting), reports_missed, &reason);
-    int r = hand_over(reporting, end, &reason, &what);
+    int r = hand_over(reporting, end, &reason, &pid, &what);
+    writers_started(&writers, place, pid);
     if (r == 0) {
         return reason.report_id;
     }

@@ -13,6 +13,7 @@
 #include "cell/cell.h"
 
 static _Thread_local char thread_mark; /* its address names the thread */
+static _Thread_local struct line_look thread_look;
 
 int session_new(struct cordon_cell *cell, bool is_explicit, struct cordon_session **ret_session,
                 struct message *why)
@@ -69,7 +70,18 @@ void session_free(struct cordon_session *session)
     free(session);
 }
 
-static int enter(struct cordon_session *session, struct line_bound *bound, uint64_t deadline_ns)
+void session_on_wait(const struct line_look *look)
+{
+    thread_look = *look;
+}
+
+const struct line_look *session_look(void)
+{
+    return &thread_look;
+}
+
+static int enter(struct cordon_session *session, struct line_bound *bound, uint64_t deadline_ns,
+                 const struct line_look *look)
 {
     uintptr_t self = (uintptr_t)&thread_mark;
     /* relaxed: a thread reads its own mark here only if it wrote it itself. */
@@ -78,7 +90,7 @@ static int enter(struct cordon_session *session, struct line_bound *bound, uint6
         return 1;
     }
     if (line_is_waiting(&session->line) || lean_lock_enter(&session->lock, self, 0) < 0) {
-        int r = line_enter(&session->line, bound, &session->lock, self, deadline_ns);
+        int r = line_enter(&session->line, bound, &session->lock, self, deadline_ns, look);
         if (r < 0) {
             return r;
         }
@@ -89,12 +101,18 @@ static int enter(struct cordon_session *session, struct line_bound *bound, uint6
 
 int session_enter(struct cordon_session *session, uint64_t deadline_ns)
 {
-    return enter(session, NULL, deadline_ns);
+    return enter(session, NULL, deadline_ns, &(struct line_look){.look = NULL});
+}
+
+int session_enter_looking(struct cordon_session *session, uint64_t deadline_ns)
+{
+    return enter(session, NULL, deadline_ns, &thread_look);
 }
 
 int session_enter_queue(struct cordon_session *session, uint64_t deadline_ns)
 {
-    return enter(session, session->is_explicit ? NULL : &session->cell->queue, deadline_ns);
+    return enter(session, session->is_explicit ? NULL : &session->cell->queue, deadline_ns,
+                 &thread_look);
 }
 
 int session_busy(const struct cordon_session *session, int entered, uint32_t *ret_retry_ms,
@@ -109,6 +127,9 @@ int session_busy(const struct cordon_session *session, int entered, uint32_t *re
         return message_set(why, CORDON_BUSY,
                            "%u callers wait for a worker already (queue); try again in %u ms",
                            queue->most, retry_ms);
+    }
+    if (entered == -EINTR) {
+        return message_set(why, -EINTR, "interrupted while other threads' calls had the worker");
     }
     return message_set(why, CORDON_BUSY, "no worker became free before the deadline");
 }

@@ -88,9 +88,17 @@ void session_free(struct cordon_session *session);
  * session_leave() undoes either.
  */
 int session_enter(struct cordon_session *session, uint64_t deadline_ns);
-/* The same for a call; -EAGAIN: as many callers wait already as may (`queue`; without a session). */
+/* The same, but what session_on_wait() set may end the wait: -EINTR. */
+int session_enter_looking(struct cordon_session *session, uint64_t deadline_ns);
+/* That for a call; -EAGAIN: as many callers wait already as may (`queue`; without a session). */
 int session_enter_queue(struct cordon_session *session, uint64_t deadline_ns);
-/* The sentence, and CORDON_BUSY, for who was not let in. @ret_retry_ms may be NULL. */
+/*
+ * Of the calling thread, from now on: what it does from time to time while others have the session, and while a
+ * worker starts.
+ */
+void session_on_wait(const struct line_look *look);
+const struct line_look *session_look(void);
+/* The sentence, and CORDON_BUSY, or -EINTR, for who was not let in. @ret_retry_ms may be NULL. */
 int session_busy(const struct cordon_session *session, int entered, uint32_t *ret_retry_ms,
                  struct message *why);
 /* True inside a callback of the session: this thread holds it. */

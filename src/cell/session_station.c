@@ -167,13 +167,14 @@ static int start(struct cordon_session *session, struct message *why)
         r = CORDON_BUSY; /* too many runaway threads */
     }
     bool refused = r == CORDON_BUSY || (cell->attachment && r == CORDON_OPEN);
+    bool stopped = r == -EINTR; /* by who waited: it says nothing of the library */
     if (refused && cell->attachment) {
         session->retry_after_ms =
             atomic_load_explicit(&cell->attachment->retry_ms, memory_order_relaxed);
     }
     if (r == 0) {
         starts_succeeded(cell);
-    } else if (!refused) {
+    } else if (!refused && !stopped) {
         starts_failed(cell, &reason);
     }
     return r == 0 ? 0 : message_set(why, r, "%s", reason.text);
@@ -298,7 +299,7 @@ static bool is_bound(const struct cordon_session *session, const struct cordon_f
 bool session_is_ready(struct cordon_session *session, const struct cordon_function *function)
 {
     return session->depth == 0 && has_worker(session) && is_bound(session, function) &&
-           session->on_start_done >= on_start_count(session->cell) && !recycle_look_ahead(session);
+           session->on_start_done >= on_start_count(session->cell) && !recycle_look(session);
 }
 
 int session_prepare(struct cordon_session *session, struct cordon_function *const *functions,

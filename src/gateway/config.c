@@ -146,6 +146,7 @@ static struct gateway_limits make_limits(const struct config_limits *from)
         .frame_bytes = (uint32_t)from->frame_bytes,
         .nesting = (uint32_t)from->nesting,
         .clients = (uint32_t)from->clients,
+        .clients_per_user = (uint32_t)from->clients_per_user,
         .client_in_flight = (uint32_t)from->client_in_flight,
         .in_flight = (uint32_t)from->in_flight,
         .batch = (uint32_t)from->batch,

@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 #include "base/limits.h"
-#include "gateway/limits.h"
+#include "gateway/gateway_limits.h"
 
 #define MS_SECOND 1000ull
 #define MS_HOUR   (3600 * MS_SECOND)
@@ -49,6 +49,7 @@
     KEY(BYTES, frame_bytes, "frame_bytes", 0, KIB, GIB, 16 * MIB, none)                            \
     KEY(COUNT, nesting, "nesting", 0, 4, 1024, 64, none)                                           \
     KEY(COUNT, clients, "clients", 0, 1, 65536, 256, none)                                         \
+    KEY(COUNT, clients_per_user, "clients_per_user", 0, 1, 65536, 0, none)                         \
     KEY(COUNT, client_in_flight, "client_in_flight", 0, 1, 65536, 128, none)                       \
     KEY(COUNT, in_flight, "in_flight", 0, 1, 1048576, 4096, none)                                  \
     KEY(COUNT, batch, "batch", 0, 1, 65536, 256, none)                                             \

@@ -171,6 +171,7 @@ static void cut(struct connection *connection, uint32_t length)
     connection->gateway->refused++;
     struct request *request = request_new(connection->gateway, connection);
     if (request) {
+        request->formless = true;
         request_fail(request, CODE_INVALID, why.text);
     }
     connection->ended = true; /* once all is answered, it is closed */
@@ -280,7 +281,8 @@ static void on_sent(uv_write_t *write, int status)
 void connection_flush(struct connection *connection)
 {
     struct outlet *outlet = &connection->outlet;
-    if (connection->closing || outlet->sending || outlet->out.length == 0) {
+    bool empty = outlet->out.length == 0 && !outlet->lost;
+    if (connection->closing || outlet->sending || empty) {
         return;
     }
     int r = outlet_send(outlet, (uv_stream_t *)&connection->pipe, on_sent, connection);
@@ -331,6 +333,7 @@ static void turn_away(struct connection *connection, enum request_code code, con
     struct request *request = request_new(connection->gateway, connection);
     connection->ended = connection->cut = true;
     if (request) {
+        request->formless = true;
         request_fail_with(request, code, sentence, limit, 0);
     }
     wake(connection);
@@ -368,6 +371,21 @@ void connection_check_access(struct connection *connection)
     }
 }
 
+/* Whoever is let in shall not keep others out, nor those who could end the daemon. */
+static bool is_one_too_many(const struct connection *connection)
+{
+    const struct gateway_limits *limits = &connection->gateway->limits;
+    uint32_t most = limits->clients_per_user ? limits->clients_per_user : (limits->clients + 1) / 2;
+    uint32_t count = 0;
+    if (access_commands(connection->uid)) {
+        return false;
+    }
+    for (const struct connection *one = connection->gateway->connections; one; one = one->next) {
+        count += one->uid == connection->uid && !one->cut;
+    }
+    return count > most;
+}
+
 static void begin(struct connection *connection)
 {
     struct gateway *gateway = connection->gateway;
@@ -392,6 +410,12 @@ static void begin(struct connection *connection)
         turn_away(connection, CODE_BUSY, "as many clients are connected as may be", "clients");
         return;
     }
+    if (is_one_too_many(connection)) {
+        gateway->refused++;
+        turn_away(connection, CODE_BUSY, "as many clients of this user are connected as may be",
+                  "clients_per_user");
+        return;
+    }
     start_reading(connection);
 }
 
@@ -400,7 +424,8 @@ void connection_accept(struct gateway *gateway, uv_stream_t *server)
     struct connection *connection = calloc(1, sizeof *connection);
     if (!connection || uv_pipe_init(gateway->loop, &connection->pipe, 0) != 0) {
         free(connection);
-        return; /* it waits on, and is taken when the next one comes */
+        gateway->unaccepted = server; /* libuv asks once */
+        return;
     }
     connection->gateway = gateway;
     connection->users = 1;

@@ -55,7 +55,7 @@ struct connection {
     uint32_t users; /* libuv's handle, a write */
 };
 
-/* Take a client that waits at @server. */
+/* Take a client that waits at @server; without memory for it, later. */
 void connection_accept(struct gateway *gateway, uv_stream_t *server);
 
 /* Look at input: at most a round's frames. Returns whether there is more to look at now. */

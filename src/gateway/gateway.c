@@ -122,10 +122,21 @@ static void on_more(uv_idle_t *idle)
     (void)idle;
 }
 
+/* Its server is closed when the daemon stops. */
+static void accept_late(struct gateway *gateway)
+{
+    uv_stream_t *server = gateway->unaccepted;
+    gateway->unaccepted = NULL;
+    if (server && !gateway->stopping) {
+        connection_accept(gateway, server);
+    }
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct gateway *gateway = timer->data;
     uint64_t now_ns = clock_now_ns();
+    accept_late(gateway);
     for (size_t i = 0; i < gateway->house_count; i++) {
         house_expire(gateway->houses[i], now_ns);
     }

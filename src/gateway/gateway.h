@@ -43,6 +43,7 @@ struct gateway {
     struct route *routes;  /* sorted by name */
     size_t route_count;
 
+    uv_stream_t *unaccepted; /* where a client waits for memory; NULL: none does */
     struct connection *connections;
     uint32_t client_count;
     struct connection *active; /* ring of those with input to look at; the one whose turn it is */

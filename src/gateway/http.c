@@ -120,22 +120,41 @@ static enum MHD_Result respond_to(struct question *question, struct MHD_Connecti
 
 /* ---- Requests ----------------------------------------------------------------------------------- */
 
-static enum MHD_Result count_host(void *context, enum MHD_ValueKind kind, const char *key,
-                                  const char *value)
+struct field_counts {
+    unsigned hosts;
+    unsigned lengths;
+    unsigned encodings;
+};
+
+static enum MHD_Result count_field(void *context, enum MHD_ValueKind kind, const char *key,
+                                   const char *value)
 {
+    struct field_counts *counts = context;
     (void)kind;
     (void)value;
-    *(unsigned *)context += strcasecmp(key, MHD_HTTP_HEADER_HOST) == 0;
+    counts->hosts += strcasecmp(key, MHD_HTTP_HEADER_HOST) == 0;
+    counts->lengths += strcasecmp(key, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0;
+    counts->encodings += strcasecmp(key, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0;
     return MHD_YES;
 }
 
-/* A Unix socket is reached by no browser; old clients name no host. */
+/* What is wrong with a request's head, whoever sent it; NULL: nothing. */
+static const char *find_fault(const struct field_counts *counts, const char *version)
+{
+    if (counts->hosts > 1 || (counts->hosts == 0 && strcmp(version, MHD_HTTP_VERSION_1_0) != 0)) {
+        return "one Host, please\n"; /* old clients name none */
+    }
+    if (counts->lengths + counts->encodings > 1) {
+        return "where the request ends is said twice\n";
+    }
+    return NULL;
+}
+
+/* A Unix socket is reached by no browser. */
 static bool is_our_host(const struct http *http, struct MHD_Connection *connection)
 {
-    unsigned hosts = 0;
     const char *host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Host");
-    (void)MHD_get_connection_values(connection, MHD_HEADER_KIND, count_host, &hosts);
-    return http->address.path || hosts == 0 || (hosts == 1 && host && http_address_is_ours(host));
+    return http->address.path || !host || http_address_is_ours(host);
 }
 
 static bool wants_openmetrics(struct MHD_Connection *connection)
@@ -152,10 +171,11 @@ static bool read_list_wish(struct MHD_Connection *connection, struct question *q
     const char *count = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "count");
     char *end = NULL;
     unsigned long most = count ? strtoul(count, &end, 10) : REPORTS_LISTED;
-    if (count && (*count < '0' || *count > '9' || *end != '\0' || most == 0)) {
+    if (count &&
+        (*count < '0' || *count > '9' || *end != '\0' || most == 0 || most > REPORTS_LISTED_MAX)) {
         return false;
     }
-    question->wish.most = (uint32_t)(most < REPORTS_LISTED_MAX ? most : REPORTS_LISTED_MAX);
+    question->wish.most = (uint32_t)most;
     question->cell = cell ? strdup(cell) : NULL;
     return !cell || question->cell;
 }
@@ -202,8 +222,15 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 {
     struct http *http = context;
     struct question *question = *state;
-    (void)version;
     (void)upload;
+    if (!question) {
+        struct field_counts counts = {0};
+        (void)MHD_get_connection_values(connection, MHD_HEADER_KIND, count_field, &counts);
+        const char *fault = find_fault(&counts, version);
+        if (fault) {
+            return say(connection, MHD_HTTP_BAD_REQUEST, fault);
+        }
+    }
     if (!question && strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {
         return say(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD\n");
     }
@@ -298,12 +325,12 @@ void http_stop(struct http *http)
 
 static struct MHD_Daemon *start_server(struct http *http, int fd)
 {
-    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
-                            on_request, http, MHD_OPTION_LISTEN_SOCKET, fd,
-                            MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
-                            SILENCE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_BYTES,
-                            MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
-                            MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_END);
+    return MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, http,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS,
+        MHD_OPTION_CONNECTION_TIMEOUT, SILENCE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)MEMORY_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED,
+        on_completed, http, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_END);
 }
 
 int http_start(struct gateway *gateway, const char *address, struct http **ret_http,

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/limits.h"
+#include "gateway/gateway_limits.h"
 #include "json/document.h"
 
 #define LEAST_BYTES 16384u /* what is begun with, and shrunk to */

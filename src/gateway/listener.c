@@ -15,7 +15,7 @@
 
 #include "base/fd.h"
 #include "gateway/folder.h"
-#include "gateway/limits.h"
+#include "gateway/gateway_limits.h"
 
 #define LOCK_SUFFIX ".lock"
 

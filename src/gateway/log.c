@@ -274,8 +274,10 @@ static void give(const char *line, size_t length)
     }
 }
 
-static void say(enum log_level level, const char *event, const char *cell,
-                const struct log_field *fields, const char *format, va_list args)
+__attribute__((format(printf, 5, 0))) static void say(enum log_level level, const char *event,
+                                                      const char *cell,
+                                                      const struct log_field *fields,
+                                                      const char *format, va_list args)
 {
     char sentence[MESSAGE_BYTES];
     char line[LOG_LINE_BYTES];

@@ -34,7 +34,8 @@ size_t outlet_frame_begin(struct outlet *outlet)
 void outlet_frame_end(struct outlet *outlet, size_t begin)
 {
     if (outlet->out.failed) {
-        return; /* outlet_send() sees it */
+        outlet->lost = true;
+        return;
     }
     size_t length = outlet->out.length - begin - INTAKE_HEAD_BYTES;
     uint8_t *head = (uint8_t *)outlet->out.text + begin;
@@ -112,7 +113,7 @@ int outlet_send(struct outlet *outlet, uv_stream_t *stream, uv_write_cb on_sent,
     if (outlet->sending) {
         return 1;
     }
-    if (out->failed) {
+    if (outlet->lost) {
         return -ENOMEM;
     }
     uv_buf_t all = uv_buf_init(out->text, (unsigned)out->length);

@@ -9,6 +9,7 @@
  * Life: outlet_init(), outlet_deinit() once libuv has nothing of it. Threads: the loop's.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <uv.h>
@@ -17,7 +18,8 @@
 
 struct outlet {
     struct json_out out; /* frames to be sent */
-    char *sending;       /* with libuv */
+    bool lost;     /* a frame could not be written: what follows would answer something else */
+    char *sending; /* with libuv */
     size_t sending_bytes;
     uv_write_t write;
     int passed_fd;     /* goes with the next bytes; -1: none */
@@ -27,7 +29,7 @@ struct outlet {
 void outlet_init(struct outlet *outlet);
 void outlet_deinit(struct outlet *outlet);
 
-/* A frame begins and ends in outlet->out. Failing is remembered there. */
+/* A frame begins and ends in outlet->out. One that failed and is not taken back is remembered as lost. */
 size_t outlet_frame_begin(struct outlet *outlet);
 void outlet_frame_end(struct outlet *outlet, size_t begin);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gateway/pace.h"
 
-#include "gateway/limits.h"
+#include "gateway/gateway_limits.h"
 
 #define PURSE_MOST_NS 200000u
 #define PURSE_WON_NS  25000u

@@ -144,6 +144,23 @@ static bool has_elder(const struct request *request)
     return false;
 }
 
+/* What JSON-RPC has beside a result or an error. */
+static void put_head(struct json_out *out, const struct request *request)
+{
+    json_out_key(out, "jsonrpc");
+    json_out_string(out, "2.0");
+    json_out_key(out, "id");
+    if (request->formless) {
+        json_out_null(out);
+        return;
+    }
+    char *id = json_out_raw(out, request->id.length);
+    if (id) {
+        memcpy(id, request->id.text, request->id.length);
+    }
+    out->comma = true;
+}
+
 struct answer answer_begin(struct request *request)
 {
     struct answer answer = {0};
@@ -160,15 +177,8 @@ struct answer answer_begin(struct request *request)
         answer.is_frame = true;
     }
     json_out_object(answer.out);
-    if (request->is_rpc) {
-        json_out_key(answer.out, "jsonrpc");
-        json_out_string(answer.out, "2.0");
-        json_out_key(answer.out, "id");
-        char *id = json_out_raw(answer.out, request->id.length);
-        if (id) {
-            memcpy(id, request->id.text, request->id.length);
-        }
-        answer.out->comma = true;
+    if (request->is_rpc || request->formless) {
+        put_head(answer.out, request);
     }
     return answer;
 }
@@ -196,6 +206,13 @@ static void send_held(struct connection *connection)
     }
 }
 
+/* Not even an error can be told: the connection is of no use. It ends when it is flushed. */
+static void give_up(struct connection *connection)
+{
+    (void)connection_frame_begin(connection);
+    connection->outlet.lost = true;
+}
+
 static void group_answered(struct group *group, struct connection *connection)
 {
     if (--group->open > 0) {
@@ -203,10 +220,12 @@ static void group_answered(struct group *group, struct connection *connection)
     }
     connection->kept_bytes -= group->bytes;
     json_out_array_end(&group->out);
-    if (group->out.length > 2) { /* "[]": notifications alone */
+    if (group->out.failed) {
+        give_up(connection);
+    } else if (group->out.length > 2) { /* "[]": notifications alone */
         size_t frame = connection_frame_begin(connection);
         char *text = json_out_raw(&connection->outlet.out, group->out.length);
-        if (text && json_out_text(&group->out)) {
+        if (text) {
             memcpy(text, group->out.text, group->out.length);
         }
         outlet_frame_end(&connection->outlet, frame);
@@ -250,13 +269,6 @@ static size_t frame_bytes(const struct request *request, const struct answer *an
     size_t others = (size_t)group->open * MEMBER_BYTES;
     size_t most = request->gateway->limits.frame_bytes / 4;
     return answer->out->length + (others < most ? others : most);
-}
-
-/* Not even an error can be told: the connection is of no use. It ends when it is flushed. */
-static void give_up(struct connection *connection)
-{
-    (void)connection_frame_begin(connection);
-    connection->outlet.out.failed = true;
 }
 
 static void count_kept(struct request *request, const struct answer *answer)

@@ -57,8 +57,9 @@ struct request {
     struct request *mate_previous;
     struct group *group;
     bool is_rpc;
-    bool silent; /* a notification */
-    bool ended;  /* answered; bare ones may wait for their turn to be sent */
+    bool formless; /* in neither form, as far as was to be seen: its answer is one of both */
+    bool silent;   /* a notification */
+    bool ended;    /* answered; bare ones may wait for their turn to be sent */
     struct json_out id;
     struct json_out held; /* the answer, until its turn */
 

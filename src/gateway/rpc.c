@@ -44,7 +44,14 @@ static bool is_id(struct json_value id)
             kind == JSON_KIND_UINT || kind == JSON_KIND_STRING);
 }
 
-/* One that is refused before it is known what it is. */
+/* Not even an error can be told. */
+static void give_up(struct request *request)
+{
+    connection_close(request->connection); /* which it is no part of any more */
+    request_drop(request);
+}
+
+/* One that is refused before it is known what it is; not @is_rpc: it has no form. */
 static void refuse(struct connection *connection, struct group *group, struct json_value id,
                    bool is_rpc, enum request_code code, const char *sentence)
 {
@@ -55,12 +62,13 @@ static void refuse(struct connection *connection, struct group *group, struct js
         return;
     }
     request->is_rpc = is_rpc;
+    request->formless = !is_rpc;
     request->group = group;
     if (group) {
         group->open++;
     }
     if (is_rpc && !keep_id(request, id)) {
-        connection_close(connection);
+        give_up(request);
         return;
     }
     request_fail(request, code, sentence);
@@ -232,7 +240,7 @@ static void take_rpc(struct connection *connection, struct group *group, struct 
         return;
     }
     struct request *request = request_new(connection->gateway, connection);
-    if (!request || !keep_id(request, id)) {
+    if (!request) {
         connection_close(connection);
         return;
     }
@@ -241,6 +249,10 @@ static void take_rpc(struct connection *connection, struct group *group, struct 
     request->group = group;
     if (group) {
         group->open++;
+    }
+    if (!keep_id(request, id)) {
+        give_up(request);
+        return;
     }
     route(request, frame, params);
 }

@@ -9,7 +9,7 @@
 #include "base/cpu.h"
 #include "gateway/gateway.h"
 #include "gateway/guest.h"
-#include "gateway/limits.h"
+#include "gateway/gateway_limits.h"
 #include "gateway/log.h"
 #include "gateway/request.h"
 

@@ -14,7 +14,7 @@
 
 #include "base/message.h"
 #include "cordon/cell.h"
-#include "gateway/limits.h"
+#include "gateway/gateway_limits.h"
 #include "gateway/log.h"
 #include "json/method.h"
 

@@ -16,9 +16,9 @@ struct limit {
     }
 
 static const struct limit limits[] = {
-    LIMIT(frame_bytes),      LIMIT(nesting),      LIMIT(clients),         LIMIT(client_in_flight),
-    LIMIT(in_flight),        LIMIT(batch),        LIMIT(handles),         LIMIT(read_timeout_ms),
-    LIMIT(write_timeout_ms), LIMIT(output_bytes), LIMIT(deadline_max_ms),
+    LIMIT(frame_bytes),      LIMIT(nesting),          LIMIT(clients),      LIMIT(clients_per_user),
+    LIMIT(client_in_flight), LIMIT(in_flight),        LIMIT(batch),        LIMIT(handles),
+    LIMIT(read_timeout_ms),  LIMIT(write_timeout_ms), LIMIT(output_bytes), LIMIT(deadline_max_ms),
 };
 static_assert(sizeof limits / sizeof limits[0] * sizeof(uint32_t) == sizeof(struct gateway_limits),
               "a limit is missing above");

@@ -6,7 +6,7 @@
 /* cmocka needs those above. */
 #include <cmocka.h>
 
-#include "gateway/limits.h"
+#include "gateway/gateway_limits.h"
 #include "gateway/pace.h"
 
 static void test_pace_believes_short_times_sooner_than_long_ones(void **state)

@@ -239,6 +239,24 @@ static int act_close(const char *text)
 
 static _Atomic uint64_t spins;
 
+static int told; /* what the keeper answered about the listener */
+
+/* As if it could not be sent; @number: of a descriptor, the listener's or another. */
+static void have_taken(int number)
+{
+    unsigned char text[2] = {START_LISTENER_HERE, (unsigned char)number};
+    unsigned char answer = 0;
+    if (write(START_FD_SOCKET, text, sizeof text) == sizeof text) {
+        told = read(START_FD_SOCKET, &answer, 1) == 1 ? answer : EPIPE;
+    }
+}
+
+static int act_here(const char *text)
+{
+    (void)text;
+    return told;
+}
+
 static int act_hang(const char *text)
 {
     (void)text;
@@ -266,6 +284,7 @@ static const struct act {
     {"threads", act_threads}, {"die", act_die},       {"crash", act_crash},
     {"lie", act_lie},         {"exit", act_exit},     {"close", act_close},
     {"hang", act_hang},       {"wait", act_wait},     {"late", act_late},
+    {"here", act_here},
 };
 
 static int run(const char *name, const char *text)
@@ -307,7 +326,13 @@ int main(void)
     }
     page = (struct actor_page *)(void *)(w + LANE_W_BYTES_AT);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-    send_byte(START_LISTENER, listener);
+    if (strncmp(order.library, "here:", 5) == 0) {
+        have_taken((int)strtol(order.library + 5, NULL, 10));
+    } else if (strncmp(order.library, "here;", 5) == 0) {
+        have_taken(listener);
+    } else {
+        send_byte(START_LISTENER, listener);
+    }
     (void)close(listener);
     send_byte(START_LOADED, -1);
     play(order.library);

@@ -327,6 +327,43 @@ static void test_flood_delays_no_start_and_no_deadline_of_others(void **state)
     }
 }
 
+static void test_listener_that_cannot_be_sent_is_taken_where_it_is(void **state)
+{
+    (void)state;
+    struct actor actor;
+    scene_start(&scene, "here;socket;exit:7", &actor);
+    struct lane_death death;
+    assert_int_equal(actor_await_verdict(&actor, &death), LANE_DIED);
+    assert_int_equal(error_of(&actor, 0), 0);
+    assert_int_equal(error_of(&actor, 1), EPERM);
+    assert_string_equal(actor_violation(&actor, 1).grant, "connect:PORT");
+    actor_close(&actor);
+}
+
+/* The worker goes on: it has a filter that nobody listens to, and nothing was done to what it named. */
+static void test_what_is_no_listener_is_not_taken(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *script;
+        int error;
+    } tries[] = {
+        {"here:0;socket", EBADMSG}, /* /dev/null */
+        {"here:3;socket", EBADMSG}, /* H */
+        {"here:5;socket", EBADMSG}, /* the start socket */
+        {"here:255;socket", EBADF},
+    };
+    for (size_t i = 0; i < sizeof tries / sizeof tries[0]; i++) {
+        struct actor actor;
+        scene_start(&scene, tries[i].script, &actor);
+        actor_await_done(&actor, 2);
+        assert_int_equal(error_of(&actor, 0), tries[i].error);
+        assert_int_equal(error_of(&actor, 1), ENOSYS);
+        assert_int_equal(lane_violation_count(actor.h), 0);
+        actor_close(&actor);
+    }
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, open_scene, close_scene)
 
 int main(void)
@@ -344,6 +381,8 @@ int main(void)
         CASE(test_exit_is_told_with_its_status),
         CASE(test_worker_that_dies_while_its_notice_waits_is_reaped),
         CASE(test_worker_that_closes_everything_is_still_listened_to),
+        CASE(test_listener_that_cannot_be_sent_is_taken_where_it_is),
+        CASE(test_what_is_no_listener_is_not_taken),
         CASE(test_flood_is_slowed_down),
         CASE(test_flood_delays_no_start_and_no_deadline_of_others),
     };

@@ -29,6 +29,20 @@ struct lane_options {
 
 int lane_open(const struct lane_options *options, struct lane **ret_lane);
 
+/*
+ * A lane that somebody else in this process has opened, for who shall serve it by a thread: its memories, mapped once
+ * more, and its event. Only lane_peek_...(), lane_condemn() and lane_close() are for it.
+ *
+ * @bell_fd   rung for each verdict; borrowed, as the others are: duplicates are the lane's own.
+ * @event_fd  -1: its host sleeps on futexes.
+ *
+ * Returns 0, -EBADMSG (no lane), or what mapping met.
+ */
+int lane_open_again(int h_fd, int w_fd, int event_fd, int bell_fd, struct lane **ret_lane);
+
+/* What its memories take. */
+void lane_peek_sizes(const struct lane *lane, uint32_t *ret_h_bytes, uint32_t *ret_w_bytes);
+
 /* Unmap and close. NULL is fine. Memory that a worker may still write is only unmapped here: never reused. */
 void lane_close(struct lane *lane);
 

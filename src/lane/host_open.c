@@ -16,6 +16,8 @@
 /* Touched when the lane is made, beside the page itself: what small requests and replies use. */
 #define WARM_BYTES (64u * 1024u)
 
+#define FIRST_FD 3 /* of duplicates: the standard ones are the host's, also where they are closed */
+
 static bool size_is_sound(uint32_t bytes)
 {
     return bytes >= LANE_BYTES_MIN && bytes % LANE_PAGE == 0;
@@ -137,6 +139,62 @@ int lane_open(const struct lane_options *options, struct lane **ret_lane)
     }
     *ret_lane = lane;
     return 0;
+}
+
+static int map_again(int fd, uint32_t *ret_bytes, void **ret_memory)
+{
+    uint64_t bytes;
+    int r = memfd_judge(fd, F_SEAL_SHRINK | F_SEAL_GROW, &bytes);
+    if (r < 0 || bytes > UINT32_MAX || !size_is_sound((uint32_t)bytes)) {
+        return -EBADMSG;
+    }
+    *ret_bytes = (uint32_t)bytes;
+    return map(fd, *ret_bytes, 0, ret_memory);
+}
+
+static int duplicate(int fd, int *ret_fd)
+{
+    *ret_fd = fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FD);
+    return *ret_fd < 0 ? -errno : 0;
+}
+
+static int open_again(struct lane *lane, int h_fd, int w_fd, int event_fd, int bell_fd)
+{
+    void *memory = NULL;
+    lane->h_fd = lane->w_fd = lane->event_fd = lane->bell_fd = lane->alarm_fd = -1;
+    int r = map_again(h_fd, &lane->h_bytes, &memory);
+    if (r < 0) {
+        return r;
+    }
+    lane->h = memory;
+    r = map_again(w_fd, &lane->w_bytes, &memory);
+    if (r < 0) {
+        return r;
+    }
+    lane->w = memory;
+    r = duplicate(bell_fd, &lane->bell_fd);
+    return r < 0 || event_fd < 0 ? r : duplicate(event_fd, &lane->event_fd);
+}
+
+int lane_open_again(int h_fd, int w_fd, int event_fd, int bell_fd, struct lane **ret_lane)
+{
+    struct lane *lane = calloc(1, sizeof *lane);
+    if (lane == NULL) {
+        return -ENOMEM;
+    }
+    int r = open_again(lane, h_fd, w_fd, event_fd, bell_fd);
+    if (r < 0) {
+        lane_close(lane);
+        return r;
+    }
+    *ret_lane = lane;
+    return 0;
+}
+
+void lane_peek_sizes(const struct lane *lane, uint32_t *ret_h_bytes, uint32_t *ret_w_bytes)
+{
+    *ret_h_bytes = lane->h_bytes;
+    *ret_w_bytes = lane->w_bytes;
 }
 
 void lane_close(struct lane *lane)

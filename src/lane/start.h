@@ -15,7 +15,7 @@
 #include "lane/errand.h"
 
 #define START_MAGIC   0x54525453u
-#define START_VERSION 4u
+#define START_VERSION 5u
 
 /* Numbers that the keeper's fds have after exec. 0: /dev/null, 1 and 2: the host's standard error. */
 enum keeper_fd {

@@ -27,9 +27,9 @@
 #include "lane/worker.h"
 #include "library/library.h"
 #include "sandbox/sandbox.h"
+#include "serve/provision.h"
 #include "serve/serve.h"
 #include "worker/alarm.h"
-#include "worker/provision.h"
 
 struct worker {
     struct start_order order;

@@ -6,10 +6,12 @@ import os
 import pathlib
 import select
 import struct
+import subprocess
 import tempfile
 import time
 
-from rig import LIBC, SCALE, Daemon, code, equal, main, true
+from daemon_rig import NOBODY, OTHERS
+from rig import LIBC, SCALE, Daemon, Skip, code, equal, main, true
 
 VECTORS = os.environ["CORDON_TEST_VECTORS"]
 MIB = 1 << 20
@@ -44,7 +46,7 @@ def in_flight(daemon, cell):
 
 
 def send_until_full(client, frame, most):
-    """Send copies of @frame without reading, until the socket takes no more for a while. Returns how many."""
+    """Send copies of @frame without reading, until the socket takes no more for a while, or is closed. Returns how many."""
     piece = (struct.pack(">I", len(frame)) + frame) * 64
     client.socket.setblocking(False)
     sent = 0
@@ -55,6 +57,8 @@ def send_until_full(client, frame, most):
             sent += client.socket.send(piece[sent % len(piece):])
         except BlockingIOError:
             pass
+        except (BrokenPipeError, ConnectionResetError):
+            break
     client.socket.settimeout(30)
     return sent // (len(frame) + 4)
 
@@ -190,15 +194,56 @@ def handles_of_a_dead_worker_do_not_count():
             equal(code(client.ask(rpc(1, "box_content", [boxes[1]]))), -32006)
 
 
-def configured(limits, vector_cell=None, **cell):
+def configured(limits, vector_cell=None, users=(), **cell):
     """A daemon whose limits are small, and whose cells are as said. JSON is YAML."""
     common = {"limits": {"memory_bytes": 1 << 30}, "functions": "all"}
     cells = [{"name": "libc", "interface_text": LIBC, **common, **cell}]
     if vector_cell is not None:
         cells.append({"name": "vectors", "interface_text": vectors(), **common, **vector_cell})
     file = pathlib.Path(tempfile.mkdtemp(prefix="gateway-")) / "cordon.yaml"
-    file.write_text(json.dumps({"limits": limits, "cells": cells}))
+    file.write_text(json.dumps({"limits": limits, "users": list(users), "cells": cells}))
     return Daemon("--config", str(file))
+
+
+# Connects as often as it is told to, says what limit each met, and stays until its input ends.
+CROWD = """
+import json, socket, struct, sys
+def limit():
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(sys.argv[1])
+    s.settimeout(60)
+    crowd.append(s)
+    frame = b'{"method":"cordon.ping"}'
+    try:
+        s.sendall(struct.pack(">I", len(frame)) + frame)
+    except BrokenPipeError:
+        pass
+    answer = json.loads(s.recv(65536)[4:])
+    return answer.get("error", {}).get("data", {}).get("limit")
+crowd = []
+print(json.dumps([limit() for _ in range(int(sys.argv[2]))]), flush=True)
+sys.stdin.read()
+"""
+
+
+def clients_of_one_user():
+    if not OTHERS:
+        raise Skip("other users can be had by root alone")
+    for given, most in (({}, 3), ({"clients_per_user": 2}, 2)):
+        with configured({"clients": 6, **given}, users=[NOBODY]) as daemon:
+            daemon.directory.chmod(0o755)
+            who = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "/usr/bin/python3", "-c", CROWD, str(daemon.path), str(most + 2)]
+            with subprocess.Popen(who, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/") as crowd:
+                equal(json.loads(crowd.stdout.readline()), [None] * most + ["clients_per_user"] * 2)
+                # Those who may end the daemon are not kept out, and have no share of their own.
+                there = [daemon.client() for _ in range(6 - most)]
+                equal(["result" in client.call("cordon.ping") for client in there], [True] * (6 - most))
+                with daemon.client() as one_more:
+                    equal(limit_of(one_more.receive()), (-32005, "clients"))
+                crowd.stdin.close()
+            daemon.wait(lambda: there[0].call("cordon.stats")["result"]["clients"] == 6 - most, "they have left")
+            for client in there:
+                client.socket.close()
 
 
 def is_closed_within(client, seconds):
@@ -355,7 +400,7 @@ def small_frames_batches_and_nesting():
 
 if __name__ == "__main__":
     main([
-        frame_bytes, nesting, clients, client_in_flight, answers_that_wait_for_their_turn_count_as_in_flight,
+        frame_bytes, nesting, clients, clients_of_one_user, client_in_flight, answers_that_wait_for_their_turn_count_as_in_flight,
         in_flight_in_all, batch, a_batch_answer_is_no_larger_than_a_frame, handles,
         handles_of_a_dead_worker_do_not_count, read_timeout, a_frame_byte_by_byte_is_no_longer_in_time,
         a_client_that_always_has_a_frame_under_way_is_not_slow, write_timeout_and_output_bytes,

@@ -229,8 +229,9 @@ def parameters_of_reports_are_judged():
         for wrong in ({"cell": "nix"}, {"cell": 7}, {"id": 7}, {"id": "../x"}, {"id": ""}, {"count": 0}, {"count": 257}, {"count": "7"}, {"count": 1.5}):
             equal((wrong, client.call("cordon.reports", **wrong)["error"]["code"]), (wrong, -32602))
         equal(web.ask("/reports?cell=nix").status, 404)
-        for count in ("0", "-1", "x", "1x", "%201"):
+        for count in ("0", "-1", "x", "1x", "%201", "257", "99999999999", "9" * 40):
             equal((count, web.ask(f"/reports?count={count}").status), (count, 400))
+        equal(web.ask("/reports?count=256").status, 200)
 
 
 def clients_that_ask_for_reports_and_leave_do_no_harm():
@@ -286,6 +287,22 @@ def other_hosts_are_refused():
         with web.raw() as old:
             old.sendall(b"GET /stats HTTP/1.0\r\n\r\n")
             equal(old.recv(64).split()[1], b"200")
+
+
+def heads_that_can_be_read_in_two_ways_are_refused():
+    with Web(tcp=True) as tcp, Web() as unix:
+        for web in (tcp, unix):
+            for fields in (b"", b"Accept: */*\r\n", b"Host : localhost\r\n", b"Host:\r\n localhost\r\n", b"Host: localhost\r\nHost: localhost\r\n",
+                           b"Host: localhost\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n", b"Host: localhost\r\nContent-Length: 3\r\nContent-Length: 3\r\n",
+                           b"Host: localhost\r\nContent-Length: -1\r\n", b"Host: localhost\r\nno colon\r\n", b" Host: localhost\r\n"):
+                with web.raw() as connection:
+                    connection.sendall(b"GET /stats HTTP/1.1\r\n" + fields + b"\r\n0\r\n\r\n")
+                    equal((fields, connection.recv(64).split()[1:2]), (fields, [b"400"]))
+            equal(web.ask("/stats").status, 200)
+        for fields in (b"Host: local\r\n host\r\n", b"Host: localhost\r\n :80\r\n", b"Host: localhost\r\n evil.example\r\n", b"Host: evil.example\r\n localhost\r\n"):
+            with tcp.raw() as connection:  # a folded line is one line with a space in it
+                connection.sendall(b"GET /stats HTTP/1.1\r\n" + fields + b"\r\n")
+                true(connection.recv(64).split()[1] in (b"400", b"403"), f"{fields} is none of our names")
 
 
 def idle_and_slow_clients_are_bounded():
@@ -467,6 +484,7 @@ main([
     clients_that_ask_for_reports_and_leave_do_no_harm,
     methods_and_targets_are_judged,
     other_hosts_are_refused,
+    heads_that_can_be_read_in_two_ways_are_refused,
     idle_and_slow_clients_are_bounded,
     what_is_no_request_is_refused,
     many_ask_while_calls_are_made_and_crash,

@@ -23,6 +23,8 @@ PUBLIC int remember(int value);
 PUBLIC int recall(void);
 PUBLIC int recalls(void);
 PUBLIC int remember_text(const char *text);
+PUBLIC int served(int value);
+PUBLIC int served_text(const char *text);
 PUBLIC int crash(int number);
 PUBLIC int crash_if(int value);
 PUBLIC int other_crash(int number);
@@ -37,6 +39,7 @@ PUBLIC void unkeep(void);
 
 static int remembered;
 static int remember_calls;
+static int served_calls;
 static int (*kept)(int value);
 
 __attribute__((constructor)) static void start(void)
@@ -68,6 +71,18 @@ int remember_text(const char *text)
     remember_calls++;
     remembered = (int)strlen(text);
     return remembered;
+}
+
+/* How often the two were called in this process. */
+int served(int value)
+{
+    served_calls += value == 0;
+    return served_calls;
+}
+
+int served_text(const char *text)
+{
+    return served(text ? 0 : 1);
 }
 
 int recall(void)

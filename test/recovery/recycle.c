@@ -156,10 +156,200 @@ static void test_what_on_start_made_postpones_nothing(const struct harness *harn
     subject_close(&subject);
 }
 
+/* ---- Exactly so many calls --------------------------------------------------------------------- */
+
+#define EXACT_MOST    8u
+#define EXACT_WORKERS 3u
+
+/* Ask once more: how many calls this worker has served, this one included. */
+typedef int64_t ask(const struct subject *subject);
+
+static int64_t served_value(int outcome, const struct cordon_result *result)
+{
+    harness_expect(outcome, CORDON_DONE, result);
+    return result->value.i;
+}
+
+static int64_t ask_plainly(const struct subject *subject)
+{
+    return subject_call(subject, "served", 0);
+}
+
+static int64_t ask_with_text(const struct subject *subject)
+{
+    struct cordon_value text = cordon_string("words");
+    return harness_value(subject->session, harness_bind(subject->cell, "served_text"), &text, 1).i;
+}
+
+static int64_t ask_submitted(const struct subject *subject)
+{
+    struct cordon_pending *pending;
+    struct cordon_result result;
+    struct cordon_value arg = cordon_int(0);
+    assert_int_equal(cordon_submit(subject->session, harness_bind(subject->cell, "served"), &arg, 1,
+                                   CORDON_DEFAULT, &pending, NULL),
+                     0);
+    return served_value(cordon_collect(pending, CORDON_NEVER, &result), &result);
+}
+
+static void prepare(const struct subject *subject, struct cordon_function *function)
+{
+    struct cordon_error error = {{0}};
+    if (cordon_session_prepare(subject->session, &function, 1, NULL, &error) != 0) {
+        fail_msg("%s", error.text);
+    }
+}
+
+static int64_t ask_prepared(const struct subject *subject)
+{
+    struct cordon_function *function = harness_bind(subject->cell, "served");
+    struct cordon_pending *pending;
+    struct cordon_result result;
+    struct cordon_value arg = cordon_int(0);
+    int r;
+    while ((r = cordon_submit_ready(subject->session, function, &arg, 1, CORDON_DEFAULT, &pending,
+                                    &result)) == -ENOTCONN) {
+        prepare(subject, function);
+    }
+    assert_int_equal(r, 0);
+    return served_value(cordon_collect(pending, CORDON_NEVER, &result), &result);
+}
+
+static int64_t ask_soon(const struct subject *subject)
+{
+    struct cordon_function *function = harness_bind(subject->cell, "served");
+    struct cordon_pending *pending;
+    struct cordon_result result;
+    struct cordon_value arg = cordon_int(0);
+    int r;
+    while ((r = cordon_call_soon(function, subject->session, &arg, 1, CORDON_DEFAULT, &pending,
+                                 &result)) == -ENOTCONN) {
+        prepare(subject, function);
+    }
+    return served_value(r == -ETIME ? cordon_collect(pending, CORDON_NEVER, &result) : r, &result);
+}
+
+/* A call that is refused before it is sent is none of the worker's. */
+static int64_t ask_after_a_refusal(const struct subject *subject)
+{
+    struct cordon_result result;
+    struct cordon_value text = cordon_string("no number");
+    struct cordon_function *function = harness_bind(subject->cell, "served");
+    int r = cordon_session_call(subject->session, function, &text, 1, CORDON_DEFAULT, &result);
+    assert_int_equal(r, -EINVAL);
+    return ask_plainly(subject);
+}
+
+static void expect_exact(const struct subject *subject, ask *asks, uint64_t calls, uint64_t rounds)
+{
+    for (uint64_t i = 0; i < rounds * calls; i++) {
+        int64_t served = asks(subject);
+        if (served != (int64_t)(i % calls) + 1) {
+            fail_msg("recycle_calls %u: call %u is its worker's call %d", (unsigned)calls,
+                     (unsigned)i + 1, (int)served);
+        }
+    }
+}
+
+/* Each number of calls; or one in three, where the way is much the same. */
+static void expect_exact_each(const struct harness *harness, ask *asks, uint64_t step)
+{
+    for (uint64_t calls = 1; calls <= EXACT_MOST; calls += step) {
+        struct subject subject;
+        open_recycled(harness, &subject, calls);
+        expect_exact(&subject, asks, calls, 3);
+        assert_int_equal(subject_stats(&subject).recycled, 2);
+        subject_close(&subject);
+    }
+}
+
+static void test_exactly_plain_calls(const struct harness *harness)
+{
+    expect_exact_each(harness, ask_plainly, 1);
+    expect_exact_each(harness, ask_with_text, 3);
+}
+
+static void test_exactly_submitted_calls(const struct harness *harness)
+{
+    expect_exact_each(harness, ask_submitted, 1);
+    expect_exact_each(harness, ask_soon, 3);
+}
+
+static void test_exactly_prepared_calls(const struct harness *harness)
+{
+    expect_exact_each(harness, ask_prepared, 1);
+    expect_exact_each(harness, ask_after_a_refusal, 3);
+}
+
+/* on_start calls are none of those that a worker serves; here they are counted by the library. */
+static void test_exactly_beside_on_start_calls(const struct harness *harness)
+{
+    for (uint64_t calls = 1; calls <= EXACT_MOST; calls += 3) {
+        struct subject subject;
+        struct cordon_value arg = cordon_int(0);
+        open_recycled(harness, &subject, calls);
+        assert_int_equal(
+            cordon_cell_on_start(subject.cell, harness_bind(subject.cell, "served"), &arg, 1, NULL),
+            0);
+        for (uint64_t i = 0; i < 3 * calls; i++) {
+            assert_int_equal(ask_plainly(&subject), i % calls + 2);
+        }
+        subject_close(&subject);
+    }
+}
+
+struct exact_thread {
+    struct subject subject; /* with the session of its own, or NULL */
+    uint64_t calls;
+};
+
+static void *ask_in_a_thread(void *context)
+{
+    const struct exact_thread *thread = context;
+    struct cordon_function *function = harness_bind(thread->subject.cell, "served");
+    for (uint64_t i = 0; i < 3 * thread->calls; i++) {
+        struct cordon_value arg = cordon_int(0);
+        struct cordon_result result = harness_call(thread->subject.session, function, &arg, 1);
+        assert_int_equal(result.value.i, i % thread->calls + 1);
+    }
+    return NULL;
+}
+
+static void exact_in_threads(const struct harness *harness, uint64_t calls, bool has_sessions)
+{
+    struct subject subject;
+    struct exact_thread threads[EXACT_WORKERS];
+    pthread_t ids[EXACT_WORKERS];
+    struct cordon_cell_options options = subject_options(harness, &subject);
+    options.recycle_calls = calls;
+    options.workers = EXACT_WORKERS;
+    subject_open(&subject, &options);
+    for (uint32_t i = 0; i < EXACT_WORKERS; i++) {
+        threads[i] = (struct exact_thread){.subject = subject, .calls = calls};
+        threads[i].subject.session = has_sessions ? harness_session(subject.cell) : NULL;
+        assert_int_equal(pthread_create(&ids[i], NULL, ask_in_a_thread, &threads[i]), 0);
+    }
+    for (uint32_t i = 0; i < EXACT_WORKERS; i++) {
+        assert_int_equal(pthread_join(ids[i], NULL), 0);
+    }
+    assert_int_equal(subject_stats(&subject).recycled, 2 * EXACT_WORKERS);
+    for (uint32_t i = 0; has_sessions && i < EXACT_WORKERS; i++) {
+        (void)cordon_session_close(threads[i].subject.session);
+    }
+    subject_close(&subject);
+}
+
+static void test_exactly_in_several_workers(const struct harness *harness)
+{
+    exact_in_threads(harness, 1, false);
+    exact_in_threads(harness, 4, false);
+    exact_in_threads(harness, 3, true);
+    exact_in_threads(harness, 8, true);
+}
+
 #define BATCH       16u
-#define BATCH_CALLS 50u /* recycle_calls */
-/* A look falls on every 13th call, and can only replace a worker at the first one of a batch. */
-#define BATCH_MOST (BATCH_CALLS + 13u * BATCH)
+#define BATCH_CALLS 50u /* recycle_calls: all of them are served at the end of the fourth batch */
+#define BATCH_MOST  (4u * BATCH)
 
 /* What the workers of a session were, by their answers: a fresh one remembers nothing. */
 struct served {
@@ -170,7 +360,7 @@ struct served {
 static void count_served(struct served *served, int64_t remembered)
 {
     if (remembered == 0 && served->by_this > 0) {
-        assert_in_range(served->by_this, BATCH_CALLS, BATCH_MOST);
+        assert_int_equal(served->by_this, BATCH_MOST);
         served->replaced++;
         served->by_this = 0;
     }
@@ -204,7 +394,7 @@ static void test_batches_lose_nothing(const struct harness *harness)
         cordon_flush(subject.session);
         collect_batch(pending, &served);
     }
-    assert_in_range(served.by_this, 1, BATCH_MOST);
+    assert_int_equal(served.by_this, BATCH_MOST);
     struct cordon_cell_stats stats = subject_stats(&subject);
     assert_int_equal(stats.recycled, served.replaced);
     assert_int_equal(stats.ended[CORDON_DONE], stats.calls);
@@ -280,6 +470,12 @@ int main(int argc, char **argv)
         {"not_while_a_callback_is_kept", test_not_while_a_callback_is_kept, HARNESS_PROCESS, 0, 0},
         {"what_on_start_made_postpones_nothing", test_what_on_start_made_postpones_nothing,
          HARNESS_PROCESS, 0, 0},
+        {"exactly_plain_calls", test_exactly_plain_calls, HARNESS_PROCESS, 0, 120},
+        {"exactly_submitted_calls", test_exactly_submitted_calls, HARNESS_PROCESS, 0, 120},
+        {"exactly_prepared_calls", test_exactly_prepared_calls, HARNESS_PROCESS, 0, 120},
+        {"exactly_beside_on_start_calls", test_exactly_beside_on_start_calls, HARNESS_PROCESS, 0,
+         120},
+        {"exactly_in_several_workers", test_exactly_in_several_workers, HARNESS_PROCESS, 0, 120},
         {"batches_lose_nothing", test_batches_lose_nothing, HARNESS_PROCESS, 0, 0},
         {"a_session_is_interrupted", test_a_session_is_interrupted, HARNESS_PROCESS, 0, 0},
         {"a_session_rests", test_a_session_rests, HARNESS_PROCESS, 0, 0},

@@ -18,6 +18,8 @@ static const char interface_text[] =
     "int recall(void);\n"
     "int recalls(void);\n"
     "int remember_text(const char *text);\n"
+    "int served(int value);\n"
+    "int served_text(const char *text);\n"
     "int crash(int number);\n"
     "int other_crash(int number);\n"
     "int crash_if(int value);\n"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef GATEWAY_LIMITS_H
-#define GATEWAY_LIMITS_H
+#ifndef GATEWAY_GATEWAY_LIMITS_H
+#define GATEWAY_GATEWAY_LIMITS_H
 
 /* Limits of the gateway by name (docs/protocol/gateway.md), and what they are unless configured. */
 
@@ -10,6 +10,8 @@ struct gateway_limits {
     uint32_t frame_bytes;
     uint32_t nesting;
     uint32_t clients;
+    uint32_t
+        clients_per_user; /* of another user than the daemon's own and root; 0: half of clients */
     uint32_t client_in_flight;
     uint32_t in_flight;
     uint32_t batch;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "worker/provision.h"
+#include "serve/provision.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +28,14 @@ int provision_map(struct provision *provision, int fd, struct message *why)
     return provision_begin(memory, bytes) < 0
                ? message_set(why, -EBADMSG, "the provision is not of this version")
                : 0;
+}
+
+void provision_forget(struct provision *provision)
+{
+    if (provision->memory) {
+        (void)munmap((void *)(uintptr_t)provision->memory, provision->bytes);
+        provision->memory = NULL;
+    }
 }
 
 /* What a record asks of the engine. */
@@ -112,7 +120,6 @@ int provision_execute(struct provision *provision, struct engine *engine, struct
         r = message_set(why, (int)at, "the provision is damaged");
     }
     free(space);
-    (void)munmap((void *)(uintptr_t)provision->memory, provision->bytes);
-    provision->memory = NULL;
+    provision_forget(provision);
     return r;
 }
