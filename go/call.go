@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"cordon.internal/cordon/internal/arena"
 	"cordon.internal/cordon/internal/clock"
 	"cordon.internal/cordon/internal/frame"
 	"cordon.internal/cordon/internal/lane"
@@ -57,12 +58,20 @@ func (f *Func) perform(ctx context.Context, args []frame.Value, a *answer) error
 		return f.notBegun(ctx, ctx.Err())
 	default:
 	}
+	var held pins
+	if arena.Any() {
+		var err error
+		if held, err = f.f.pin(args); err != nil {
+			return err
+		}
+		defer held.release()
+	}
 	if outer := nested(ctx, f.f.cell); outer != nil {
 		if handled, err := outer.call(ctx, f, args, limit.At(), a); handled {
 			return err
 		}
 	}
-	pool, want, err := f.where(args)
+	pool, want, err := f.where(args, held)
 	if err != nil {
 		return err
 	}
@@ -93,8 +102,9 @@ func (f *Func) perform(ctx context.Context, args []frame.Value, a *answer) error
 	}
 }
 
-// where finds the workers that may serve a call: those of the session, or of the cell; the one whose handles it names.
-func (f *Func) where(args []frame.Value) (p *pool, want *worker, err error) {
+// where finds the workers that may serve a call: those of the session, or of the cell; the one whose handles it names, or
+// whose memory.
+func (f *Func) where(args []frame.Value, held pins) (p *pool, want *worker, err error) {
 	p = f.f.cell.pool
 	if f.session != nil {
 		p = f.session.pool
@@ -115,6 +125,11 @@ func (f *Func) where(args []frame.Value) (p *pool, want *worker, err error) {
 		}
 		want = h.worker
 		p = want.pool
+	}
+	if want == nil && len(held) > 0 {
+		if w := held.worker(f.f.cell); w != nil && (f.session == nil || w.pool == p) {
+			return w.pool, w, nil
+		}
 	}
 	return p, want, nil
 }
@@ -244,7 +259,7 @@ func (w *worker) short(f *function, args []frame.Value, m *lane.Message) bool {
 		m.Verb, m.Tag, m.Count = lane.Call, f.id, len(args)
 		return true
 	}
-	if !f.fn.Short {
+	if !f.fn.Short || w.inArena(args) {
 		return false
 	}
 	at, memory := w.lane.Request()

@@ -327,7 +327,7 @@ func TestPendingCallsCostNoThreads(t *testing.T) {
 	if testing.Short() {
 		cells = 10
 	}
-	daemons := 2 // a keeper has 640 workers at most (WARDS_MAX), those included that the daemon keeps ready itself
+	daemons := 1 // a keeper has 2,048 workers at most (WARDS_MAX), those included that the daemon keeps ready itself
 	conns := map[string]*Conn{}
 	for i := 0; i < daemons; i++ {
 		interfaces := map[string]string{}

@@ -3,7 +3,8 @@
 
 usage: run_tests.py [--module FOLDER] [ARGUMENT OF `go test`...]
 
-The module is the package's own, or the one in a folder of it.
+The module is the package's own, or the one in a folder of it. That in inproc is by cgo: it needs a C compiler, and
+libcordon where pkg-config and the loader find it.
 
 Exits with 77 where there is no Go.
 """
@@ -23,8 +24,9 @@ WORDS = {"pass": "      OK", "fail": "  FAILED", "skip": " SKIPPED"}
 
 def environment(directory):
     env = dict(os.environ, CGO_ENABLED="0", GOFLAGS="-buildvcs=false", GOPROXY="off", GOTOOLCHAIN="local")
-    if "-race" in sys.argv:
-        env["CGO_ENABLED"] = "1"  # only the race detector wants it
+    if "-race" in sys.argv or "inproc" in sys.argv:
+        env["CGO_ENABLED"] = "1"  # of the others only the race detector wants it
+        env["GOFLAGS"] += " -tags=netgo,osusergo"  # what the standard library has by cgo is not what is tested
     # Beside the build, unless somebody keeps one already: tests run without a home directory, too.
     env.setdefault("GOCACHE", str(directory / "go-cache"))
     return env

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"cordon.internal/cordon/internal/arena"
 	"cordon.internal/cordon/internal/clock"
 	"cordon.internal/cordon/internal/lane"
 	"cordon.internal/cordon/internal/seat"
@@ -19,6 +20,7 @@ import (
 const (
 	verbHello    = 0x7fff0000 // requests to the worker itself
 	verbDrop     = 0x7fff0006
+	burialWait   = 2 * time.Second        // for the end of a worker whose arena the next one is to have
 	deniedFor    = 100 * time.Millisecond // a daemon that lends no more is not asked again before
 	outcomeBusy  = 5                      // enum cordon_outcome, in what a daemon refuses
 	outcomeOpen  = 7
@@ -46,6 +48,8 @@ type worker struct {
 	mu     sync.Mutex // lane is changed, and used by those who do not own it, under it
 	lane   *lane.Lane
 	leased seat.Leased
+	arena  *arena.Arena // its owner changes it; nil: none
+	before *lane.Lane   // of the worker that had the arena last, if it is not known to be gone
 
 	lease       uint64 // number of the lease, 0: none
 	lost        atomic.Bool
@@ -104,6 +108,10 @@ func (w *worker) attach(ctx context.Context) error {
 // leave gives up the seat.
 func (w *worker) leave() {
 	w.drop()
+	if w.pool.isClosed() {
+		w.buried(0)
+		w.retireArena()
+	}
 	if w.seat != nil {
 		w.seat.Close()
 		w.seat, w.board = nil, nil
@@ -123,11 +131,72 @@ func (w *worker) drop() {
 	}
 	l.Condemn(lane.Closed, 0)
 	w.seat.End(w.leased.Worker)
-	l.Close()
+	if !w.keepArena(l) {
+		l.Close()
+	}
 	w.lease = 0
 	w.callbacks = callbacks{}
 	w.handles = 0
 	w.pool.lives(-1)
+}
+
+// keepArena keeps the arena for the next worker, if anything in it is allocated, and the lane, which tells whether this one
+// can still write to it. It reports false if there is nothing to be kept.
+func (w *worker) keepArena(l *lane.Lane) bool {
+	if w.arena == nil {
+		return false
+	}
+	if _, used := w.arena.Room(); used && !w.pool.isClosed() {
+		w.before = l
+		return true
+	}
+	w.retireArena()
+	return false
+}
+
+func (w *worker) retireArena() {
+	if a := w.arena; a != nil {
+		w.setArena(nil)
+		a.Retire()
+	}
+}
+
+// buried ends what keepArena has begun: nothing of the worker before can write to the arena any more, or it is not lent again.
+func (w *worker) buried(patience time.Duration) {
+	if l := w.before; l != nil {
+		w.before = nil
+		if verdict, _, _ := l.Verdict(); verdict == lane.KeeperLost {
+			patience = 0 // nobody is left to tell
+		}
+		if !l.Gone(patience) {
+			w.retireArena()
+		}
+		l.Close()
+	}
+}
+
+func (w *worker) setArena(a *arena.Arena) {
+	w.mu.Lock()
+	w.arena = a
+	w.mu.Unlock()
+}
+
+// wantArena has an arena there, as large as the daemon's cell allows.
+func (w *worker) wantArena() error {
+	w.buried(burialWait)
+	bytes := w.cell.arenaBytes()
+	if w.arena != nil && w.arena.Bytes() == bytes {
+		return nil
+	}
+	w.retireArena()
+	if bytes == 0 {
+		return nil
+	}
+	a, err := arena.Open(bytes)
+	if err == nil {
+		w.setArena(a)
+	}
+	return err
 }
 
 // condemn ends the worker by a verdict, for call seq.
@@ -241,7 +310,10 @@ func (w *worker) start() error {
 	if err != nil {
 		return w.startError(err)
 	}
-	leased, err := w.seat.Lease(ctx, l)
+	var leased seat.Leased
+	if err = w.wantArena(); err == nil {
+		leased, err = w.seat.Lease(ctx, l, w.arena)
+	}
 	if err != nil {
 		l.Close()
 		return w.startError(err)

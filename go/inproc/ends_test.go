@@ -13,25 +13,22 @@ import (
 	"cordon.internal/cordon"
 )
 
-// far is further away than any test takes.
-const far = 20 * time.Second
-
 func TestADeadlineLeavesTheThreadBehind(t *testing.T) {
 	clean(t)
 	libc := open(t, libcInterface, cordon.WithWorkers(1))
+	call(t, function(t, libc, "abs"), 1)
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
-	_, err := function(t, libc, "sleep").Call(ctx, 3)
+	_, err := function(t, libc, "sleep").Call(ctx, 2)
 	var late *cordon.TimeoutError
 	if !errors.As(err, &late) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("the error is %v", err)
 	}
-	if n := threads("cordon-worker"); n < 1 {
-		t.Fatal("its thread did not stay")
-	}
-	// Another one serves, while that one sleeps.
 	if got := call(t, function(t, libc, "abs"), -7).Int(); got != 7 {
 		t.Fatalf("abs(-7) is %v", got)
+	}
+	if n := threads("cordon-worker"); n != 2 {
+		t.Fatalf("there are %d threads, not one that sleeps and one that serves", n)
 	}
 }
 
@@ -46,7 +43,7 @@ func TestACancelledContextEndsTheCall(t *testing.T) {
 		cancel()
 	}()
 	close(began)
-	if _, err := function(t, libc, "sleep").Call(ctx, 2); !errors.Is(err, context.Canceled) {
+	if _, err := function(t, libc, "sleep").Call(ctx, 1); !errors.Is(err, context.Canceled) {
 		t.Fatalf("the error is %v", err)
 	}
 	if got := call(t, function(t, libc, "abs"), -7).Int(); got != 7 {
@@ -60,7 +57,7 @@ func TestCloseEndsCallsUnderWay(t *testing.T) {
 	sleep := function(t, libc, "sleep")
 	errs := make(chan error)
 	go func() {
-		_, err := sleep.Call(context.Background(), 2)
+		_, err := sleep.Call(context.Background(), 1)
 		errs <- err
 	}()
 	await(t, "a thread is at it", func() bool { return threads("cordon-worker") > 0 })
@@ -78,7 +75,7 @@ func TestCloseEndsCallsUnderWay(t *testing.T) {
 func TestPendingCallsCostNoThreads(t *testing.T) {
 	clean(t)
 	const workers, calls = 5, 500
-	libc := open(t, libcInterface, cordon.WithWorkers(workers), cordon.WithDeadline(far))
+	libc := open(t, libcInterface, cordon.WithWorkers(workers))
 	usleep := function(t, libc, "usleep")
 	var group sync.WaitGroup
 	most := 0
@@ -148,7 +145,7 @@ func TestRunawayThreadsAreCounted(t *testing.T) {
 	errs := make(chan error, calls)
 	for i := 0; i < calls; i++ {
 		go func() {
-			_, err := sleep.Call(ctx, 5)
+			_, err := sleep.Call(ctx, 3)
 			errs <- err
 		}()
 	}

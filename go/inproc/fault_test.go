@@ -28,11 +28,20 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+var hangs = map[string]bool{"spin": true, "spin_blocked": true, "pause": true, "deadlock": true, "sleep": true, "thread_exit": true}
+
 // suffer has one fault happen, and says how the call ended and whether the program goes on.
 func suffer(name string) int {
 	t := &teller{}
-	faults := open(t, faultsInterface(t, name), cordon.WithWorkers(2), cordon.WithDeadline(300*time.Millisecond))
-	_, err := function(t, faults, "fault_"+name).Call(context.Background(), 1)
+	faults := open(t, faultsInterface(t, name), cordon.WithWorkers(2))
+	misdeed := function(t, faults, "fault_"+name)
+	call(t, function(t, faults, "fault_none"), 1) // a thread is there, so that the time is the misdeed's
+	ctx, cancel := context.Background(), func() {}
+	if hangs[name] {
+		ctx, cancel = context.WithTimeout(ctx, 200*time.Millisecond)
+	}
+	defer cancel()
+	_, err := misdeed.Call(ctx, 1)
 	fmt.Println(outcome(err))
 	_, err = function(t, faults, "fault_none").Call(context.Background(), 1)
 	fmt.Println(outcome(err))
@@ -140,6 +149,7 @@ func TestFaultsAreErrors(t *testing.T) {
 	} {
 		name, want := name, want
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			command := exec.Command(os.Args[0])
 			command.Env = append(os.Environ(), faultVariable+"="+name, "CORDON_TEST_FAULTS="+faultsPath(t))
 			said, err := command.CombinedOutput()
@@ -174,8 +184,10 @@ func TestAFaultOfGosInsideOfACallbackIsAPanic(t *testing.T) {
 // A callback that never ends is ended by the deadline, as any call.
 func TestAStormOfCallbacksEndsByItsDeadline(t *testing.T) {
 	clean(t)
-	faults := open(t, faultsInterface(t), cordon.WithDeadline(200*time.Millisecond))
-	_, err := function(t, faults, "fault_storm").Call(context.Background(), func(value int) int { return value }, 1)
+	faults := open(t, faultsInterface(t), cordon.WithWorkers(1))
+	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	defer cancel()
+	_, err := function(t, faults, "fault_storm").Call(ctx, func(value int) int { return value }, 1)
 	if got := outcome(err); got != "timeout" {
 		t.Fatalf("it is %s", got)
 	}

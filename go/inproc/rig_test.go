@@ -47,6 +47,9 @@ const libmInterface = `library "libm.so.6";
 double modf(double x, out double *integral);
 `
 
+// far is further away than any test takes.
+const far = 30 * time.Second
+
 func faultsPath(t testing.TB) string {
 	t.Helper()
 	path := os.Getenv("CORDON_TEST_FAULTS")
@@ -67,7 +70,7 @@ func faultsInterface(t testing.TB, names ...string) string {
 
 func open(t testing.TB, text string, with ...cordon.OpenOption) *cordon.Cell {
 	t.Helper()
-	with = append([]cordon.OpenOption{cordon.WithInterface(text), cordon.WithReports("")}, with...)
+	with = append([]cordon.OpenOption{cordon.WithInterface(text), cordon.WithReports(""), cordon.WithDeadline(far)}, with...)
 	cell, err := inproc.Open(context.Background(), "", with...)
 	if err != nil {
 		t.Fatal(err)

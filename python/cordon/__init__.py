@@ -117,6 +117,7 @@ def open(
     memory       bytes that a worker may allocate; 0: 2 GiB. The other limits are those of cordon/cell.h
     """
     text, name = _interface_text(interface)
+    library = None if library is None else os.fspath(library)
     if text is None and library is not None and library.replace("-", "_").isidentifier():
         text, name = _interface_text(library)
         library = None

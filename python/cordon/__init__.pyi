@@ -124,7 +124,7 @@ class Cell:
     def __exit__(self, *error: builtins.object) -> None: ...
 
 def open(
-    library: str | None = None,
+    library: str | os.PathLike[str] | None = None,
     interface: str | os.PathLike[str] | None = None,
     *,
     level: Level = "process",

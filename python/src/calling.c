@@ -284,6 +284,9 @@ static int call_in_use(struct function_object *function, const struct cordon_val
         if (r != -ENOTCONN && r != -EBUSY && r != -EAGAIN) {
             return r;
         }
+        if (!session_is_open(function->cell, function->session)) {
+            return INT_MIN; /* closed while the lock was given up */
+        }
         bool ready = r == -ENOTCONN && prepare(function);
         if (PyErr_Occurred() || !session_is_open(function->cell, function->session)) {
             return INT_MIN;

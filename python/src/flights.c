@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Flights: many calls of one session that are on their way together, for function.map() and cell.batch(). */
 #include <errno.h>
+#include <limits.h>
 #include <time.h>
 
 #include "calling.h"
@@ -18,6 +19,7 @@ struct flight {
 /* Calls in the air, oldest first. */
 struct flights {
     struct cordon_session *session;
+    struct use use;
     uint64_t deadline_ns;
     size_t first;
     size_t count;
@@ -41,8 +43,11 @@ static int submit(struct flights *flights, struct flight *flight, const struct c
     struct cordon_error error = {{0}};
     struct cordon_result refusal;
     refusal.error.text[0] = '\0';
-    int r = cordon_submit_ready(flights->session, function, values, count, flights->deadline_ns,
+    int r = -EBUSY; /* level inline: the function runs here */
+    if (!flight->function->cell->is_inline) {
+        r = cordon_submit_ready(flights->session, function, values, count, flights->deadline_ns,
                                 &flight->pending, &refusal);
+    }
     if (r == -ENOTCONN ||
         r == -EBUSY) { /* what has to be waited for is waited for without the lock */
         (void)sees_signals();
@@ -87,6 +92,24 @@ static int launch(struct flights *flights, struct function_object *function, PyO
     return r;
 }
 
+/* What a callable that the library keeps has raised is this call's. Returns what the call came to. */
+static int take_raised(struct use *use, struct taking *taking, int r, struct cordon_result *result)
+{
+    if (!use->raised || r == INT_MIN) {
+        return r;
+    }
+    if (taking && !taking->raised) {
+        taking->raised = use->raised;
+        use->raised = NULL;
+        return r;
+    }
+    if (r == CORDON_DONE) {
+        cordon_result_release(result);
+    }
+    (void)use_raise(use);
+    return INT_MIN;
+}
+
 /* The oldest one's end. NULL: raised. */
 static PyObject *land(struct flights *flights)
 {
@@ -94,6 +117,7 @@ static PyObject *land(struct flights *flights)
     struct cordon_result result;
     PyObject *object;
     int r = wait_for(flight->pending, &result);
+    r = take_raised(&flights->use, flight->taking, r, &result);
     if (flight->taking) {
         object = finish_call(flight->taking, r, &result);
     } else if (r == CORDON_DONE) {
@@ -205,7 +229,6 @@ PyObject *function_map(struct function_object *self, PyObject *args, PyObject *k
     PyObject *arguments;
     PyObject *timeout = NULL;
     struct flights flights;
-    struct use use;
     flights.first = flights.count = 0;
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|$O:map", KEYWORDS(names), &arguments,
                                      &timeout) ||
@@ -216,13 +239,13 @@ PyObject *function_map(struct function_object *self, PyObject *args, PyObject *k
     flights.session = iterator ? session_for(self->cell, self->session) : NULL;
     PyObject *results = flights.session ? PyList_New(0) : NULL;
     if (results) {
-        use_begin(&use, self->cell, self->session);
+        use_begin(&flights.use, self->cell, self->session);
         (void)cordon_session_ring(flights.session, false); /* it is waited for here */
         if (map_all(&flights, self, iterator, results) < 0) {
             land_unheard(&flights);
             Py_CLEAR(results);
         }
-        use_end(&use);
+        use_end(&flights.use);
     }
     Py_XDECREF(iterator);
     return results;
@@ -318,7 +341,6 @@ static int run_one(struct flights *flights, struct cell_object *cell, PyObject *
 PyObject *flights_run(struct cell_object *cell, struct session_object *session, PyObject *calls)
 {
     struct flights flights;
-    struct use use;
     flights.first = flights.count = 0;
     flights.deadline_ns = CORDON_DEFAULT;
     flights.session = session_for(cell, session);
@@ -326,7 +348,7 @@ PyObject *flights_run(struct cell_object *cell, struct session_object *session, 
     if (!ends) {
         return NULL;
     }
-    use_begin(&use, cell, session);
+    use_begin(&flights.use, cell, session);
     (void)cordon_session_ring(flights.session, false); /* it is waited for here */
     int r = 0;
     for (Py_ssize_t i = 0; r == 0 && i < PyTuple_GET_SIZE(calls); i++) {
@@ -342,6 +364,6 @@ PyObject *flights_run(struct cell_object *cell, struct session_object *session, 
         land_unheard(&flights);
         Py_CLEAR(ends);
     }
-    use_end(&use);
+    use_end(&flights.use);
     return ends;
 }

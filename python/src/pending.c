@@ -69,16 +69,45 @@ static bool has_parameter(const struct function_object *function, const char *na
     return false;
 }
 
-/* The session has it until it has ended, and the worker is told. */
-static PyObject *keep_flying(struct function_object *function, struct cordon_session *session,
-                             struct pending_object *self)
+/* What a callable that the library keeps has raised is the oldest call's: its callbacks came. */
+static void pass_raised(struct session_object *session, struct use *use)
 {
-    struct use use;
+    Py_ssize_t at = 0;
+    PyObject *key;
+    PyObject *oldest;
+    if (use->raised && PyDict_Next(session->pending, &at, &key, &oldest)) {
+        struct taking *taking = ((struct pending_object *)oldest)->taking;
+        if (taking && !taking->raised) {
+            taking->raised = use->raised;
+            use->raised = NULL;
+        }
+    }
+}
+
+/* At level inline that is the call itself, and without the lock. Returns as cordon_submit_ready(). */
+static int submit(struct pending_object *self, struct cordon_session *session, uint64_t deadline_ns,
+                  struct cordon_result *ret_refusal)
+{
+    struct function_object *function = self->function;
+    const struct taking *taking = self->taking;
+    int r;
+    if (!function->cell->is_inline) {
+        return cordon_submit_ready(session, function->function, taking->values, taking->count,
+                                   deadline_ns, &self->pending, ret_refusal);
+    }
+    Py_BEGIN_ALLOW_THREADS r =
+        cordon_submit_ready(session, function->function, taking->values, taking->count, deadline_ns,
+                            &self->pending, ret_refusal);
+    Py_END_ALLOW_THREADS return r;
+}
+
+/* The session has it until it has ended, and the worker is told. Returns 0, -1: raised. */
+static int keep_flying(struct pending_object *self, struct cordon_session *session)
+{
     struct cordon_result result;
     PyObject *key = PyLong_FromVoidPtr(self->pending);
-    int r = key ? PyDict_SetItem(function->session->pending, key, (PyObject *)self) : -1;
+    int r = key ? PyDict_SetItem(self->function->session->pending, key, (PyObject *)self) : -1;
     Py_XDECREF(key);
-    use_begin(&use, function->cell, function->session);
     Py_BEGIN_ALLOW_THREADS if (r == 0)
     {
         cordon_flush(session);
@@ -88,12 +117,7 @@ static PyObject *keep_flying(struct function_object *function, struct cordon_ses
         (void)cordon_session_interrupt(session); /* nobody would know of it */
         (void)!cordon_collect(self->pending, CORDON_NEVER, &result);
     }
-    Py_END_ALLOW_THREADS use_end(&use);
-    if (r < 0) {
-        Py_DECREF(self);
-        return NULL;
-    }
-    return (PyObject *)self;
+    Py_END_ALLOW_THREADS return r;
 }
 
 PyObject *pending_submit(struct function_object *function, PyObject *args, PyObject *keywords)
@@ -123,16 +147,22 @@ PyObject *pending_submit(struct function_object *function, PyObject *args, PyObj
         Py_XDECREF(self);
         return NULL;
     }
-    r = cordon_submit_ready(session, function->function, self->taking->values, self->taking->count,
-                            deadline_ns, &self->pending, &refusal);
-    if (r != 0) {
-        Py_DECREF(self);
-        if (r == -ENOTCONN || r == -EBUSY) {
-            Py_RETURN_NONE;
-        }
-        return raise_result(function, r, &refusal);
+    struct use use;
+    use_begin(&use, function->cell, function->session);
+    r = submit(self, session, deadline_ns, &refusal);
+    bool kept = r == 0 && keep_flying(self, session) == 0;
+    if (kept) {
+        pass_raised(function->session, &use); /* level inline: it has ended */
     }
-    return keep_flying(function, session, self);
+    use_end(&use);
+    if (kept) {
+        return (PyObject *)self;
+    }
+    Py_DECREF(self);
+    if (r == -ENOTCONN || r == -EBUSY) {
+        Py_RETURN_NONE;
+    }
+    return r == 0 ? NULL : raise_result(function, r, &refusal);
 }
 
 static void end(struct pending_object *self, int r, struct cordon_result *result)
@@ -173,6 +203,7 @@ PyObject *pending_collect(struct session_object *session)
     }
     use_begin(&use, session->cell, session);
     while (ended && cordon_collect_any(session->session, 0, &pending) == 0) {
+        pass_raised(session, &use);
         PyObject *key = PyLong_FromVoidPtr(pending);
         PyObject *found = key ? PyDict_GetItemWithError(session->pending, key) : NULL;
         Py_XINCREF(found);
@@ -188,6 +219,7 @@ PyObject *pending_collect(struct session_object *session)
         Py_DECREF(found);
         Py_DECREF(key);
     }
+    pass_raised(session, &use);
     use_end(&use);
     return ended;
 }

@@ -140,6 +140,23 @@ static PyObject *session_dispatch(struct session_object *self, PyObject *args, P
     return dispatch(self->cell, self, args, keywords);
 }
 
+static PyObject *session_aio_dispatch(struct session_object *self, PyObject *args,
+                                      PyObject *keywords)
+{
+    PyObject *timeout = NULL;
+    static const char *const names[] = {"timeout", NULL};
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|O:aio_dispatch", KEYWORDS(names),
+                                     &timeout)) {
+        return NULL;
+    }
+    PyObject *module = PyImport_ImportModule("cordon._aio");
+    PyObject *coroutine = module ? PyObject_CallMethod(module, "dispatch", "OO", (PyObject *)self,
+                                                       timeout ? timeout : Py_None)
+                                 : NULL;
+    Py_XDECREF(module);
+    return coroutine;
+}
+
 static PyObject *session_batch(struct session_object *self, PyObject *Py_UNUSED(none))
 {
     return cell_new_batch((PyObject *)self);
@@ -289,6 +306,9 @@ static PyMethodDef session_methods[] = {
      "dispatch(timeout=0): run callables that came on threads of the library (`anythread`), here; "
      "wait that "
      "long for one, None: until there is one. Returns how many were run."},
+    {"aio_dispatch", (PyCFunction)(void (*)(void))session_aio_dispatch,
+     METH_VARARGS | METH_KEYWORDS,
+     "aio_dispatch(timeout=None): dispatch() for asyncio: to be awaited."},
     {"batch", (PyCFunction)session_batch, METH_NOARGS,
      "Calls that are recorded on it, and made together when its with-block ends."},
     {"_run", (PyCFunction)session_run, METH_O, NULL},

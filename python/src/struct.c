@@ -76,7 +76,11 @@ PyObject *struct_new(struct cell_object *cell, struct session_object *session, c
     if (!function) {
         return NULL;
     }
-    int r = cordon_object_new(of, type, &handle, &error);
+    struct use use;
+    int r;
+    use_begin(&use, cell, session);
+    Py_BEGIN_ALLOW_THREADS r = cordon_object_new(of, type, &handle, &error);
+    Py_END_ALLOW_THREADS use_end(&use);
     struct resident_object *self =
         r == 0 ? PyObject_New(struct resident_object, &resident_type) : NULL;
     if (!self) {
@@ -115,6 +119,45 @@ static const struct cordon_plan_type *member_type(const struct resident_object *
     return NULL;
 }
 
+/* Each waits for the worker without the lock, and the cell is there as long as it does. */
+static int read_member(const struct resident_object *self, struct cordon_session *session,
+                       const char *name, void *memory, size_t bytes, struct cordon_error *error)
+{
+    struct use use;
+    int r;
+    use_begin(&use, self->function->cell, self->function->session);
+    Py_BEGIN_ALLOW_THREADS r =
+        cordon_object_read(session, self->handle, name, memory, bytes, error);
+    Py_END_ALLOW_THREADS use_end(&use);
+    return r;
+}
+
+static int write_member(const struct resident_object *self, struct cordon_session *session,
+                        const char *name, const void *memory, size_t bytes,
+                        struct cordon_error *error)
+{
+    struct use use;
+    int r;
+    use_begin(&use, self->function->cell, self->function->session);
+    Py_BEGIN_ALLOW_THREADS r =
+        cordon_object_write(session, self->handle, name, memory, bytes, error);
+    Py_END_ALLOW_THREADS use_end(&use);
+    return r;
+}
+
+static int point_member(const struct resident_object *self, struct cordon_session *session,
+                        const char *name, const void *memory, size_t bytes,
+                        struct cordon_error *error)
+{
+    struct use use;
+    int r;
+    use_begin(&use, self->function->cell, self->function->session);
+    Py_BEGIN_ALLOW_THREADS r =
+        cordon_object_point(session, self->handle, name, memory, bytes, error);
+    Py_END_ALLOW_THREADS use_end(&use);
+    return r;
+}
+
 static PyObject *object_getattr(struct resident_object *self, PyObject *name)
 {
     const struct cordon_plan_type *type = member_type(self, name);
@@ -127,8 +170,7 @@ static PyObject *object_getattr(struct resident_object *self, PyObject *name)
     if (!memory) {
         return session ? PyErr_NoMemory() : NULL;
     }
-    int r = cordon_object_read(session, self->handle, PyUnicode_AsUTF8(name), memory, type->size,
-                               &error);
+    int r = read_member(self, session, PyUnicode_AsUTF8(name), memory, type->size, &error);
     struct giving giving = {.function = self->function,
                             .plan = self->function->plan,
                             .scope = {.plan = self->function->plan}};
@@ -157,8 +199,7 @@ static int point(struct resident_object *self, struct cordon_session *session, P
         memory = view.buf;
         bytes = (size_t)view.len;
     }
-    int r =
-        cordon_object_point(session, self->handle, PyUnicode_AsUTF8(name), memory, bytes, &error);
+    int r = point_member(self, session, PyUnicode_AsUTF8(name), memory, bytes, &error);
     PyBuffer_Release(&view);
     if (r != 0) {
         (void)raise_error(r, &error);
@@ -187,10 +228,11 @@ static int object_setattr(struct resident_object *self, PyObject *name, PyObject
     void *memory = taking ? image_take(&taking->image, 1, type->size) : NULL;
     int r = memory ? take_store(taking, type, object, memory) : -1;
     if (r == 0) {
-        r = cordon_object_write(session, self->handle, PyUnicode_AsUTF8(name), memory, type->size,
-                                &error);
+        r = session_of(self) == session
+                ? write_member(self, session, PyUnicode_AsUTF8(name), memory, type->size, &error)
+                : -ESHUTDOWN;
         if (r != 0) {
-            (void)raise_error(r, &error);
+            (void)(PyErr_Occurred() ? NULL : raise_error(r, &error));
             r = -1;
         }
     }
@@ -216,9 +258,16 @@ static PyObject *object_fetch(struct resident_object *self, PyObject *args)
         return NULL;
     }
     PyObject *fetched = PyBytes_FromStringAndSize(NULL, bytes);
-    int r = fetched ? cordon_object_fetch(session, self->handle, member, (size_t)offset,
-                                          PyBytes_AS_STRING(fetched), (size_t)bytes, &error)
-                    : 0;
+    struct use use;
+    int r;
+    if (!fetched) {
+        return NULL;
+    }
+    use_begin(&use, self->function->cell, self->function->session);
+    Py_BEGIN_ALLOW_THREADS r =
+        cordon_object_fetch(session, self->handle, member, (size_t)offset,
+                            PyBytes_AS_STRING(fetched), (size_t)bytes, &error);
+    Py_END_ALLOW_THREADS use_end(&use);
     if (r != 0) {
         Py_DECREF(fetched);
         return raise_error(r, &error);
@@ -233,9 +282,16 @@ static PyObject *object_close(struct resident_object *self, PyObject *Py_UNUSED(
         Py_RETURN_NONE;
     }
     struct cordon_session *session = session_of(self);
-    int r = session ? cordon_object_free(session, self->handle, &error) : -1;
+    struct use use;
+    int r;
+    if (!session) {
+        return NULL;
+    }
+    use_begin(&use, self->function->cell, self->function->session);
+    Py_BEGIN_ALLOW_THREADS r = cordon_object_free(session, self->handle, &error);
+    Py_END_ALLOW_THREADS use_end(&use);
     if (r != 0) {
-        return session ? raise_error(r, &error) : NULL;
+        return raise_error(r, &error);
     }
     self->closed = true;
     Py_RETURN_NONE;
@@ -286,6 +342,17 @@ static PyObject *object_repr(struct resident_object *self)
                                 self->closed ? ", closed" : "");
 }
 
+static PyObject *object_session(const struct resident_object *self, void *Py_UNUSED(closure))
+{
+    PyObject *session = (PyObject *)self->function->session;
+    return Py_NewRef(session ? session : Py_None);
+}
+
+static PyGetSetDef getters[] = {
+    {"_session", (getter)object_session, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
 static PyMethodDef methods[] = {
     {"fetch", (PyCFunction)object_fetch, METH_VARARGS,
      "fetch(member, bytes, offset=0): what a pointer member leads to."},
@@ -308,5 +375,6 @@ PyTypeObject resident_type = {
     .tp_getattro = (getattrofunc)object_getattr,
     .tp_setattro = (setattrofunc)object_setattr,
     .tp_methods = methods,
+    .tp_getset = getters,
     .tp_weaklistoffset = offsetof(struct resident_object, weakrefs),
 };

@@ -3,6 +3,7 @@
 
 import multiprocessing
 import os
+import pathlib
 import signal
 import subprocess
 import sys
@@ -71,6 +72,90 @@ def test_ctrl_c_ends_a_long_call(libc):
     assert time.monotonic() - begin < 20 * conftest.SCALE
     timer.join()
     assert libc.abs(-3) == 3
+
+
+def interrupted_after(seconds):
+    timer = threading.Timer(seconds, signal.raise_signal, [signal.SIGINT])
+    timer.start()
+    return timer
+
+
+def test_ctrl_c_ends_the_wait_for_another_threads_call(libc):
+    with libc.session() as session:
+        session.abs(-1)
+        ends = []
+
+        def call():
+            try:
+                session.sleep(60, timeout=50)
+            except cordon.AbortedError as error:
+                ends.append(error)
+
+        other = threading.Thread(target=call)
+        other.start()
+        while libc.stats()["calls"] < 2:
+            time.sleep(0.001)
+        pid = session.worker_pid()
+        for wait in (lambda: session.abs(-1), lambda: session.abs.map([-1]), lambda: session.abs(j=-1)):
+            timer = interrupted_after(0.2)
+            begin = time.monotonic()
+            with pytest.raises(KeyboardInterrupt):
+                wait()
+            assert time.monotonic() - begin < 20 * conftest.SCALE
+            timer.join()
+        assert other.is_alive() and session.worker_pid() == pid, "the other's call goes on"
+        session.interrupt()
+        other.join()
+        assert len(ends) == 1
+        assert session.abs(-2) == 2
+
+
+def test_a_wait_for_another_threads_call_ends_with_that(libc):
+    with libc.session() as session:
+        session.abs(-1)
+        other = threading.Thread(target=lambda: session.usleep(300000))
+        other.start()
+        while libc.stats()["calls"] < 2:
+            time.sleep(0.001)
+        assert session.abs(-7) == 7
+        other.join()
+
+
+HANG = pathlib.Path(conftest.FAULTS).with_name("libfault_ctor_hang.so")
+
+
+def test_ctrl_c_ends_the_wait_for_a_workers_start(open_cell):
+    cell = open_cell(HANG, "int abs(int j);", start_timeout=50, timeout=50)
+    for wait in (lambda: cell.abs(-1), lambda: cell.abs.map([-1]), lambda: cell.abs.errno(-1)):
+        timer = interrupted_after(0.3)
+        begin = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            wait()
+        assert time.monotonic() - begin < 20 * conftest.SCALE
+        timer.join()
+    assert cell.stats()["starts_failed"] == 0, "it says nothing of the library"
+
+
+def test_signal_handlers_call_while_a_worker_starts(open_cell, libc):
+    cell = open_cell(HANG, "int abs(int j);", start_timeout=50, timeout=50)
+    ends = []
+
+    def call(*_):
+        ends.append(libc.abs(-5))
+        try:
+            cell.abs(-1)
+        except cordon.CordonError as error:
+            ends.append(error)
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.signal(signal.SIGALRM, call)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        with pytest.raises(KeyboardInterrupt):
+            cell.abs(-1)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert ends[0] == 5 and isinstance(ends[1], cordon.CordonError), ends
 
 
 def test_signal_handlers_run_and_the_call_goes_on(libc):

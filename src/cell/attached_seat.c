@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -20,7 +21,8 @@
 #include "lane/identity.h"
 #include "lane/provision.h"
 
-#define HEAR_AT_ONCE 16
+#define HEAR_AT_ONCE       16
+#define FLIGHT_PATIENCE_NS CLOCK_SECOND_NS
 
 /* A message with what came along. */
 struct letter {
@@ -264,13 +266,27 @@ static int await_answer(struct attached_seat *seat, uint64_t until_ns, struct le
 
 /* ---- Asking ---------------------------------------------------------------------------------- */
 
+static int say_now(struct attached_seat *seat, const void *bytes, size_t length, const int *fds,
+                   uint32_t fd_count)
+{
+    (void)pthread_mutex_lock(&seat->socket_lock);
+    int r = seat->socket >= 0 ? passing_send(seat->socket, bytes, length, fds, fd_count) : -EPIPE;
+    (void)pthread_mutex_unlock(&seat->socket_lock);
+    return r;
+}
+
+/* The kernel tells nobody when fewer descriptors of this user are in flight: ask again soon. */
 static int say(struct attached_seat *seat, const void *bytes, size_t length, const int *fds,
                uint32_t fd_count)
 {
-    (void)pthread_mutex_lock(&seat->socket_lock);
-    bool sent = seat->socket >= 0 && passing_send(seat->socket, bytes, length, fds, fd_count) == 0;
-    (void)pthread_mutex_unlock(&seat->socket_lock);
-    return sent ? 0 : -EPIPE;
+    uint64_t until_ns = clock_after_ns(FLIGHT_PATIENCE_NS);
+    int r;
+    while ((r = say_now(seat, bytes, length, fds, fd_count)) == -ETOOMANYREFS &&
+           clock_now_ns() < until_ns) {
+        struct timespec pause = clock_timespec(CLOCK_MS_NS);
+        (void)nanosleep(&pause, NULL);
+    }
+    return r == 0 ? 0 : -EPIPE;
 }
 
 static int send_request(struct attached_seat *seat, const struct lane *lane,

@@ -201,21 +201,41 @@ static int send_now(int socket, const struct errand *errand, const int *fds, uin
     return r == -ECONNRESET || r == -ENOTCONN ? -EPIPE : r;
 }
 
+/*
+ * Too many descriptors of this user are in flight, in whatever sockets. The kernel tells nobody when there are
+ * fewer: ask again soon. Returns 0 or -ETOOMANYREFS.
+ */
+static int await_flight(int socket, uint64_t until_ns)
+{
+    uint64_t soon_ns = clock_after_ns(CLOCK_MS_NS);
+    if (soon_ns > until_ns) {
+        return -ETOOMANYREFS;
+    }
+    (void)wait_for(socket, 0, soon_ns); /* the other end's death is told by sending */
+    return 0;
+}
+
 int keeper_client_send(struct keeper_client *client, const struct errand *errand, const int *fds,
                        uint32_t fd_count)
 {
     if (fd_count > FDS_MAX || !memchr(errand->library, '\0', sizeof errand->library)) {
         return -EINVAL;
     }
-    uint64_t until = clock_after_ns(SEND_PATIENCE_NS);
+    /* Hundreds of starts stand in line at one socket: each has the time that a start may take. */
+    bool starts = errand->kind == ERRAND_START && errand->start_timeout_ns > SEND_PATIENCE_NS;
+    uint64_t until = clock_after_ns(starts ? errand->start_timeout_ns : SEND_PATIENCE_NS);
     for (;;) {
         int r = send_now(client->socket, errand, fds, fd_count);
-        if (r != -EAGAIN && r != -EINTR) {
+        if (r == -ETOOMANYREFS) {
+            r = await_flight(client->socket, until);
+        } else if (r == -EAGAIN || r == -EINTR) {
+            r = wait_for(client->socket, POLLOUT, until);
+            r = r == -ETIMEDOUT ? -EAGAIN : r;
+        } else {
             return r;
         }
-        r = wait_for(client->socket, POLLOUT, until);
         if (r < 0) {
-            return r == -ETIMEDOUT ? -EAGAIN : r;
+            return r;
         }
     }
 }
@@ -227,7 +247,7 @@ int keeper_client_try_send(struct keeper_client *client, const struct errand *er
         return -EINVAL;
     }
     int r = send_now(client->socket, errand, fds, fd_count);
-    return r == -EINTR ? -EAGAIN : r;
+    return r == -EINTR || r == -ETOOMANYREFS ? -EAGAIN : r;
 }
 
 int keeper_client_pidfd(const struct keeper_client *client)

@@ -44,13 +44,14 @@ int keeper_client_examine(const struct keeper_options *options, struct examinati
 uint32_t keeper_client_mechanisms(const struct keeper_client *client);
 
 /*
- * Send one errand. @fds are borrowed. Never blocks longer than a second.
- * Returns 0, -EPIPE when the keeper is gone, -EAGAIN when it does not read.
+ * Send one errand. @fds are borrowed. Never blocks longer than a second, a START than its start_timeout_ns.
+ * Returns 0, -EPIPE when the keeper is gone, -EAGAIN when it does not read, -ETOOMANYREFS when this user's
+ * programs have too many descriptors in flight.
  */
 int keeper_client_send(struct keeper_client *client, const struct errand *errand, const int *fds,
                        uint32_t fd_count);
 
-/* The same, without waiting: -EAGAIN when it does not read just now. */
+/* The same, without waiting: -EAGAIN when it does not read just now, or too many descriptors are in flight. */
 int keeper_client_try_send(struct keeper_client *client, const struct errand *errand,
                            const int *fds, uint32_t fd_count);
 

@@ -221,14 +221,15 @@ static void close_if_over(struct connection *connection)
 bool connection_turn(struct connection *connection)
 {
     uint32_t frames = 0;
-    while (frames < GATEWAY_TURN_FRAMES && !is_full(connection) && !connection->closing &&
-           take_frame(connection)) {
+    size_t most = outlet_bytes(&connection->outlet) + GATEWAY_TURN_BYTES;
+    while (frames < GATEWAY_TURN_FRAMES && outlet_bytes(&connection->outlet) < most &&
+           !is_full(connection) && !connection->closing && take_frame(connection)) {
         frames++;
     }
     if (connection->closing) {
         return false;
     }
-    if (frames == GATEWAY_TURN_FRAMES) {
+    if (frames == GATEWAY_TURN_FRAMES || outlet_bytes(&connection->outlet) >= most) {
         return true;
     }
     sleep_well(connection);

@@ -292,6 +292,7 @@ int daemon_run(struct settings *settings, const struct daemon_options *options, 
 {
     static struct daemon daemon; /* one per process: it has the process's signals */
     (void)signal(SIGPIPE, SIG_IGN);
+    fd_raise_limit();
     if (options->config) { /* until the loop takes it: what it asks for is being done */
         (void)signal(SIGHUP, SIG_IGN);
     }

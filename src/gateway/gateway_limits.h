@@ -39,6 +39,7 @@ struct gateway_limits {
 #define GATEWAY_TURN_ANSWERS   16u     /* before they are sent, and other clients heard */
 #define GATEWAY_READ_BYTES     65536u  /* of one connection in one round */
 #define GATEWAY_TURN_FRAMES    32u     /* of one connection in one round */
+#define GATEWAY_TURN_BYTES     32768u  /* of answers that the daemon itself gives it in one round */
 #define GATEWAY_METHOD_BYTES   128u    /* name of a method */
 #define GATEWAY_ID_BYTES       1024u   /* of a request's id, as JSON */
 #define GATEWAY_LISTEN_BACKLOG 128

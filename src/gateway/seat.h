@@ -55,6 +55,11 @@ struct seat {
     uint32_t retry_ms;
     uint64_t retry_ns; /* EMPTY: when preparing may be tried again */
     struct cordon_error error;
+    struct { /* what statistics know of its worker's memory */
+        int pid;
+        uint64_t bytes;
+        uint64_t read_ns;
+    } memory;
 };
 
 /* @session: borrowed of the cell, or NULL: one is opened when it is prepared. NULL: no memory. */

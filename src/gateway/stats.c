@@ -14,6 +14,8 @@
 #include "gateway/guest.h"
 #include "gateway/seat.h"
 
+#define MEMORY_MS 500u /* how old what is told of a worker's memory may be */
+
 static const char *const levels[] = {"process", "thread", "inline"};
 static const char *const breaker_states[] = {"closed", "open", "half-open"};
 
@@ -46,6 +48,18 @@ static uint64_t resident_bytes(int pid)
     return sscanf(text, "%llu %llu", &size, &resident) == 2
                ? resident * (uint64_t)sysconf(_SC_PAGESIZE)
                : 0;
+}
+
+/* Of its worker, as it was at most a while ago: who asks often has the loop open no more files. */
+static uint64_t worker_bytes(struct seat *seat, int pid)
+{
+    uint64_t now_ns = clock_now_ns();
+    if (seat->memory.pid != pid || now_ns - seat->memory.read_ns >= MEMORY_MS * CLOCK_MS_NS) {
+        seat->memory.pid = pid;
+        seat->memory.bytes = resident_bytes(pid);
+        seat->memory.read_ns = now_ns;
+    }
+    return seat->memory.bytes;
 }
 
 static void put_ended(struct json_out *out, const uint64_t ended[TALLY_OUTCOMES])
@@ -112,11 +126,10 @@ static const char *worker_state(const struct seat *seat, int pid)
 }
 
 /* @client: whose own it is; NULL: all clients share it. Returns its memory. */
-static uint64_t put_worker(struct json_out *out, const struct seat *seat,
-                           const struct connection *client)
+static uint64_t put_worker(struct json_out *out, struct seat *seat, const struct connection *client)
 {
     int pid = seat->state == SEAT_READY ? cordon_session_worker_pid(seat->session) : 0;
-    uint64_t bytes = resident_bytes(pid);
+    uint64_t bytes = worker_bytes(seat, pid);
     json_out_object(out);
     put_text(out, "state", worker_state(seat, pid));
     put_uint(out, "pid", pid > 0 ? (uint64_t)pid : 0);

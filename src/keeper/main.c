@@ -337,6 +337,7 @@ int main(int argc, char **argv)
     if (settle() < 0 || fill_gaps(&keeper.given) < 0 || open_events(&keeper) < 0) {
         return 1;
     }
+    fd_raise_limit(); /* workers have a limit of their own (policy) */
     uint32_t mechanisms = (namespaces | probe_mechanisms()) & ~without;
     set_up_wards(&keeper, &mechanisms);
     if (say_hello(mechanisms) < 0) {

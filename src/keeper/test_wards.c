@@ -62,7 +62,7 @@ static void test_one_worker_more_than_the_limit_is_refused(void **state)
     }
     wards.top = WARDS_MAX;
     scene_open(&scene);
-    expect_refusal(&scene, "too many workers: the limit WARDS_MAX is 640");
+    expect_refusal(&scene, "too many workers: the limit WARDS_MAX is 2048");
 }
 
 static void test_name_in_use_is_refused(void **state)

@@ -22,6 +22,7 @@
  * Threads: the keeper's only one.
  */
 
+#include <stdalign.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -59,14 +60,23 @@ enum ward_event {
 };
 
 struct ward {
-    enum ward_state state;
+    /* What is looked at in all wards, whatever happens to one, lies together. */
+    alignas(64) enum ward_state state;
     uint32_t worker; /* its name, given by the host */
+    pid_t pid;
+    int number;              /* of the process in /proc; negative: not known */
+    uint64_t start_until_ns; /* when it has to be serving */
+    uint64_t look_ns;        /* when its calls' deadlines are to be looked at */
+    uint64_t listen_ns;      /* when it is listened to again; CLOCK_NEVER: it is, or never */
+    uint64_t bury_ns;        /* MOURNED: when the rest is done */
+    uint64_t capture_until_ns;
+    /* Lent, SERVING: until when a crash that its client tells of is waited for; 0. */
+    uint64_t leave_ns;
+
     struct lane_ward lane;
     int bell_fd;      /* owned; -1: none */
     int start_socket; /* owned; -1: answered */
     int pidfd;        /* owned */
-    pid_t pid;
-    int number; /* of the process in /proc; negative: not known */
     bool may_make_processes;
 
     const struct ward_house *house;
@@ -79,12 +89,10 @@ struct ward {
     uint32_t listener_source; /* epoll knows it by this */
     bool listener_came;       /* or will not */
     bool listening;
-    uint32_t refused;   /* notices, ever */
-    uint64_t listen_ns; /* when it is listened to again; CLOCK_NEVER: it is, or never */
+    uint32_t refused; /* notices, ever */
 
     struct notice alarm;     /* MOURNED: of the crash */
-    uint64_t bury_ns;        /* when the rest is done */
-    uint64_t mourn_until_ns; /* when it is done though no alarm came */
+    uint64_t mourn_until_ns; /* when the rest is done though no alarm came */
 
     uint32_t end_reason;  /* enum errand_reason, of an END */
     bool refusal_counted; /* the first one had its report, or none */
@@ -95,13 +103,8 @@ struct ward {
     int reports_fd;
     struct taking *taking; /* borrowed of the house, CAPTURING */
     pid_t blamed;
-    uint64_t capture_until_ns;
 
     uint64_t start_ns;       /* when it was started */
-    uint64_t start_until_ns; /* when it has to be serving */
-    uint64_t
-        leave_ns; /* lent, SERVING: until when a crash that its client tells of is waited for; 0 */
-    uint64_t look_ns;        /* when its calls' deadlines are to be looked at */
     struct lane_death death; /* as far as it is known */
 };
 

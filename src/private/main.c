@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "private/requests.h"
 
 enum { CONTROL_FD = 3, CLIENT_FD = 4 };
@@ -106,6 +107,7 @@ int main(int argc, char **argv)
         return 2;
     }
     leave_the_terminal();
+    fd_raise_limit();
     int r = server_init(&server);
     while (r == 0) {
         r = turn(&server);

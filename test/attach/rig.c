@@ -19,6 +19,26 @@
 
 #define ARGUMENTS_MAX 16
 
+static bool is_over(void *context)
+{
+    siginfo_t info = {0};
+    const struct rig *rig = *(struct rig **)context;
+    return waitid(P_PID, (id_t)rig->daemon, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid == rig->daemon;
+}
+
+/* Why it says nothing more: what it wrote to standard error stands above. */
+static void fail_for_its_end(struct rig *rig)
+{
+    int status = 0;
+    if (!harness_wait(is_over, &rig, 5000)) {
+        fail_msg("the daemon lives, and its standard output is closed");
+    }
+    (void)waitpid(rig->daemon, &status, 0);
+    fail_msg("the daemon has ended: %s %d", WIFSIGNALED(status) ? "signal" : "status",
+             WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+}
+
 static struct rig_stats read_stats(struct rig *rig)
 {
     char line[256];
@@ -26,7 +46,7 @@ static struct rig_stats read_stats(struct rig *rig)
     struct rig_stats stats = {0};
     while (length + 1 < sizeof line) {
         if (read(rig->answers, line + length, 1) != 1) {
-            fail_msg("the daemon has ended");
+            fail_for_its_end(rig);
         }
         if (line[length++] == '\n') {
             break;

@@ -442,6 +442,7 @@ int64_t drain(int32_t (*read)(uint8_t *data, size_t room))
     return got < 0 ? -1 : total;
 }
 
+__attribute__((format(printf, 3, 4)))
 int32_t format(char *text, size_t room, const char *format, ...)
 {
     va_list arguments;

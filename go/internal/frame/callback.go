@@ -26,6 +26,7 @@ type Arg struct {
 	t     *plan.Type
 	place uint64
 	count uint64
+	room  []byte // in the arena, where it comes back
 }
 
 // Callable reports what of a callback's shape a Go function cannot serve.
@@ -60,6 +61,7 @@ func (fn *Func) Accept(words []uint64, frame []byte, replyMax uint32, outer *Out
 	}
 	in := &Incoming{fn: fn}
 	d := decoder{fn: fn, hooks: hooks, request: &Request{}, sent: frame, budget: budgetOf(len(frame))}
+	d.budget += arenaBudget(hooks.Arena())
 	copy(d.request.Words[:], words)
 	if !f.Has(plan.Mailbox) {
 		if err := in.header(frame, replyMax); err != nil {
@@ -81,6 +83,15 @@ func (fn *Func) Accept(words []uint64, frame []byte, replyMax uint32, outer *Out
 		in.Args = append(in.Args, arg)
 	}
 	return in, nil
+}
+
+// arenaBudget is the work that memory of the arena may cause, which does not travel.
+func arenaBudget(arena []byte) uint64 {
+	const most = 64 << 20
+	if len(arena) > most {
+		return most
+	}
+	return uint64(len(arena))
 }
 
 func (in *Incoming) header(frame []byte, replyMax uint32) error {
@@ -124,7 +135,9 @@ func (in *Incoming) accept(d *decoder, arg *Arg) (err error) {
 		arg.Value, err = d.object(t, image, image, false, &d.before, &d.after, nil, nil)
 		return err
 	}
-	arg.Back = t.Kind == plan.Pointer && t.Direction&plan.Out != 0
+	if arg.Back = t.Kind == plan.Pointer && t.Direction&plan.Out != 0; arg.Back && word&inArena != 0 {
+		arg.room = d.arenaFrom(word)
+	}
 	if t.Direction == plan.Out {
 		target := p.Target(t)
 		single := t.Code == plan.None
@@ -155,8 +168,14 @@ func (in *Incoming) place(d *decoder, arg *Arg) error {
 	} else if t.Kind == plan.String {
 		size = 1
 	}
+	if word&inArena != 0 {
+		if uint64(len(d.arenaFrom(word))) < size || t.Kind == plan.Struct {
+			return lie(in.fn.F, "has a place outside of the arena")
+		}
+		return d.charge(size)
+	}
 	request, reply := uint64(requestOf(word)), uint64(replyOf(word))
-	if word&(inArena|1<<31) != 0 || (request != 0) != (direction&plan.In != 0) || (reply != 0) != (direction&plan.Out != 0) {
+	if word&(1<<31) != 0 || (request != 0) != (direction&plan.In != 0) || (reply != 0) != (direction&plan.Out != 0) {
 		return lie(in.fn.F, "has a place that its direction does not allow")
 	}
 	if request != 0 && (request < uint64(in.fn.requestStart()) || request%align != 0 || request+size > uint64(len(d.sent))) {
@@ -191,7 +210,7 @@ func (in *Incoming) Answer(result any, memory []byte, hooks Hooks) (words [plan.
 		if arg.param.Passing == plan.PassWord {
 			words[arg.param.OutWord], err = e.answerWord(fn.Plan.Target(arg.t), arg.Value)
 		} else {
-			travels = true
+			travels = travels || arg.room == nil
 			err = e.answerBytes(arg, memory)
 		}
 		if err != nil {
@@ -240,7 +259,12 @@ func (e *encoder) answerWord(t *plan.Type, value any) (uint64, error) {
 func (e *encoder) answerBytes(arg *Arg, memory []byte) error {
 	target := e.fn.Plan.Target(arg.t)
 	size := uint64(target.ElementBytes())
-	to := memory[replyOf(arg.place) : uint64(replyOf(arg.place))+arg.count*size]
+	var to []byte
+	if arg.room != nil {
+		to = arg.room[:arg.count*size]
+	} else {
+		to = memory[replyOf(arg.place) : uint64(replyOf(arg.place))+arg.count*size]
+	}
 	v := ValueOf(arg.Value)
 	if source, element := elementsOf(e.fn.Plan, target, &v); element != 0 {
 		copy(to, source)

@@ -4,7 +4,11 @@ package frame
 
 import (
 	"bytes"
+	"fmt"
+	"reflect"
+	"strings"
 
+	arenas "cordon.internal/cordon/internal/arena"
 	"cordon.internal/cordon/internal/plan"
 )
 
@@ -111,7 +115,7 @@ func (d *decoder) takePointee(i int) {
 		return
 	}
 	at := uint64(replyOf(d.request.Words[param.InWord]))
-	if at == 0 || at+uint64(target.Size) > uint64(d.fixed) {
+	if at == 0 || at+uint64(target.Size) > uint64(d.fixed) || d.request.Words[param.InWord]&inArena != 0 {
 		return
 	}
 	d.came[i] = load(target.Kind, d.copyOut(at, uint64(target.Size)))
@@ -207,14 +211,25 @@ func (d *decoder) sentBytes(t *plan.Type, place uint64, before *scope) uint64 {
 
 func (d *decoder) sentText(place uint64) string {
 	text := d.sentFrom(place)
+	if len(text) > stringMax {
+		text = text[:stringMax]
+	}
 	if end := bytes.IndexByte(text, 0); end >= 0 {
 		text = text[:end]
 	}
-	return string(text)
+	own := string(text)
+	if end := strings.IndexByte(own, 0); end >= 0 { // in the arena it may have changed meanwhile
+		own = own[:end]
+	}
+	return own
 }
 
-// sentFrom is what was sent from a place on. Of a call it is our own; of a callback the worker's, and may be none.
+// sentFrom is what was sent from a place on. Of a call it is our own; of a callback the worker's, and may be none. What lies
+// in the arena may still change.
 func (d *decoder) sentFrom(place uint64) []byte {
+	if place&inArena != 0 {
+		return d.arenaFrom(place)
+	}
 	if at := uint64(requestOf(place)); at < uint64(len(d.sent)) {
 		return d.sent[at:]
 	}
@@ -270,6 +285,9 @@ func (d *decoder) output(i int, words []uint64) (any, error) {
 	if place == 0 {
 		return nil, nil
 	}
+	if place&inArena != 0 {
+		return d.lentOutput(i, t), nil
+	}
 	if d.after.known>>i&1 != 0 {
 		return goScalar(d.fn.Plan.Target(t).Kind, d.came[i]), nil
 	}
@@ -278,6 +296,19 @@ func (d *decoder) output(i int, words []uint64) (any, error) {
 		return d.object(t, image, image, false, &d.before, &d.after, nil, nil)
 	}
 	return d.sentPointer(t, place, 0, &d.before, &d.after)
+}
+
+// lentOutput is an argument that lies in the arena: the caller's own, as much of it as counts now.
+func (d *decoder) lentOutput(i int, t *plan.Type) any {
+	v := d.request.lent(i)
+	if v == nil {
+		return nil
+	}
+	count := d.returnedCount(t, d.sentCount(t, d.request.Words[d.fn.F.Params[i].InWord], &d.before), &d.after)
+	if v.Kind == Bytes {
+		return v.Bytes[:count:count]
+	}
+	return reflect.ValueOf(v.Any).Slice(0, int(count)).Interface()
 }
 
 // sentPointer makes a value of what a pointer points to that was sent. moved is how far the function has moved it, in
@@ -293,6 +324,9 @@ func (d *decoder) sentPointer(t *plan.Type, place, moved uint64, before, after *
 	count := d.sentCount(t, place, before)
 	if out && moved == 0 {
 		count = d.returnedCount(t, count, after)
+	}
+	if place&inArena != 0 {
+		return d.arenaPointer(t, target, place, count)
 	}
 	var image, request []byte
 	if count > offsetMask/size {
@@ -339,6 +373,34 @@ func (d *decoder) sentPointer(t *plan.Type, place, moved uint64, before, after *
 		return values[0], nil
 	}
 	return values, nil
+}
+
+// arenaFrom is the arena from a place on; none if it lies elsewhere.
+func (d *decoder) arenaFrom(place uint64) []byte {
+	arena, at := d.hooks.Arena(), place&^inArena
+	if len(arena) == 0 {
+		return nil
+	}
+	if base := arenas.Address(arena); at >= base && at-base < uint64(len(arena)) {
+		return arena[at-base:]
+	}
+	return nil
+}
+
+// arenaPointer makes a value of what the library points to in the arena, by a copy: it may change at any moment.
+func (d *decoder) arenaPointer(t, target *plan.Type, place, count uint64) (any, error) {
+	from, size := d.arenaFrom(place), uint64(target.ElementBytes())
+	if count > uint64(len(from))/size {
+		return nil, lie(d.fn.F, "points outside of the arena")
+	}
+	if !isPlain(d.fn.Plan, target) {
+		return nil, fmt.Errorf("pointers in the arena cannot be followed")
+	}
+	if err := d.charge(count * size); err != nil {
+		return nil, err
+	}
+	image := append([]byte(nil), from[:count*size]...)
+	return d.plain(target, image, t.Code == plan.None && !t.Has(plan.NullEnded), t.Has(plan.Text)), nil
 }
 
 // sentString: to its NUL, and of one that went in at least as much as was sent.

@@ -47,6 +47,9 @@ type Hooks interface {
 	HandleWord(p *plan.Plan, t *plan.Type, value any) (uint64, error)
 	// NewHandle makes a handle of a word that is not 0.
 	NewHandle(p *plan.Plan, t *plan.Type, word uint64) any
+	// Arena lends the worker's arena, at the address that the worker has it at, too; nil: it has none. The worker may
+	// write there at any moment.
+	Arena() []byte
 	// CallbackWord returns the number by which the worker will call a function back.
 	CallbackWord(p *plan.Plan, t *plan.Type, value any) (uint64, error)
 }
@@ -57,6 +60,23 @@ type Request struct {
 	Bytes      uint32 // 0: only words
 	ReplyFixed uint32
 	ReplyMax   uint32
+
+	inArena []lent // parameters whose memory did not travel
+}
+
+// lent is an argument that lies in the arena.
+type lent struct {
+	param int
+	value Value
+}
+
+func (r *Request) lent(param int) *Value {
+	for i := range r.inArena {
+		if r.inArena[i].param == param {
+			return &r.inArena[i].value
+		}
+	}
+	return nil
 }
 
 // Func is a function, or a callback's shape, made ready: what would be found out for each call anew.

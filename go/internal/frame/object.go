@@ -72,6 +72,41 @@ func numbersOf(kind plan.Kind, slice any) ([]byte, uint32) {
 	return nil, 0
 }
 
+// Memory is that of a value whose elements are bytes or numbers; nil of all others.
+func (v *Value) Memory() []byte {
+	switch v.Kind {
+	case Bytes:
+		return v.Bytes
+	case Other:
+		switch s := v.Any.(type) {
+		case []int8:
+			return memoryIn(s)
+		case []int16:
+			return memoryIn(s)
+		case []uint16:
+			return memoryIn(s)
+		case []int32:
+			return memoryIn(s)
+		case []uint32:
+			return memoryIn(s)
+		case []int64:
+			return memoryIn(s)
+		case []uint64:
+			return memoryIn(s)
+		case []float32:
+			return memoryIn(s)
+		case []float64:
+			return memoryIn(s)
+		}
+	}
+	return nil
+}
+
+func memoryIn[T any](s []T) []byte {
+	memory, _ := memoryOf(s, true)
+	return memory
+}
+
 func memoryOf[T any](s []T, fits bool) ([]byte, uint32) {
 	if !fits {
 		return nil, 0

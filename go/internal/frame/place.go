@@ -5,6 +5,7 @@ package frame
 import (
 	"fmt"
 
+	arenas "cordon.internal/cordon/internal/arena"
 	"cordon.internal/cordon/internal/plan"
 )
 
@@ -246,11 +247,36 @@ func (e *encoder) pointer(t *plan.Type, v *Value, s *scope, owner *plan.Type) (u
 			return 0, e.refuse("holds %d element%s, but its length is %d", given, plural(int(given)), needed)
 		}
 	}
+	if place := e.arenaPlace(t, target, v, needed); place != 0 {
+		return place, nil
+	}
 	size := uint64(target.ElementBytes())
 	if needed > offsetMask/size {
 		return 0, e.refuse("takes %d elements of %d bytes: %w", needed, size, ErrTooLarge)
 	}
 	return e.block(t, target, v, needed)
+}
+
+// arenaPlace is the place of an argument whose numbers lie in the worker's arena: they stay there. 0: it is to be copied, as
+// all is that the library keeps, and lengths are that others name.
+func (e *encoder) arenaPlace(t, target *plan.Type, v *Value, count uint64) uint64 {
+	param := &e.fn.F.Params[e.param]
+	arena := e.space.Hooks.Arena()
+	if arena == nil || v == nil || t != e.fn.Plan.Type(param.Type) || param.Passing != plan.PassBytes ||
+		t.Has(plan.NullEnded|plan.Kept|plan.Owned) || e.fn.pointees>>e.param&1 != 0 || !liesAsInC(target) {
+		return 0
+	}
+	memory, element := elementsOf(e.fn.Plan, target, v)
+	if element == 0 || count*uint64(element) > uint64(len(memory)) || !arenas.Holds(arena, memory) {
+		return 0
+	}
+	e.request.inArena = append(e.request.inArena, lent{e.param, *v})
+	return inArena | arenas.Address(memory)
+}
+
+// liesAsInC: elements that are the same bytes in Go, whatever bytes they are.
+func liesAsInC(target *plan.Type) bool {
+	return target.Kind == plan.Void || target.Kind.IsScalar() && target.Kind != plan.Bool
 }
 
 // isFilled: the length is nothing but a parameter, or a member, that is filled in: then counts must be equal.

@@ -77,6 +77,8 @@ func (testHooks) HandleWord(p *plan.Plan, t *plan.Type, value any) (uint64, erro
 	return h.word, nil
 }
 
+func (testHooks) Arena() []byte { return nil }
+
 func (testHooks) NewHandle(p *plan.Plan, t *plan.Type, word uint64) any { return &testHandle{word} }
 
 func (testHooks) CallbackWord(p *plan.Plan, t *plan.Type, value any) (uint64, error) {

@@ -164,3 +164,23 @@ func Pidfd(pid int) (int, error) {
 	}
 	return int(fd), nil
 }
+
+// MapAt maps a memory, or with descriptor -1 fresh memory of nobody's, for writing, at an address: exactly there, in place of
+// what is there, if it is fixed; else there if nothing is. It is not inherited by fork.
+func MapAt(address uintptr, fd int, bytes uintptr, fixed bool) ([]byte, error) {
+	const noReserve = 0x4000
+	flags := uintptr(syscall.MAP_SHARED | noReserve)
+	if fd < 0 {
+		flags = syscall.MAP_PRIVATE | syscall.MAP_ANON | noReserve
+	}
+	if fixed {
+		flags |= syscall.MAP_FIXED
+	}
+	got, _, errno := syscall.Syscall6(syscall.SYS_MMAP, address, bytes, syscall.PROT_READ|syscall.PROT_WRITE, flags, uintptr(fd), 0)
+	if errno != 0 {
+		return nil, os.NewSyscallError("mmap", errno)
+	}
+	memory := unsafe.Slice(*(**byte)(unsafe.Pointer(&got)), bytes)
+	_ = syscall.Madvise(memory, madvDontFork)
+	return memory, nil
+}

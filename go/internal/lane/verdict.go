@@ -169,12 +169,18 @@ func (l *Lane) Unbegun(seq uint32) bool {
 	if v != Died && v != Recalled || s.depth != 0 || s.turn>>4 != *l.h32(atRecords + index*recordBytes + recordStep) || !idle() {
 		return false
 	}
-	for until := time.Now().Add(goneWait); atomic.LoadUint32(l.h32(atGone)) == 0; time.Sleep(time.Millisecond) {
+	return l.Gone(goneWait) && idle()
+}
+
+// Gone reports whether the worker and its children have ended, none of which can write any more. It waits for that, if
+// it has to.
+func (l *Lane) Gone(patience time.Duration) bool {
+	for until := time.Now().Add(patience); atomic.LoadUint32(l.h32(atGone)) == 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(until) {
 			return false
 		}
 	}
-	return idle()
+	return true
 }
 
 // Violation is a forbidden act of the worker.

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"unsafe"
 
+	"cordon.internal/cordon/internal/arena"
 	"cordon.internal/cordon/internal/kernel"
 	"cordon.internal/cordon/internal/lane"
 	"cordon.internal/cordon/internal/wire"
@@ -32,6 +33,7 @@ const (
 	kindEnded   = 6
 
 	hasEvent = 1
+	hasArena = 2
 
 	boardMagic = 0x44524243
 	boardBytes = 4096
@@ -320,8 +322,8 @@ func endOf(worker uint32) []byte {
 	return message
 }
 
-// Lease asks for a worker on a lane. What the daemon refuses is a *Refused. Only the seat's owner asks.
-func (s *Seat) Lease(ctx context.Context, l *lane.Lane) (Leased, error) {
+// Lease asks for a worker on a lane, with an arena unless shared is nil. What the daemon refuses is a *Refused. Only the seat's owner asks.
+func (s *Seat) Lease(ctx context.Context, l *lane.Lane, shared *arena.Arena) (Leased, error) {
 	waiting := make(chan answer, 1)
 	s.mu.Lock()
 	s.serial++
@@ -334,7 +336,14 @@ func (s *Seat) Lease(ctx context.Context, l *lane.Lane) (Leased, error) {
 	le.PutUint32(message[12:], lane.Identity())
 	le.PutUint32(message[16:], hasEvent)
 	h, w, event := l.Descriptors()
-	if err := s.send(message, []int{h, w, event}); err != nil {
+	fds := []int{h, w, event}
+	if shared != nil {
+		le.PutUint32(message[16:], hasEvent|hasArena)
+		le.PutUint64(message[24:], shared.Base())
+		le.PutUint64(message[32:], shared.Bytes())
+		fds = append(fds, shared.Descriptor())
+	}
+	if err := s.send(message, fds); err != nil {
 		return Leased{}, err
 	}
 	var a answer

@@ -203,7 +203,7 @@ func TestALeaseIsHadAndEnds(t *testing.T) {
 		l.say(leased(serial+1, 8)) // somebody else's
 		l.say(leased(serial, 9))
 	})
-	got, err := s.Lease(context.Background(), newLane(t))
+	got, err := s.Lease(context.Background(), newLane(t), nil)
 	if err != nil || got != (Leased{Worker: 9, Epoch: 5, ReportID: 77}) {
 		t.Fatalf("%+v, %v", got, err)
 	}
@@ -218,7 +218,7 @@ func TestALeaseIsHadAndEnds(t *testing.T) {
 	}
 	l.close()
 	<-h.lost
-	if _, err := s.Lease(context.Background(), newLane(t)); !errors.Is(err, ErrLost) {
+	if _, err := s.Lease(context.Background(), newLane(t), nil); !errors.Is(err, ErrLost) {
 		t.Errorf("of a daemon that is gone: %v", err)
 	}
 }
@@ -241,7 +241,7 @@ func TestARefusalSaysWhy(t *testing.T) {
 		l.say(message)
 	})
 	var refused *Refused
-	if _, err := s.Lease(context.Background(), newLane(t)); !errors.As(err, &refused) || refused.Outcome != 5 ||
+	if _, err := s.Lease(context.Background(), newLane(t), nil); !errors.As(err, &refused) || refused.Outcome != 5 ||
 		refused.RetryAfterMS != 70 || len(refused.Text) != 224 || refused.Text[0] != '?' {
 		t.Errorf("%+v", refused)
 	}
@@ -260,7 +260,7 @@ func TestALeaseThatComesTooLateIsEnded(t *testing.T) {
 		cancel()
 		asked <- serial
 	})
-	if _, err := s.Lease(ctx, newLane(t)); !errors.Is(err, context.Canceled) {
+	if _, err := s.Lease(ctx, newLane(t), nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
 	l.say(leased(<-asked, 3))

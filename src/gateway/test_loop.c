@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* When there is no memory: each allocation fails once, of a client's and of a change of houses, and nothing is lost. */
+/*
+ * A gateway on a real loop, with a real socket. When there is no memory: each allocation fails once, of a client's and
+ * of a change of houses, and nothing is lost. And whose turn it is.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,36 +31,56 @@ void *__real_malloc(size_t bytes);
 void *__real_calloc(size_t count, size_t bytes);
 void *__real_realloc(void *memory, size_t bytes);
 char *__real_strdup(const char *text);
+void __real_free(void *memory);
 void *__wrap_malloc(size_t bytes);
 void *__wrap_calloc(size_t count, size_t bytes);
 void *__wrap_realloc(void *memory, size_t bytes);
 char *__wrap_strdup(const char *text);
+void __wrap_free(void *memory);
 
 static _Thread_local size_t left; /* allocations until one fails; 0: none does */
+static atomic_size_t live;        /* of all threads */
 
 static bool fails(void)
 {
     return left != 0 && --left == 0;
 }
 
+static void *taken(void *memory)
+{
+    atomic_fetch_add(&live, memory != NULL);
+    return memory;
+}
+
 void *__wrap_malloc(size_t bytes)
 {
-    return fails() ? NULL : __real_malloc(bytes);
+    return fails() ? NULL : taken(__real_malloc(bytes));
 }
 
 void *__wrap_calloc(size_t count, size_t bytes)
 {
-    return fails() ? NULL : __real_calloc(count, bytes);
+    return fails() ? NULL : taken(__real_calloc(count, bytes));
 }
 
 void *__wrap_realloc(void *memory, size_t bytes)
 {
-    return fails() ? NULL : __real_realloc(memory, bytes);
+    if (fails()) {
+        return NULL;
+    }
+    bool is_new = !memory;
+    void *grown = __real_realloc(memory, bytes);
+    return is_new ? taken(grown) : grown;
 }
 
 char *__wrap_strdup(const char *text)
 {
-    return fails() ? NULL : __real_strdup(text);
+    return fails() ? NULL : taken(__real_strdup(text));
+}
+
+void __wrap_free(void *memory)
+{
+    atomic_fetch_sub(&live, memory != NULL);
+    __real_free(memory);
 }
 
 static struct {
@@ -124,7 +147,7 @@ static void say(int fd, const char *text)
 /* Turn the loop until @frames answers came, or the end. Returns how many came; @text: of the first one, if there is room. */
 static unsigned hear(int fd, unsigned frames, char *text, size_t room)
 {
-    static uint8_t came[1 << 16];
+    static uint8_t came[1 << 20];
     size_t length = 0;
     for (unsigned turns = 0; turns < TURNS_MAX; turns++) {
         (void)uv_run(&scene.loop, UV_RUN_NOWAIT);
@@ -132,7 +155,7 @@ static unsigned hear(int fd, unsigned frames, char *text, size_t room)
         length += got > 0 ? (size_t)got : 0;
         unsigned count = 0;
         for (size_t at = 0; length - at >= 4;) {
-            size_t bytes = (size_t)came[at + 2] << 8 | came[at + 3];
+            size_t bytes = (size_t)came[at + 1] << 16 | (size_t)came[at + 2] << 8 | came[at + 3];
             if (length - at - 4 < bytes) {
                 break;
             }
@@ -215,14 +238,14 @@ static void test_clients_are_answered_or_closed_whatever_fails(void **state)
 
 /* ---- Houses ------------------------------------------------------------------------------------ */
 
-static struct house *open_house(const char *name, const char *function)
+/* @functions: declarations of the C library's. */
+static struct house *open_house_of(const char *name, const char *functions)
 {
     struct message why = {.text = ""};
     struct house *house = NULL;
     struct cell_settings cell = {.name = strdup(name), .workers = 2, .every_function = true};
-    char text[128];
-    (void)snprintf(text, sizeof text, "library \"libc.so.6\";\nsymbol(\"abs\") int %s(int j);\n",
-                   function);
+    static char text[65536];
+    (void)snprintf(text, sizeof text, "library \"libc.so.6\";\n%s", functions);
     cell.options.size = sizeof cell.options;
     cell.options.level = CORDON_LEVEL_INLINE;
     cell.options.interface_text = strdup(text);
@@ -231,6 +254,13 @@ static struct house *open_house(const char *name, const char *function)
         fail_msg("%s", why.text);
     }
     return house;
+}
+
+static struct house *open_house(const char *name, const char *function)
+{
+    char text[128];
+    (void)snprintf(text, sizeof text, "symbol(\"abs\") int %s(int j);\n", function);
+    return open_house_of(name, text);
 }
 
 static struct house **list(struct house *first, struct house *second, struct house *third)
@@ -243,10 +273,10 @@ static struct house **list(struct house *first, struct house *second, struct hou
     return houses;
 }
 
-/* What was replaced, or was not to be, is closed in the pool. */
-static void turn_until_closed(void)
+/* What was replaced, or was not to be, is closed in the pool: nothing of it is left. */
+static void turn_until_closed(size_t before)
 {
-    for (unsigned turns = 0; scene.gateway.retired; turns++) {
+    for (unsigned turns = 0; scene.gateway.retired || atomic_load(&live) != before; turns++) {
         assert_true(turns < TURNS_MAX);
         (void)uv_run(&scene.loop, UV_RUN_NOWAIT);
         (void)usleep(100);
@@ -276,14 +306,16 @@ static void test_houses_that_cannot_be_set_leave_those_that_were(void **state)
         0);
     calls("first");
     calls("old.second");
+    size_t before = atomic_load(&live);
     assert_int_equal(
         gateway_set_houses(&scene.gateway, list(kept, open_house("twice", "first"), NULL), 2, &why),
         -EEXIST);
     assert_non_null(strstr(why.text, "'first' is offered twice"));
-    turn_until_closed();
+    turn_until_closed(before);
     calls("kept.first");
     calls("second");
     for (size_t failing = 1;; failing++) {
+        before = atomic_load(&live);
         struct house **houses = list(kept, open_house("a", "fourth"), open_house("b", "fifth"));
         left = failing;
         int r = gateway_set_houses(&scene.gateway, houses, 3, &why);
@@ -294,22 +326,43 @@ static void test_houses_that_cannot_be_set_leave_those_that_were(void **state)
             assert_in_range(failing, 4, 100);
             break;
         }
-        if (r == 0) { /* what failed was not needed: a seat's preparation is tried again */
-            struct house *again = open_house("old", "second");
-            assert_int_equal(gateway_set_houses(&scene.gateway, list(kept, again, NULL), 2, &why),
-                             0);
-        } else {
-            assert_int_equal(r, -ENOMEM);
-        }
-        turn_until_closed();
+        assert_int_equal(r, -ENOMEM);
+        turn_until_closed(before);
         assert_int_equal(scene.gateway.house_count, 2);
         assert_null(gateway_find_house(&scene.gateway, "a"));
         calls("kept.first");
         calls("old.second");
     }
-    turn_until_closed();
     calls("first");
     calls("b.fifth");
+}
+
+/* Of requests that are answered at once, too: a client that asks for much is heard again after the others. */
+static void test_large_answers_are_given_in_turns(void **state)
+{
+    static char text[32768];
+    struct message why;
+    (void)state;
+    for (size_t i = 0, at = 0; i < 400; i++) {
+        at += (size_t)snprintf(text + at, sizeof text - at,
+                               "symbol(\"abs\") int number_%zu(int j);\n", i);
+    }
+    struct house **houses = list(open_house_of("many", text), NULL, NULL);
+    assert_int_equal(gateway_set_houses(&scene.gateway, houses, 1, &why), 0);
+    int fd = come();
+    for (int i = 0; i < 8; i++) {
+        say(fd, "{\"method\":\"cordon.describe\"}");
+    }
+    for (unsigned turns = 0; !scene.gateway.connections || !scene.gateway.connections->asked;
+         turns++) {
+        assert_true(turns < TURNS_MAX);
+        (void)uv_run(&scene.loop, UV_RUN_NOWAIT);
+    }
+    assert_int_equal(scene.gateway.connections->asked, 1);
+    assert_ptr_equal(scene.gateway.active, scene.gateway.connections);
+    assert_int_equal(hear(fd, 8, NULL, 0), 8);
+    (void)close(fd);
+    settle();
 }
 
 int main(void)
@@ -319,6 +372,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_houses_that_cannot_be_set_leave_those_that_were,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_large_answers_are_given_in_turns, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

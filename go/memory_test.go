@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cordon
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"cordon.internal/cordon/internal/arena"
+)
+
+const arenaBytes = 8 << 20
+
+func withMemory(t testing.TB, text string, with ...OpenOption) *Cell {
+	t.Helper()
+	with = append([]OpenOption{WithInterface(text), WithArena(arenaBytes), WithReports(""), WithProgram(os.Getenv("CORDON_PRIVATE"))}, with...)
+	cell, err := Open(context.Background(), "", with...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cell.Close() })
+	return cell
+}
+
+func alloc(t testing.TB, from interface {
+	Alloc(int) (*Memory, error)
+}, n int) *Memory {
+	t.Helper()
+	m, err := from.Alloc(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func fill(b []byte) []byte {
+	for i := range b {
+		b[i] = byte(i * 7)
+	}
+	return b
+}
+
+func TestMemoryIsSharedWithAWorker(t *testing.T) {
+	clean(t)
+	zlib := withMemory(t, zlibInterface)
+	crc := funcOf(t, zlib, "crc32")
+	for _, n := range []int{1, 63, 64, 4096, copiedBelow, 1 << 20} {
+		m := alloc(t, zlib, n)
+		want := crc32.ChecksumIEEE(fill(m.Bytes()))
+		for _, arg := range []any{m, m.Bytes(), m.Bytes()[:n:n]} {
+			if got := invoke(t, crc, 0, arg).Value(); got != want {
+				t.Errorf("%d bytes as %T: crc32 is %v, not %v", n, arg, got, want)
+			}
+		}
+		if n > 2 {
+			if got := invoke(t, crc, 0, m.Bytes()[1:n-1]).Value(); got != crc32.ChecksumIEEE(m.Bytes()[1:n-1]) {
+				t.Errorf("a part of %d bytes: crc32 is %v", n, got)
+			}
+		}
+		typed, err := Bind2[uint32, *Memory, uint32](zlib, "crc32")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := typed.Call(context.Background(), 0, m); err != nil || got != want {
+			t.Errorf("typed: %v, %v", got, err)
+		}
+		m.Close()
+	}
+}
+
+// What does not travel can be larger than what may travel.
+func TestMemoryDoesNotTravel(t *testing.T) {
+	clean(t)
+	zlib := withMemory(t, zlibInterface, WithCallBytes(64<<10))
+	m := alloc(t, zlib, 4<<20)
+	crc := funcOf(t, zlib, "crc32")
+	if got := invoke(t, crc, 0, fill(m.Bytes())).Value(); got != crc32.ChecksumIEEE(m.Bytes()) {
+		t.Errorf("crc32 of 4 MiB is %v", got)
+	}
+	var refused *CallError
+	if _, err := crc.Call(context.Background(), 0, append([]byte(nil), m.Bytes()...)); !errors.As(err, &refused) {
+		t.Errorf("4 MiB of other memory travelled in 64 KiB: %v", err)
+	}
+	m.Close()
+}
+
+func TestMemoryIsWrittenInPlace(t *testing.T) {
+	clean(t)
+	libc := withMemory(t, libcInterface)
+	m := alloc(t, libc, 4*1000)
+	numbers := NumbersOf[int32](m)
+	for i := range numbers {
+		numbers[i] = int32(len(numbers) - i)
+	}
+	seen := 0
+	result := invoke(t, funcOf(t, libc, "qsort"), m, 1000, 4, func(a, b []byte) int {
+		seen++
+		x, y := le32(a), le32(b)
+		return int(x) - int(y)
+	})
+	for i := range numbers {
+		if numbers[i] != int32(i+1) {
+			t.Fatalf("number %d is %d after %d comparisons", i, numbers[i], seen)
+		}
+	}
+	if out, is := result.Out("base").([]byte); !is || len(out) != 4000 || &out[0] != &m.Bytes()[0] {
+		t.Errorf("what came back is not the memory itself but a %T", result.Out("base"))
+	}
+	m.Close()
+}
+
+func le32(b []byte) int32 {
+	return int32(uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24)
+}
+
+func TestMemorySurvivesItsWorker(t *testing.T) {
+	clean(t)
+	cell := withMemory(t, faultsInterface(t), WithWorkers(1))
+	m := alloc(t, cell, 1<<20)
+	fill(m.Bytes())
+	own := append([]byte(nil), m.Bytes()...)
+	var crashed *CrashError
+	for i := 0; i < 3; i++ {
+		if _, err := funcOf(t, cell, "fault_null_write").Call(context.Background(), 1); !errors.As(err, &crashed) {
+			t.Fatalf("no crash: %v", err)
+		}
+		if !bytes.Equal(own, m.Bytes()) {
+			t.Fatal("the memory has changed with its worker's end")
+		}
+		invoke(t, funcOf(t, cell, "fault_none"), 7)
+		other := alloc(t, cell, 100)
+		other.Bytes()[0] = 1
+		other.Close()
+	}
+	m.Close()
+}
+
+// The next worker has the same memory: what does not fit a call is not copied.
+func TestMemoryIsLentAgain(t *testing.T) {
+	clean(t)
+	libc := withMemory(t, libcInterface, WithCallBytes(64<<10), WithWorkers(1))
+	compare := funcOf(t, libc, "memcmp")
+	m := alloc(t, libc, 1<<20)
+	one, two := fill(m.Bytes()[:400<<10]), fill(m.Bytes()[512<<10:912<<10])
+	var crashed *CrashError
+	for i := 0; i < 3; i++ {
+		if got := invoke(t, compare, one, two).Value(); got != int32(0) {
+			t.Errorf("worker %d finds a difference of %v", i, got)
+		}
+		if _, err := funcOf(t, libc, "raise").Call(context.Background(), int(syscall.SIGSEGV)); !errors.As(err, &crashed) {
+			t.Errorf("no crash: %v", err)
+		}
+	}
+	m.Close()
+}
+
+// A call that has memory keeps it; closing it is closing it once.
+func TestMemoryOfACallUnderWay(t *testing.T) {
+	clean(t)
+	libc := withMemory(t, libcInterface+"int nanosleep(const int64_t request[2], nullable out int64_t remaining[2]);\n", WithWorkers(1))
+	m := alloc(t, libc, arenaBytes-4096)
+	nanoseconds := NumbersOf[int64](m)[:2]
+	nanoseconds[0], nanoseconds[1] = 0, int64(300*time.Millisecond)
+	block := m.block
+	done := libc.Go(context.Background(), funcOf(t, libc, "nanosleep"), nanoseconds)
+	await(t, "the call holds the memory", block.Held)
+	m.Close()
+	m.Close()
+	if m.Bytes() != nil {
+		t.Error("closed memory is given out")
+	}
+	if again, err := libc.Alloc(arenaBytes - 4096); err == nil {
+		t.Error("memory of a call under way was given out again")
+		again.Close()
+	}
+	var refused *CallError
+	if _, err := funcOf(t, libc, "strlen").Call(context.Background(), nanoseconds); !errors.As(err, &refused) {
+		t.Errorf("a slice of closed memory was taken: %v", err)
+	}
+	if answer := <-done; answer.Err != nil || answer.Value() != int32(0) {
+		t.Errorf("the call that had it: %v, %v", answer.Result, answer.Err)
+	}
+	again := alloc(t, libc, arenaBytes-4096)
+	if again.Bytes()[0] != 0 || again.Bytes()[8] != 0 {
+		t.Error("fresh memory is not zero")
+	}
+	again.Close()
+}
+
+// Slices of what is closed can be read and written, though they are refused.
+func TestClosedMemoryIsNoFault(t *testing.T) {
+	clean(t)
+	zlib := withMemory(t, zlibInterface)
+	crc := funcOf(t, zlib, "crc32")
+	m := alloc(t, zlib, 100000)
+	left := fill(m.Bytes())
+	m.Close()
+	for what, argument := range map[string]any{"owner": m, "slice": left, "part": left[10:20]} {
+		var refused *CallError
+		if _, err := crc.Call(context.Background(), 0, argument); !errors.As(err, &refused) || !errors.Is(err, syscall.EFAULT) {
+			t.Errorf("%s of closed memory: %v", what, err)
+		}
+	}
+	zlib.Close()
+	left[0]++
+	sum := 0
+	for _, b := range left {
+		sum += int(b)
+	}
+	other := withMemory(t, zlibInterface)
+	var refused *CallError
+	if _, err := funcOf(t, other, "crc32").Call(context.Background(), 0, left); !errors.As(err, &refused) {
+		t.Errorf("a slice of a closed cell's closed memory: %v (%d)", err, sum)
+	}
+	if _, err := zlib.Alloc(1); !errors.Is(err, ErrClosed) {
+		t.Errorf("Alloc of a closed cell: %v", err)
+	}
+}
+
+// Memory of a cell that is closed stays its owner's.
+func TestMemoryOutlivesItsCell(t *testing.T) {
+	clean(t)
+	first := withMemory(t, zlibInterface)
+	second := withMemory(t, zlibInterface)
+	m := alloc(t, first, 100000)
+	want := crc32.ChecksumIEEE(fill(m.Bytes()))
+	crc := funcOf(t, second, "crc32")
+	for i := 0; i < 2; i++ {
+		if got := invoke(t, crc, 0, m).Value(); got != want {
+			t.Errorf("memory of another cell: %v, not %v", got, want)
+		}
+		first.Close()
+	}
+	if crc32.ChecksumIEEE(m.Bytes()) != want {
+		t.Error("the memory has changed with its cell's end")
+	}
+	m.Close()
+}
+
+func TestMemoryIsLimited(t *testing.T) {
+	clean(t)
+	zlib := withMemory(t, zlibInterface, WithWorkers(2))
+	var all []*Memory
+	for {
+		m, err := zlib.Alloc(1 << 20)
+		if err != nil {
+			if !errors.Is(err, syscall.ENOMEM) {
+				t.Errorf("the arenas are full: %v", err)
+			}
+			break
+		}
+		all = append(all, m)
+	}
+	if len(all) != 2*arenaBytes>>20 {
+		t.Errorf("2 workers' arenas of %d bytes hold %d times 1 MiB", arenaBytes, len(all))
+	}
+	for _, n := range []int{-1, 0, arenaBytes + 1} {
+		if _, err := zlib.Alloc(n); err == nil {
+			t.Errorf("%d bytes were allocated", n)
+		}
+	}
+	for _, m := range all {
+		m.Close()
+	}
+	none, err := Open(context.Background(), "", WithInterface(zlibInterface), WithReports(""), WithProgram(os.Getenv("CORDON_PRIVATE")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer none.Close()
+	if _, err := none.Alloc(1); !errors.Is(err, syscall.ENOMEM) || !strings.Contains(err.Error(), "WithArena") {
+		t.Errorf("a cell without an arena: %v", err)
+	}
+}
+
+func TestForgottenMemoryIsTold(t *testing.T) {
+	clean(t)
+	told := make(chan *Leak, 10)
+	OnLeak(func(l *Leak) { told <- l })
+	defer OnLeak(nil)
+	zlib := withMemory(t, zlibInterface)
+	kept := func() []byte {
+		return alloc(t, zlib, 12345).Bytes()
+	}()
+	alloc(t, zlib, 54321).Close()
+	var leak *Leak
+	await(t, "the leak is told", func() bool {
+		runtime.GC()
+		select {
+		case leak = <-told:
+			return true
+		default:
+			return false
+		}
+	})
+	if text := leak.String(); leak.Bytes != 12345 || !strings.Contains(text, "memory_test.go:") || !strings.Contains(text, "12345") {
+		t.Errorf("told was %q, of %d bytes", text, leak.Bytes)
+	}
+	fill(kept)
+	if got := invoke(t, funcOf(t, zlib, "crc32"), 0, kept).Value(); got != crc32.ChecksumIEEE(kept) {
+		t.Errorf("a slice of it: %v", got)
+	}
+	for i := 0; i < 3; i++ {
+		runtime.GC()
+	}
+	if len(told) != 0 {
+		t.Errorf("also told: %v", <-told)
+	}
+	// Nobody can close it any more: its place is left to the next test, as it is to a program.
+	if b, _ := arena.Find(kept); b != nil {
+		b.Close()
+	}
+}
+
+func TestMemoryUnderLoad(t *testing.T) {
+	clean(t)
+	cell := withMemory(t, zlibInterface, WithWorkers(3))
+	crc := funcOf(t, cell, "crc32")
+	var work sync.WaitGroup
+	for g := 0; g < 8; g++ {
+		work.Add(1)
+		go func(g int) {
+			defer work.Done()
+			for i := 0; i < 50; i++ {
+				m, err := cell.Alloc(20000 + 1000*g)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				for at := range m.Bytes() {
+					m.Bytes()[at] = byte(at * (g + i))
+					if at > 100 {
+						break
+					}
+				}
+				want := crc32.ChecksumIEEE(m.Bytes())
+				results := []<-chan Answer{cell.Go(context.Background(), crc, 0, m), cell.Go(context.Background(), crc, 0, m.Bytes())}
+				for _, answers := range results {
+					if a := <-answers; a.Err != nil || a.Value() != want {
+						t.Errorf("goroutine %d, %d: %v, not %v", g, i, a, want)
+					}
+				}
+				m.Close()
+			}
+		}(g)
+	}
+	work.Wait()
+}
+
+// Workers that are killed while calls have their memory: each call ends once, and memory keeps what the program has written.
+func TestMemoryOfKilledWorkers(t *testing.T) {
+	clean(t)
+	cell := withMemory(t, faultsInterface(t), WithWorkers(2))
+	crash, none := funcOf(t, cell, "fault_null_write"), funcOf(t, cell, "fault_none")
+	var work sync.WaitGroup
+	for g := 0; g < 2; g++ {
+		work.Add(1)
+		go func(g int) {
+			defer work.Done()
+			m, err := cell.Alloc(10000)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer m.Close()
+			for i := 0; i < 20; i++ {
+				want := fmt.Sprintf("%d of %d", i, g)
+				copy(m.Bytes(), want)
+				_, err := crash.Call(context.Background(), 1)
+				var open *OpenError
+				if err == nil {
+					t.Error("it did not crash")
+				} else if errors.As(err, &open) {
+					return
+				}
+				_, _ = none.Call(context.Background(), 1)
+				if !bytes.HasPrefix(m.Bytes(), []byte(want)) {
+					t.Errorf("%q has become %q", want, m.Bytes()[:len(want)])
+				}
+			}
+		}(g)
+	}
+	work.Wait()
+}
