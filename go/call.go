@@ -43,12 +43,16 @@ type pendingCall struct {
 
 // invoke makes a call. What a callback has panicked with goes on here, where nothing is held any more.
 func (f *Func) invoke(ctx context.Context, args []frame.Value, a *answer) error {
-	err := f.perform(ctx, args, a)
+	v := valuesOf(ctx)
+	err := f.perform(ctx, v, args, a)
 	a.raise()
+	if err == nil && v != nil && v.errno != nil {
+		*v.errno = a.errno
+	}
 	return err
 }
 
-func (f *Func) perform(ctx context.Context, args []frame.Value, a *answer) error {
+func (f *Func) perform(ctx context.Context, v *values, args []frame.Value, a *answer) error {
 	limit := lane.Limit{After: time.Duration(f.f.cell.deadline.Load())}
 	if deadline, limited := ctx.Deadline(); limited {
 		limit.After, limit.Deadline = time.Duration(f.f.cell.longest.Load()), deadline
@@ -66,7 +70,7 @@ func (f *Func) perform(ctx context.Context, args []frame.Value, a *answer) error
 		}
 		defer held.release()
 	}
-	if outer := nested(ctx, f.f.cell); outer != nil {
+	if outer := v.nested(f.f.cell); outer != nil {
 		if handled, err := outer.call(ctx, f, args, limit.At(), a); handled {
 			return err
 		}
@@ -250,8 +254,11 @@ func (w *worker) once(ctx context.Context, f *Func, args []frame.Value, limit *l
 	return w.general(ctx, f, args, limit.At(), nil, a)
 }
 
-// short lays out a simple call.
+// short lays out a simple call. Where calls are executed here there is nothing to be saved by being short.
 func (w *worker) short(f *function, args []frame.Value, m *lane.Message) bool {
+	if w.place != nil {
+		return false
+	}
 	if f.fn.Scalars {
 		if !f.fn.Words(args, &m.Words) {
 			return false
@@ -334,6 +341,12 @@ func (c *active) begin(args []frame.Value, ring bool) (unbegun bool, err error) 
 
 // await waits for a call's end, and answers its callbacks meanwhile.
 func (c *active) await(args []frame.Value, a *answer) (unbegun bool, err error) {
+	if c.w.place != nil {
+		if err := c.executeHere(); err != nil {
+			a.panicked = c.panicked
+			return false, err
+		}
+	}
 	var event lane.Event
 	limit := lane.Limit{Until: c.until}
 	status := c.w.lane.Await(c.seq, &limit, c.ctx.Done(), &event)

@@ -229,7 +229,7 @@ func (c *active) perform(entry *callback, event *lane.Event) (*lane.Message, err
 func (c *active) run(entry *callback, in *frame.Incoming) (result any, err error) {
 	t := entry.function.Type()
 	args := make([]reflect.Value, 0, len(in.Args)+1)
-	ctx := context.WithValue(c.ctx, nestKey{}, c)
+	ctx := context.WithValue(c.ctx, valuesKey{}, &values{outer: c})
 	if takesContext(t) {
 		args = append(args, reflect.ValueOf(ctx))
 	}
@@ -302,7 +302,29 @@ func (c *active) protected(function reflect.Value, args []reflect.Value) (result
 
 // ---- Calls from inside of callbacks ------------------------------------------------------------
 
-type nestKey struct{}
+type (
+	valuesKey struct{}
+	// values are what a context holds for calls that are made with it.
+	values struct {
+		outer *active        // the call from inside of which they come, or nil
+		errno *syscall.Errno // where they put it, or nil
+	}
+)
+
+func valuesOf(ctx context.Context) *values {
+	v, _ := ctx.Value(valuesKey{}).(*values)
+	return v
+}
+
+// WithErrno has calls that are made with the context put into a variable what they left in errno, as Result.Errno does: for
+// functions that give no Result, typed and generated ones. It means something if the function says so.
+func WithErrno(ctx context.Context, errno *syscall.Errno) context.Context {
+	with := &values{errno: errno}
+	if v := valuesOf(ctx); v != nil {
+		with.outer = v.outer
+	}
+	return context.WithValue(ctx, valuesKey{}, with)
+}
 
 // nest lets calls from inside a callback go to the worker that waits for it: those made with the context that the function
 // was passed, as long as it runs, one at a time.
@@ -323,9 +345,9 @@ func (n *nest) leave() {
 	n.mu.Unlock()
 }
 
-func nested(ctx context.Context, cell *Cell) *active {
-	if outer, ok := ctx.Value(nestKey{}).(*active); ok && outer.w.cell == cell {
-		return outer
+func (v *values) nested(cell *Cell) *active {
+	if v != nil && v.outer != nil && v.outer.w.cell == cell {
+		return v.outer
 	}
 	return nil
 }

@@ -117,6 +117,7 @@ func (h *Handle) forget() error {
 	if err != nil {
 		return nil // gone with its worker
 	}
+	w.executeOwn()
 	var event lane.Event
 	if status := w.lane.Await(seq, &limit, nil, &event); status != lane.Came || event.Verb != lane.Return {
 		call := &active{w: w, f: &function{name: "release"}, seq: seq, until: limit.At(), ctx: context.Background()}

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -23,7 +22,7 @@ const arenaBytes = 8 << 20
 
 func withMemory(t testing.TB, text string, with ...OpenOption) *Cell {
 	t.Helper()
-	with = append([]OpenOption{WithInterface(text), WithArena(arenaBytes), WithReports(""), WithProgram(os.Getenv("CORDON_PRIVATE"))}, with...)
+	with = append([]OpenOption{WithInterface(text), WithArena(arenaBytes), WithReports(""), WithDeadline(20 * time.Second)}, with...)
 	cell, err := Open(context.Background(), "", with...)
 	if err != nil {
 		t.Fatal(err)
@@ -40,6 +39,7 @@ func alloc(t testing.TB, from interface {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { m.Close() })
 	return m
 }
 
@@ -97,13 +97,13 @@ func TestMemoryDoesNotTravel(t *testing.T) {
 func TestMemoryIsWrittenInPlace(t *testing.T) {
 	clean(t)
 	libc := withMemory(t, libcInterface)
-	m := alloc(t, libc, 4*1000)
+	m := alloc(t, libc, 4*100)
 	numbers := NumbersOf[int32](m)
 	for i := range numbers {
 		numbers[i] = int32(len(numbers) - i)
 	}
 	seen := 0
-	result := invoke(t, funcOf(t, libc, "qsort"), m, 1000, 4, func(a, b []byte) int {
+	result := invoke(t, funcOf(t, libc, "qsort"), m, 100, 4, func(a, b []byte) int {
 		seen++
 		x, y := le32(a), le32(b)
 		return int(x) - int(y)
@@ -113,7 +113,7 @@ func TestMemoryIsWrittenInPlace(t *testing.T) {
 			t.Fatalf("number %d is %d after %d comparisons", i, numbers[i], seen)
 		}
 	}
-	if out, is := result.Out("base").([]byte); !is || len(out) != 4000 || &out[0] != &m.Bytes()[0] {
+	if out, is := result.Out("base").([]byte); !is || len(out) != 400 || &out[0] != &m.Bytes()[0] {
 		t.Errorf("what came back is not the memory itself but a %T", result.Out("base"))
 	}
 	m.Close()
@@ -272,7 +272,7 @@ func TestMemoryIsLimited(t *testing.T) {
 	for _, m := range all {
 		m.Close()
 	}
-	none, err := Open(context.Background(), "", WithInterface(zlibInterface), WithReports(""), WithProgram(os.Getenv("CORDON_PRIVATE")))
+	none, err := Open(context.Background(), "", WithInterface(zlibInterface), WithReports(""))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -289,7 +289,11 @@ func TestForgottenMemoryIsTold(t *testing.T) {
 	defer OnLeak(nil)
 	zlib := withMemory(t, zlibInterface)
 	kept := func() []byte {
-		return alloc(t, zlib, 12345).Bytes()
+		m, err := zlib.Alloc(12345)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m.Bytes()
 	}()
 	alloc(t, zlib, 54321).Close()
 	var leak *Leak

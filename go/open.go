@@ -107,7 +107,26 @@ func WithDaemon(d Daemon) OpenOption { return openOption(func(o *opening) { o.da
 //
 //	zlib, err := cordon.Open(ctx, "libz.so.1", cordon.WithInterface(
 //		"uint32_t crc32(uint32_t crc, const uint8_t buf[len], uint32_t len);"))
+//
+// A context without a deadline has one of 10 s here: a daemon that does not answer by then is a *StartError, ETIMEDOUT, and
+// is replaced when something is asked of it again.
 func Open(ctx context.Context, library string, with ...OpenOption) (*Cell, error) {
+	if _, limited := ctx.Deadline(); limited {
+		return openBy(ctx, library, with)
+	}
+	bounded, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	cell, err := openBy(bounded, library, with)
+	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+		err = &StartError{Cell: library, Errno: syscall.ETIMEDOUT, Text: fmt.Sprintf("the program's own daemon has not answered within %v", openTimeout)}
+	}
+	return cell, err
+}
+
+// openTimeout is how long Open waits whose context says nothing.
+var openTimeout = 10 * time.Second
+
+func openBy(ctx context.Context, library string, with []OpenOption) (*Cell, error) {
 	o := &opening{params: map[string]any{}}
 	for _, option := range with {
 		option.applyOpen(o)

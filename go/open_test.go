@@ -245,6 +245,32 @@ func TestOpenDeadline(t *testing.T) {
 	absolute(t, cell, 4)
 }
 
+func TestOpenWaitsNotForEver(t *testing.T) {
+	alone(t)
+	first := openLibc(t)
+	stopped := daemonPid(t)
+	if err := syscall.Kill(stopped, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	openTimeout = 300 * time.Millisecond
+	_, err := Open(context.Background(), "", WithInterface(libcText), WithReports(""))
+	openTimeout = 10 * time.Second
+	var start *StartError
+	if !errors.As(err, &start) || start.Errno != syscall.ETIMEDOUT {
+		t.Errorf("a daemon that is stopped: %v", err)
+	}
+	second := openLibc(t)
+	if now := daemonPid(t); now == stopped || now == 0 {
+		t.Errorf("the daemon is still %d", now)
+	}
+	absolute(t, second, 6)
+	await(t, "the first cell is opened again", func() bool {
+		abs, _ := first.Func("abs")
+		_, err := abs.Call(context.Background(), -1)
+		return err == nil
+	})
+}
+
 func ExampleOpen() {
 	ctx := context.Background()
 	zlib, err := Open(ctx, "libz.so.1", WithInterface("uint32_t crc32(uint32_t crc, const uint8_t buf[len], uint32_t len);"))

@@ -22,6 +22,7 @@ type pool struct {
 	// more counts itself in attention before it looks whether one is here, and who puts one here looks at attention behind
 	// that: one of them sees the other.
 	hot       atomic.Pointer[worker]
+	listens   atomic.Pointer[worker] // whose taker gives it back when somebody else wants one
 	attention atomic.Int32
 
 	mu      sync.Mutex
@@ -142,6 +143,9 @@ func (p *pool) take(ctx context.Context, limit *lane.Limit, want *worker) (*work
 		p.hand(w)
 	}
 	p.mu.Unlock()
+	if w := p.listens.Load(); w != nil {
+		w.reach((*lane.Lane).Wake)
+	}
 	return p.wait(ctx, limit.At(), mine)
 }
 

@@ -122,6 +122,14 @@ func TestWhatComesBackIsAResult(t *testing.T) {
 	if r.Int() != -1 || r.Errno != syscall.ENOENT && r.Errno != syscall.EACCES {
 		t.Errorf("open is %v, errno %v", r.Value(), r.Errno)
 	}
+	var errno syscall.Errno
+	typed, err := Bind2[string, int, int](cell, "open")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if fd, err := typed.Call(WithErrno(context.Background(), &errno), "/no/such/file", 0); err != nil || fd != -1 || errno != r.Errno {
+		t.Errorf("typed open is %v, %v, errno %v, not %v", fd, err, errno, r.Errno)
+	}
 }
 
 func TestStructsTravelByMember(t *testing.T) {

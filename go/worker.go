@@ -35,6 +35,49 @@ var (
 // leases are numbered, so that a handle knows whether its worker is still the same.
 var leases atomic.Uint64
 
+// A placer is a Daemon that has workers without a thread: what was sent to them is executed by who has sent it.
+type placer interface {
+	// Place has serve execute the oldest call that was sent, and call relay when that has called back: the answer is there
+	// when relay returns. nil: it has a thread. leave is the end of it.
+	Place(worker uint32) (serve func(relay func()), leave func())
+}
+
+// place is where a worker's calls are executed, if it is one of those: on the goroutine that calls.
+type place struct {
+	serve func(relay func())
+	leave func()
+}
+
+// takePlace asks for the place of the worker that has just been leased.
+func (w *worker) takePlace() {
+	t, _ := w.cell.conn.transport.(own)
+	if p, is := t.daemon.(placer); is {
+		if serve, leave := p.Place(w.leased.Worker); serve != nil {
+			w.place = &place{serve, leave}
+		}
+	}
+}
+
+// executeHere executes a call that was sent. An error is that of a callback, which has ended the worker.
+func (c *active) executeHere() (err error) {
+	c.w.place.serve(func() {
+		var event lane.Event
+		limit := lane.Limit{Until: 1} // it is there
+		status := c.w.lane.Await(c.seq, &limit, nil, &event)
+		if status == lane.Came && event.Verb == lane.Callback && err == nil {
+			err = c.answer(&event)
+		}
+	})
+	return err
+}
+
+// executeOwn executes a request to the worker itself, where it has no thread.
+func (w *worker) executeOwn() {
+	if w.place != nil {
+		w.place.serve(func() {})
+	}
+}
+
 // worker is a place for one of the daemon's workers: a seat, and while there is a worker the lane to it. Whoever has
 // taken it from its pool owns it; others reach it by reach and the seat's goroutine alone.
 type worker struct {
@@ -48,6 +91,7 @@ type worker struct {
 	mu     sync.Mutex // lane is changed, and used by those who do not own it, under it
 	lane   *lane.Lane
 	leased seat.Leased
+	place  *place       // nil: it has a thread
 	arena  *arena.Arena // its owner changes it; nil: none
 	before *lane.Lane   // of the worker that had the arena last, if it is not known to be gone
 
@@ -98,7 +142,11 @@ func (w *worker) attach(ctx context.Context) error {
 	w.lost.Store(false)
 	s, err := seat.Open(ctx, fd, w)
 	if err != nil {
-		return &StartError{Cell: w.cell.name, Text: err.Error()}
+		start := &StartError{Cell: w.cell.name, Text: err.Error()}
+		if errors.Is(err, context.DeadlineExceeded) {
+			start.Errno = syscall.ETIMEDOUT
+		}
+		return start
 	}
 	w.seat = s
 	w.board = s.Board()
@@ -130,6 +178,10 @@ func (w *worker) drop() {
 		return
 	}
 	l.Condemn(lane.Closed, 0)
+	if w.place != nil {
+		w.place.leave()
+		w.place = nil
+	}
 	w.seat.End(w.leased.Worker)
 	if !w.keepArena(l) {
 		l.Close()
@@ -325,6 +377,7 @@ func (w *worker) start() error {
 	w.mu.Lock()
 	w.lane, w.leased = l, leased
 	w.mu.Unlock()
+	w.takePlace()
 	w.pool.lives(1)
 	w.calm = seat.CalmNow(leased.Epoch)
 	if w.lost.Load() { // who told of it has not seen this lane
@@ -386,6 +439,7 @@ func (w *worker) hello(ctx context.Context, patience time.Duration) error {
 		return w.endedBy(w.cell.name, 0)
 	}
 	defer w.lane.Collect(seq)
+	w.executeOwn()
 	var event lane.Event
 	switch status := w.lane.Await(seq, &lane.Limit{Until: until}, ctx.Done(), &event); {
 	case status == lane.Came && event.Verb == lane.Return && event.Status == 0 && uint32(event.Words[0]) == protocolHost:

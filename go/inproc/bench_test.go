@@ -9,13 +9,20 @@ import (
 	"time"
 
 	"cordon.internal/cordon"
+	"cordon.internal/cordon/inproc"
 	"cordon.internal/cordon/inproc/internal/direct"
 )
 
 // BenchmarkAbs calls a function that does nothing to speak of, in short rounds with direct calls by cgo between them: the
 // median of their ratios is what a machine's moods leave alone.
 func BenchmarkAbs(b *testing.B) {
-	abs, err := cordon.Bind1[int32, int32](open(b, libcInterface), "abs")
+	for _, level := range []inproc.Level{inproc.Thread, inproc.Inline} {
+		b.Run(string(level), func(b *testing.B) { benchmarkAbs(b, inproc.WithLevel(level)) })
+	}
+}
+
+func benchmarkAbs(b *testing.B, level cordon.OpenOption) {
+	abs, err := cordon.Bind1[int32, int32](open(b, libcInterface, level), "abs")
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -16,24 +16,27 @@ import (
 	"time"
 
 	"cordon.internal/cordon"
+	"cordon.internal/cordon/inproc"
 )
 
 // Each fault happens in a process of its own, which is this program run again: what is broken may stay broken.
 const faultVariable = "CORDON_INPROC_FAULT"
 
 func TestMain(m *testing.M) {
-	if name := os.Getenv(faultVariable); name != "" {
-		os.Exit(suffer(name))
+	if name, level, is := strings.Cut(os.Getenv(faultVariable), "@"); is {
+		os.Exit(suffer(name, inproc.WithLevel(inproc.Level(level))))
 	}
 	os.Exit(m.Run())
 }
 
 var hangs = map[string]bool{"spin": true, "spin_blocked": true, "pause": true, "deadlock": true, "sleep": true, "thread_exit": true}
 
+var inside = map[string]bool{"null_read": true, "exit7": true}
+
 // suffer has one fault happen, and says how the call ended and whether the program goes on.
-func suffer(name string) int {
+func suffer(name string, level cordon.OpenOption) int {
 	t := &teller{}
-	faults := open(t, faultsInterface(t, name), cordon.WithWorkers(2))
+	faults := open(t, faultsInterface(t, name), cordon.WithWorkers(2), level)
 	misdeed := function(t, faults, "fault_"+name)
 	call(t, function(t, faults, "fault_none"), 1) // a thread is there, so that the time is the misdeed's
 	ctx, cancel := context.Background(), func() {}
@@ -41,11 +44,21 @@ func suffer(name string) int {
 		ctx, cancel = context.WithTimeout(ctx, 200*time.Millisecond)
 	}
 	defer cancel()
-	_, err := misdeed.Call(ctx, 1)
+	var err error
+	if inside[name] { // of a callback: there is native code around it
+		storm := function(t, faults, "fault_storm")
+		_, err = storm.Call(ctx, func(ctx context.Context, value int) (int, error) {
+			_, err := misdeed.Call(ctx, 1)
+			fmt.Println("inside: " + outcome(err))
+			return 0, err
+		}, 1)
+	} else {
+		_, err = misdeed.Call(ctx, 1)
+	}
 	fmt.Println(outcome(err))
 	_, err = function(t, faults, "fault_none").Call(context.Background(), 1)
 	fmt.Println(outcome(err))
-	again := open(t, faultsInterface(t))
+	again := open(t, faultsInterface(t), level)
 	_, err = function(t, again, "fault_none").Call(context.Background(), 1)
 	fmt.Println(outcome(err))
 	fmt.Println(goesOn())
@@ -148,37 +161,44 @@ func TestFaultsAreErrors(t *testing.T) {
 		"thread_exit":  late,
 	} {
 		name, want := name, want
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			command := exec.Command(os.Args[0])
-			command.Env = append(os.Environ(), faultVariable+"="+name, "CORDON_TEST_FAULTS="+faultsPath(t))
-			said, err := command.CombinedOutput()
-			wanted := want[0] + "\n" + want[1] + "\ndone\ngoes on\n"
-			if err != nil || !strings.HasSuffix(string(said), wanted) {
-				t.Errorf("%v: it said\n%s, not\n%s", err, said, wanted)
+		for _, level := range []inproc.Level{inproc.Thread, inproc.Inline} {
+			if level == inproc.Inline && hangs[name] {
+				continue // there it would, and nobody could end it
 			}
-		})
+			what := name + "@" + string(level)
+			t.Run(what, func(t *testing.T) {
+				t.Parallel()
+				command := exec.Command(os.Args[0])
+				command.Env = append(os.Environ(), faultVariable+"="+what, "CORDON_TEST_FAULTS="+faultsPath(t))
+				said, err := command.CombinedOutput()
+				wanted := want[0] + "\n" + want[1] + "\ndone\ngoes on\n"
+				if err != nil || !strings.HasSuffix(string(said), wanted) {
+					t.Errorf("%v: it said\n%s, not\n%s", err, said, wanted)
+				}
+			})
+		}
 	}
 }
 
 // A callback's fault is the program's own, although native code stands below it.
 func TestAFaultOfGosInsideOfACallbackIsAPanic(t *testing.T) {
-	clean(t)
-	libc := open(t, libcInterface)
-	func() {
-		defer func() {
-			if err, is := recover().(runtime.Error); !is || !strings.Contains(err.Error(), "nil pointer") {
-				t.Errorf("it is %v", err)
-			}
+	onEachLevel(t, func(t *testing.T, level cordon.OpenOption) {
+		libc := open(t, libcInterface, level)
+		func() {
+			defer func() {
+				if err, is := recover().(runtime.Error); !is || !strings.Contains(err.Error(), "nil pointer") {
+					t.Errorf("it is %v", err)
+				}
+			}()
+			_, _ = function(t, libc, "qsort").Call(context.Background(), []byte("ba"), 2, 1, func(a, b []byte) int {
+				var nothing *cordon.CrashError
+				return int(nothing.Signal)
+			})
 		}()
-		_, _ = function(t, libc, "qsort").Call(context.Background(), []byte("ba"), 2, 1, func(a, b []byte) int {
-			var nothing *cordon.CrashError
-			return int(nothing.Signal)
-		})
-	}()
-	if got := call(t, function(t, libc, "abs"), -5).Int(); got != 5 {
-		t.Fatalf("abs(-5) is %d", got)
-	}
+		if got := call(t, function(t, libc, "abs"), -5).Int(); got != 5 {
+			t.Fatalf("abs(-5) is %d", got)
+		}
+	})
 }
 
 // A callback that never ends is ended by the deadline, as any call.
@@ -194,4 +214,28 @@ func TestAStormOfCallbacksEndsByItsDeadline(t *testing.T) {
 	if got := call(t, function(t, faults, "fault_none"), 1).Int(); got != 1 {
 		t.Fatalf("behind it comes %d", got)
 	}
+}
+
+// A callback that fails, of a prototype that declares no failure value, ends its worker; so does one that ends its goroutine.
+func TestCallbacksThatFail(t *testing.T) {
+	onEachLevel(t, func(t *testing.T, level cordon.OpenOption) {
+		faults := open(t, faultsInterface(t), level)
+		storm := function(t, faults, "fault_storm")
+		failed := errors.New("that will do")
+		_, err := storm.Call(context.Background(), func(int) (int, error) { return 0, failed }, 1)
+		var aborted *cordon.AbortedError
+		if !errors.As(err, &aborted) || !errors.Is(err, failed) {
+			t.Fatalf("the error is %v", err)
+		}
+		gone := make(chan struct{})
+		go func() {
+			defer close(gone)
+			_, err := storm.Call(context.Background(), func(int) int { runtime.Goexit(); return 0 }, 1)
+			t.Errorf("it came back: %v", err)
+		}()
+		<-gone
+		if got := call(t, function(t, faults, "fault_none"), 1).Int(); got != 1 {
+			t.Fatalf("behind it comes %d", got)
+		}
+	})
 }

@@ -40,6 +40,9 @@ type Level string
 const (
 	// Thread is by threads of libcordon's in this process, guarded against faults.
 	Thread Level = "thread"
+	// Inline is by whoever calls, on the goroutine's own thread, guarded against faults: fast, and without a way to end a
+	// call before it returns. A deadline, or a cancelled context, only keeps it from being begun.
+	Inline Level = "inline"
 	// Process is by sandboxed worker processes, as package cordon's own, started by libcordon.
 	Process Level = "process"
 )

@@ -2,6 +2,9 @@
 #include "lender.h"
 
 #include <poll.h>
+#include <stdint.h>
+
+#include "_cgo_export.h"
 
 int inproc_open(const struct cordon_cell_options *options, struct cordon_cell **ret_cell,
                 struct cordon_error *ret_error)
@@ -20,4 +23,9 @@ void inproc_dispatch(struct cordon_lender *lender)
     while (poll(&more, 1, 0) == 1) {
         (void)cordon_lender_dispatch(lender);
     }
+}
+
+void inproc_serve(struct cordon_place *place, uintptr_t handle)
+{
+    cordon_place_serve(place, cordonInprocRelay, (void *)handle);
 }

@@ -13,4 +13,7 @@ int inproc_open(const struct cordon_cell_options *options, struct cordon_cell **
 /* Do all that there is to do: a poller that tells of changes alone tells of the next one then. */
 void inproc_dispatch(struct cordon_lender *lender);
 
+/* cordon_place_serve(), with the relay of the place of Go's that @handle names. */
+void inproc_serve(struct cordon_place *place, uintptr_t handle);
+
 #endif

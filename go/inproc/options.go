@@ -128,7 +128,7 @@ func (s *strings) free() {
 // cell fills in what libcordon opens a cell by. Its strings live until they are freed.
 func (o *opening) cell(options *C.struct_cordon_cell_options, own *strings) error {
 	// In the order of enum cordon_level, which begins with another one than what is said by nothing.
-	level, err := choice("level", o.Level, "process", "thread")
+	level, err := choice("level", o.Level, "process", "thread", "inline")
 	if o.Level == "" {
 		level = C.CORDON_LEVEL_THREAD
 	}

@@ -79,6 +79,16 @@ func open(t testing.TB, text string, with ...cordon.OpenOption) *cordon.Cell {
 	return cell
 }
 
+// onEachLevel has a test happen in threads, and where it calls.
+func onEachLevel(t *testing.T, test func(t *testing.T, level cordon.OpenOption)) {
+	for _, level := range []inproc.Level{inproc.Thread, inproc.Inline} {
+		t.Run(string(level), func(t *testing.T) {
+			clean(t)
+			test(t, inproc.WithLevel(level))
+		})
+	}
+}
+
 func function(t testing.TB, from cordon.Binder, name string) *cordon.Func {
 	t.Helper()
 	f, err := from.Func(name)

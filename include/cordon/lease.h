@@ -35,8 +35,8 @@ struct cordon_lend_options {
     uint64_t lease_idle_ms;   /* a lease without a call for so long is taken back: default 60000 */
     uint64_t deadline_max_ms; /* no call of a client takes longer: default 60000 */
     bool
-        here; /* its clients are this process itself: cells of level thread may be lent, too, whose workers
-                              believe their clients and enforce no deadline for them */
+        here; /* its clients are this process itself: cells of level thread and inline may be lent, too, whose
+                              workers believe their clients and enforce no deadline for them */
 };
 
 struct cordon_lend_stats {
@@ -63,7 +63,7 @@ CORDON_API CORDON_MUST_USE int cordon_lender_open(struct cordon_lender **ret_len
 CORDON_API void cordon_lender_close(struct cordon_lender *lender);
 
 /*
- * Lend workers of @cell (level process; with `here` level thread): all functions and types of its interface, all functions that
+ * Lend workers of @cell (level process; with `here` any level): all functions and types of its interface, all functions that
  * are bound in it so far, and its on_start calls so far. @options may be NULL. Once for each cell.
  *
  * Returns 0, -ENOTSUP (another level; a cell that is itself attached), -EEXIST, -E2BIG (LIMIT_FUNCTIONS), -EINVAL, -ENOMEM.
@@ -103,6 +103,30 @@ CORDON_API CORDON_MUST_USE int cordon_lender_replace(struct cordon_lender *lende
                                                      struct cordon_cell *cell,
                                                      struct cordon_cell *with, uint64_t drain_ms,
                                                      struct cordon_error *ret_error);
+
+/*
+ * Place: a worker that is lent of a cell of level inline. It has no thread: who has sent it a call executes that itself.
+ *
+ * Returns the place of the lease that LEASED told as @worker, held until cordon_place_leave(); NULL: there is no such
+ * lease, or it is of another level.
+ */
+struct cordon_place;
+CORDON_API struct cordon_place *cordon_lender_place(struct cordon_lender *lender, uint32_t worker);
+
+/*
+ * Execute the oldest call that was sent and not executed, on this thread; nothing if there is none, or the lease has ended.
+ * When this returns the lane has its answer, or a verdict. Native code cannot be interrupted: no deadline ends it.
+ *
+ * @relay  Called when native code has called back: the host answers on the lane before it returns, perhaps after calls
+ *         from inside the callback, which are executed by calling this function there. Must return.
+ *
+ * Threads: one at a time for a place; not the lender's rule: others may use that meanwhile.
+ */
+CORDON_API void cordon_place_serve(struct cordon_place *place, void (*relay)(void *context),
+                                   void *context);
+
+/* NULL is fine. Threads: any. */
+CORDON_API void cordon_place_leave(struct cordon_place *place);
 
 /* Workers of @cell that are out, those that are ending included. */
 CORDON_API uint32_t cordon_lender_leases(const struct cordon_lender *lender,

@@ -32,7 +32,7 @@ class _Watch:
             loop.add_reader(self.descriptor, self.see)
         else:
             self.tick()
-        session._on_close = self.closed
+        session._on_change = self.changed
 
     def see(self):
         if self.session.closed and self.descriptor is not None:  # nobody makes it quiet any more
@@ -44,12 +44,13 @@ class _Watch:
         self.timer = self.loop.call_later(_TICK, self.tick)
         self.see()
 
-    def closed(self):
+    def changed(self):
+        """It was closed, or used past the loop: what came for the loop may have been taken along."""
         with contextlib.suppress(RuntimeError):  # the loop may have ended before
             self.loop.call_soon_threadsafe(self.see)
 
     def end(self):
-        self.session._on_close = None
+        self.session._on_change = None
         if self.descriptor is not None:
             self.loop.remove_reader(self.descriptor)
             os.close(self.descriptor)
@@ -212,7 +213,7 @@ async def dispatch(session, timeout=None):
                 done.set_result(count)
 
     with _ring_of(session.cell).watched(session, look):
-        look()
+        session._on_change()  # looks, and not only this one
         if timeout is None:
             return await done
         try:

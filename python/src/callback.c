@@ -289,7 +289,7 @@ static int on_call(void *context, struct cordon_session *session, const struct c
     }
     Py_INCREF(back->callable);
     PyObject *callable = back->callable; /* what it does may end what keeps it */
-    PyObject *rooms[CORDON_PLAN_PARAMS_MAX];
+    PyObject *rooms[CORDON_PLAN_PARAMS_MAX] = {NULL};
     size_t sizes[CORDON_PLAN_PARAMS_MAX];
     PyObject *values = give_arguments(back, args, count);
     if (values) {

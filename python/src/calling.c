@@ -224,17 +224,12 @@ static int call_slowly(struct function_object *function, const struct cordon_val
                        size_t count, uint64_t deadline_ns, struct cordon_result *ret_result)
 {
     struct cordon_session *session = function->session ? function->session->session : NULL;
-    int r;
-    Py_BEGIN_ALLOW_THREADS if (session)
-    {
-        r = cordon_session_call(session, function->function, values, count, deadline_ns,
-                                ret_result);
-    }
-    else
-    {
-        r = cordon_call(function->function, values, count, deadline_ns, ret_result);
-    }
-    Py_END_ALLOW_THREADS return r;
+    PyThreadState *state = PyEval_SaveThread();
+    int r = session ? cordon_session_call(session, function->function, values, count, deadline_ns,
+                                          ret_result)
+                    : cordon_call(function->function, values, count, deadline_ns, ret_result);
+    PyEval_RestoreThread(state);
+    return r;
 }
 
 /* A worker where the next call goes. False: the call itself says why not. */
@@ -316,5 +311,8 @@ int call_and_wait(struct function_object *function, const struct cordon_value *v
         r = INT_MIN;
     }
     use_end(&use);
+    if (function->session) {
+        session_changed(function->session);
+    }
     return r;
 }

@@ -246,6 +246,9 @@ PyObject *function_map(struct function_object *self, PyObject *args, PyObject *k
             Py_CLEAR(results);
         }
         use_end(&flights.use);
+        if (self->session) {
+            session_changed(self->session);
+        }
     }
     Py_XDECREF(iterator);
     return results;
@@ -365,5 +368,8 @@ PyObject *flights_run(struct cell_object *cell, struct session_object *session, 
         Py_CLEAR(ends);
     }
     use_end(&flights.use);
+    if (session) {
+        session_changed(session);
+    }
     return ends;
 }

@@ -70,7 +70,7 @@ struct session_object {
     struct cordon_session *session;         /* NULL: closed */
     PyObject *functions;                    /* dict: name -> function bound to this session */
     PyObject *pending;                      /* dict: address of a call in flight -> Pending */
-    PyObject *on_close;                     /* callable, for event loops; NULL: none */
+    PyObject *on_change;                    /* callable, for event loops; NULL, None: none */
     struct session_object *previous;        /* of the cell's sessions */
     struct session_object *next;
     Py_ssize_t views; /* of its shared memory */
@@ -88,6 +88,9 @@ bool session_is_open(struct cell_object *cell, struct session_object *session);
 
 /* The session that a call of this thread uses: @session's, else the cell's. NULL: raised. */
 struct cordon_session *session_for(struct cell_object *cell, struct session_object *session);
+
+/* Tell the event loop that waits for @self, if there is one. */
+void session_changed(struct session_object *self);
 
 void use_begin(struct use *use, struct cell_object *cell, struct session_object *session);
 void use_end(struct use *use);

@@ -252,14 +252,7 @@ void pending_abandon(struct session_object *session)
         PyDict_Clear(session->pending);
     }
     Py_XDECREF(all);
-    PyObject *hook = session->on_close;
-    session->on_close = NULL;
-    PyObject *told = hook && hook != Py_None ? PyObject_CallNoArgs(hook) : Py_NewRef(Py_None);
-    if (!told) {
-        PyErr_WriteUnraisable(hook);
-    }
-    Py_XDECREF(told);
-    Py_XDECREF(hook);
+    session_changed(session);
     PyErr_Restore(type, value, trace);
 }
 

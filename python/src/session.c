@@ -88,6 +88,26 @@ static PyObject *session_close(struct session_object *self, PyObject *Py_UNUSED(
     Py_RETURN_NONE;
 }
 
+void session_changed(struct session_object *self)
+{
+    PyObject *type;
+    PyObject *value;
+    PyObject *trace;
+    PyObject *hook = self->on_change;
+    if (!hook || hook == Py_None) {
+        return;
+    }
+    Py_INCREF(hook);
+    PyErr_Fetch(&type, &value, &trace);
+    PyObject *told = PyObject_CallNoArgs(hook);
+    if (!told) {
+        PyErr_WriteUnraisable(hook);
+    }
+    Py_XDECREF(told);
+    Py_DECREF(hook);
+    PyErr_Restore(type, value, trace);
+}
+
 static PyObject *session_exit(struct session_object *self, PyObject *args)
 {
     (void)args;
@@ -137,7 +157,9 @@ static PyObject *session_worker_pid(struct session_object *self, PyObject *Py_UN
 
 static PyObject *session_dispatch(struct session_object *self, PyObject *args, PyObject *keywords)
 {
-    return dispatch(self->cell, self, args, keywords);
+    PyObject *count = dispatch(self->cell, self, args, keywords);
+    session_changed(self);
+    return count;
 }
 
 static PyObject *session_aio_dispatch(struct session_object *self, PyObject *args,
@@ -234,7 +256,7 @@ static int session_traverse(struct session_object *self, visitproc visit, void *
     Py_VISIT(self->cell);
     Py_VISIT(self->functions);
     Py_VISIT(self->pending);
-    Py_VISIT(self->on_close);
+    Py_VISIT(self->on_change);
     return 0;
 }
 
@@ -259,7 +281,7 @@ static int session_clear(struct session_object *self)
     if (self->pending && !self->session) { /* else they go with the session */
         PyDict_Clear(self->pending);
     }
-    Py_CLEAR(self->on_close);
+    Py_CLEAR(self->on_change);
     return 0;
 }
 
@@ -280,7 +302,7 @@ static void session_dealloc(struct session_object *self)
             self->next->previous = self->previous;
         }
     }
-    Py_XDECREF(self->on_close);
+    Py_XDECREF(self->on_change);
     Py_XDECREF(self->pending);
     Py_XDECREF(self->functions);
     Py_XDECREF(self->cell);
@@ -324,7 +346,7 @@ static PyMethodDef session_methods[] = {
 
 static PyMemberDef session_members[] = {
     {"cell", T_OBJECT_EX, offsetof(struct session_object, cell), READONLY, "The cell it is of."},
-    {"_on_close", T_OBJECT, offsetof(struct session_object, on_close), 0, NULL},
+    {"_on_change", T_OBJECT, offsetof(struct session_object, on_change), 0, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 

@@ -7,6 +7,7 @@
 #include "cell/cell.h"
 #include "cell/fork_mark.h"
 #include "cell/lender.h"
+#include "cell/place.h"
 #include "cordon/attach.h"
 
 static int usable(const struct cordon_lender *lender, const void *other, struct message *why)
@@ -65,6 +66,21 @@ int cordon_lender_replace(struct cordon_lender *lender, struct cordon_cell *cell
 {
     int r = usable(lender, cell, text_of(ret_error));
     return r < 0 ? r : lender_replace(lender, cell, with, drain_ms, text_of(ret_error));
+}
+
+struct cordon_place *cordon_lender_place(struct cordon_lender *lender, uint32_t worker)
+{
+    return usable(lender, lender, NULL) == 0 ? lease_place(lender, worker) : NULL;
+}
+
+void cordon_place_serve(struct cordon_place *place, void (*relay)(void *context), void *context)
+{
+    place_serve(place, relay, context);
+}
+
+void cordon_place_leave(struct cordon_place *place)
+{
+    place_drop(place);
 }
 
 uint32_t cordon_lender_leases(const struct cordon_lender *lender, const struct cordon_cell *cell)

@@ -145,7 +145,10 @@ static int check_symbol(struct cordon_cell *cell, struct cordon_function *functi
     if (r != 0) {
         return r;
     }
-    (void)session_enter(session, CLOCK_NEVER);
+    int entered = session_enter_looking(session, CLOCK_NEVER);
+    if (entered < 0) {
+        return session_busy(session, entered, NULL, why);
+    }
     r = session_station(session, why);
     if (r == 0) {
         session->unbegun = false;

@@ -12,7 +12,7 @@
  *                     +----------------------------------------+
  *
  * A lending that is for this process itself (`here`) may be of level thread: then a lease is a thread (lender_local.c),
- * and no keeper has to do with it.
+ * and no keeper has to do with it; or of level inline: then it is a place (place.h).
  *
  * A lease that is ENDING has no seat any more: the client may have another one. It counts until the keeper
  * says that nothing is left of the worker.
@@ -32,6 +32,7 @@
 #include "lane/lease.h"
 
 struct cordon_cell;
+struct cordon_place;
 struct keeper_client;
 struct lane;
 struct lender_seat;
@@ -85,9 +86,10 @@ struct lender_lease {
     int keeper_pidfd;             /* owned */
     struct lease_ledger *ledger;
     const struct lane_host_page *h; /* the client's, read-only; NULL: its thread is gone */
-    struct lane *lane;              /* thread: the client's, mapped again; NULL: a process */
-    struct local_worker *local;     /* NULL: it is gone, or a process */
-    uint64_t ended_ns;              /* thread: when its verdict was seen; 0: it was not */
+    struct lane *lane;              /* thread: the client's, mapped again; else NULL */
+    struct local_worker *local;     /* thread; NULL: it is gone */
+    struct cordon_place *place;     /* inline; held; NULL: it is gone */
+    uint64_t ended_ns;              /* thread, inline: when its verdict was seen; 0: it was not */
     uint32_t submitted;             /* as H had it last */
     uint32_t collected;
     uint64_t idle_since_ns;
@@ -171,6 +173,9 @@ void lease_end(struct lender_lease *lease, uint32_t reason);
 
 /* Look at what the keeper and the client wrote. True: it is over, and freed. */
 bool lease_look(struct lender_lease *lease, uint64_t now_ns, bool keeper_lost);
+
+/* The place of a lease that is out; NULL: it is none of level inline. Held for the caller. */
+struct cordon_place *lease_place(const struct cordon_lender *lender, uint32_t worker);
 
 /* A thread has nobody who would look at it in time once it is to end. */
 bool lease_is_leaving(const struct lender_lease *lease);

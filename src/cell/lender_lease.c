@@ -13,6 +13,7 @@
 #include "base/memfd.h"
 #include "cell/cell.h"
 #include "cell/lender.h"
+#include "cell/place.h"
 #include "cell/station.h"
 #include "cordon/outcome.h"
 #include "lane/identity.h"
@@ -408,6 +409,19 @@ static void take_back(struct lender_lease *lease, uint64_t now_ns)
         lease_end(lease, ERRAND_RECALLED);
         seat_tell_end(seat, worker, LANE_RECALLED);
     }
+}
+
+struct cordon_place *lease_place(const struct cordon_lender *lender, uint32_t worker)
+{
+    const struct lender_lease *lease = lender->leases;
+    while (lease && lease->worker != worker) {
+        lease = lease->next;
+    }
+    if (!lease || !lease->place) {
+        return NULL;
+    }
+    place_hold(lease->place);
+    return lease->place;
 }
 
 bool lease_is_leaving(const struct lender_lease *lease)

@@ -62,11 +62,11 @@ static int make_board(struct lending *lending)
     return memfd_seal(lending->board_fd, F_SEAL_FUTURE_WRITE | F_SEAL_SEAL);
 }
 
-/* A thread serves whom its process believes: itself. */
+/* A thread, or a place, serves whom its process believes: itself. A cell of a daemon's is of level process. */
 static bool can_be_lent(const struct cordon_cell *cell, const struct cordon_lend_options *given)
 {
     bool here = given && given->size >= sizeof *given && given->here;
-    return cell->keeper || (here && cell->options.level == CORDON_LEVEL_THREAD);
+    return cell->keeper || (here && cell->options.level != CORDON_LEVEL_PROCESS);
 }
 
 int lending_new(struct cordon_lender *lender, struct cordon_cell *cell,
@@ -76,7 +76,7 @@ int lending_new(struct cordon_lender *lender, struct cordon_cell *cell,
     if (!can_be_lent(cell, options)) {
         return message_set(why, -ENOTSUP,
                            "only workers of this process's own cells of level process can be lent, "
-                           "those of level thread within it (here)");
+                           "those of level thread and inline within it (here)");
     }
     struct lending *lending = calloc(1, sizeof *lending);
     if (!lending) {

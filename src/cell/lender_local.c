@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Leases whose worker is a thread of this process (level thread). Who has them is this process, too: it is believed
+ * Leases whose worker is a thread of this process (level thread), or a place where its client serves itself (level
+ * inline). Who has them is this process, too: it is believed
  * what stands in H, as it would be in any lane of the host's own. The thread tells of itself there what a keeper would
  * tell in the ledger; this file carries it over, for the rest of the lender not to know the difference.
  */
@@ -14,6 +15,7 @@
 #include "cell/cell.h"
 #include "cell/lender.h"
 #include "cell/local_worker.h"
+#include "cell/place.h"
 #include "cordon/outcome.h"
 #include "library/library.h"
 
@@ -36,7 +38,32 @@ static int map_provision(const struct lending *lending, struct provision *provis
                : provision_map(provision, fd, why);
 }
 
-static int start(struct lender_lease *lease, const struct lender_seat *seat, struct message *why)
+static int start_place(struct lender_lease *lease, const struct lender_seat *seat,
+                       struct message *why)
+{
+    struct provision provision;
+    struct place_options options = {
+        .lane = lease->lane,
+        .resolve_context = lease->lending->cell->library,
+        .resolve = resolve,
+        .arena = {seat->request.arena_base, seat->request.arena_bytes},
+        .provision = &provision,
+    };
+    int r = map_provision(lease->lending, &provision, why);
+    if (r < 0) {
+        return r;
+    }
+    r = place_new(&options, &lease->place, why);
+    provision_forget(&provision);
+    if (r == 0) {
+        lease->lane = NULL;
+        atomic_store_explicit(&lease->ledger->loaded, 1, memory_order_relaxed);
+    }
+    return r;
+}
+
+static int start_thread(struct lender_lease *lease, const struct lender_seat *seat,
+                        struct message *why)
 {
     struct cordon_cell *cell = lease->lending->cell;
     struct local_worker_options options = {
@@ -70,7 +97,8 @@ int lease_local_start(struct lender_lease *lease, const struct lender_seat *seat
         return message_set(why, r, "the memories that came along are no lane's");
     }
     lease->h = lane_peek_h(lease->lane);
-    r = start(lease, seat, why);
+    r = lease->lending->cell->options.level == CORDON_LEVEL_INLINE ? start_place(lease, seat, why)
+                                                                   : start_thread(lease, seat, why);
     if (r != 0) {
         lease_local_free(lease);
     }
@@ -79,7 +107,11 @@ int lease_local_start(struct lender_lease *lease, const struct lender_seat *seat
 
 void lease_local_end(struct lender_lease *lease)
 {
-    (void)lane_condemn(lease->lane, LANE_CLOSED, 0);
+    if (lease->place) {
+        place_condemn(lease->place);
+    } else {
+        (void)lane_condemn(lease->lane, LANE_CLOSED, 0);
+    }
 }
 
 /* The verdict, with what belongs to it, once its giver has written all of it; @now: as much as there is. */
@@ -103,41 +135,46 @@ static void carry_verdict(struct lender_lease *lease, bool now)
     atomic_store_explicit(&ledger->verdict, verdict, memory_order_relaxed);
 }
 
-/* The thread is joined, or left behind with its lane. */
+/* The thread is joined, or left behind with its lane. A place is there as long as somebody holds it. */
 static void stop(struct lender_lease *lease)
 {
     carry_verdict(lease, true);
-    if (!local_worker_stop(lease->local, 0)) {
+    if (lease->local && !local_worker_stop(lease->local, 0)) {
         lease->lane = NULL; /* the runaway thread owns it now */
     }
     lease->local = NULL;
     lease->h = NULL;
+    place_drop(lease->place);
+    lease->place = NULL;
     atomic_store_explicit(&lease->ledger->gone, 1, memory_order_relaxed);
 }
 
 void lease_local_look(struct lender_lease *lease, uint64_t now_ns, bool last)
 {
-    if (!lease->local) {
+    if (!lease->h) {
         return;
     }
     if (last) {
         lease_local_end(lease);
     }
     carry_verdict(lease, false);
-    if (local_worker_has_begun(lease->local)) {
+    if (lease->local && local_worker_has_begun(lease->local)) {
         atomic_store_explicit(&lease->ledger->loaded, 1, memory_order_relaxed);
     }
     if (atomic_load_explicit(&lease->h->verdict, memory_order_acquire) == LANE_ALIVE) {
         return;
     }
     lease->ended_ns = lease->ended_ns ? lease->ended_ns : now_ns;
-    if (last || local_worker_has_ended(lease->local) || now_ns - lease->ended_ns >= PATIENCE_NS) {
+    if (last || lease->place || local_worker_has_ended(lease->local) ||
+        now_ns - lease->ended_ns >= PATIENCE_NS) {
         stop(lease);
     }
 }
 
 void lease_local_free(struct lender_lease *lease)
 {
+    place_drop(lease->place);
+    lease->place = NULL;
     lane_close(lease->lane);
     lease->lane = NULL;
     lease->h = NULL;

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -18,6 +19,7 @@
 #define LOOK_MS     20u   /* how often a stop looks whether all is answered */
 #define CLOSE_MS    5000u /* how long cells may take to close */
 #define LAST_LOG_MS 500u  /* how long the last lines of the log may take */
+#define OWN_FDS     64u   /* that a daemon of a few cells has beside its clients' */
 #define EXIT_CUT    3     /* calls were cut off */
 
 static void on_client(uv_stream_t *server, int status)
@@ -226,6 +228,18 @@ static int start(struct daemon *daemon, struct message *why)
     return r;
 }
 
+/* A client for whom no descriptor is left is closed without a word. */
+static void warn_of_descriptors(const struct daemon *daemon)
+{
+    struct rlimit limit;
+    uint32_t clients = daemon->settings->limits.clients;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < clients + OWN_FDS) {
+        log_say(LOG_WARNING, "descriptors", NULL,
+                "RLIMIT_NOFILE is %llu: too few for the %u clients of limits.clients, and %u more",
+                (unsigned long long)limit.rlim_cur, clients, OWN_FDS);
+    }
+}
+
 static int serve(struct daemon *daemon, struct message *why)
 {
     int r = start(daemon, why);
@@ -238,6 +252,7 @@ static int serve(struct daemon *daemon, struct message *why)
     log_say_with(LOG_NOTICE, "listening", NULL, fields, "%zu cells, %zu methods, at %s%s",
                  daemon->gateway.house_count, daemon->gateway.route_count / 2,
                  daemon->listener.path, daemon->listener.given ? ", which was handed over" : "");
+    warn_of_descriptors(daemon);
     feed_watchdog(daemon);
     daemon_tell_ready(daemon, "");
     (void)uv_run(&daemon->loop, UV_RUN_DEFAULT);

@@ -7,7 +7,7 @@
  * there can be renamed. A sticky folder like /tmp does not let others do that.
  */
 
-#include <linux/limits.h> /* <limits.h> would be the gateway's own here */
+#include <limits.h>
 #include <stdbool.h>
 
 #include "cordon/export.h"

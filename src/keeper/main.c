@@ -36,7 +36,7 @@
 #include "sandbox/probe.h"
 
 #define EVENTS_AT_ONCE   16
-#define CAPTURES_AT_ONCE 4
+#define CAPTURES_AT_ONCE 8
 #define FAREWELL_NS      (2 * CLOCK_SECOND_NS) /* for children that SIGKILL does not end at once */
 
 /* What an epoll event is about: a ward's start socket or listener (wards.h), or one of these. */

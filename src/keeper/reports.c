@@ -40,39 +40,53 @@ static struct reports_cell *find_cell(struct reports *reports, const struct stat
     return oldest;
 }
 
-bool reports_allow(struct reports *reports, int card, int directory, uint32_t *ret_missed)
+/* NULL: neither is there. */
+static struct reports_cell *cell_of(struct reports *reports, int card, int directory)
 {
     struct stat stat;
-    if (reports->program < 0 || fstat(card >= 0 ? card : directory, &stat) != 0) {
+    return fstat(card >= 0 ? card : directory, &stat) == 0 ? find_cell(reports, &stat) : NULL;
+}
+
+static void miss(struct reports *reports, int card, int directory, uint32_t count)
+{
+    struct reports_cell *cell = cell_of(reports, card, directory);
+    if (cell) {
+        cell->missed += count;
+    }
+}
+
+/* What is being taken may get as large as a capture may be. */
+static bool has_place(const struct reports *reports)
+{
+    uint64_t bytes = (reports->promised + 1ull) * CAPTURE_BYTES_MAX + reports->waiting_bytes;
+    return reports->waiting + reports->promised < REPORTS_WAITING && bytes <= REPORTS_BYTES;
+}
+
+bool reports_allow(struct reports *reports, enum reports_kind kind, int card, int directory,
+                   uint32_t *ret_missed)
+{
+    struct reports_cell *cell = reports->program >= 0 ? cell_of(reports, card, directory) : NULL;
+    uint64_t now = clock_now_ns();
+    if (!cell || now < cell->minor_ns[kind]) {
         return false;
     }
-    struct reports_cell *cell = find_cell(reports, &stat);
-    uint64_t now = clock_now_ns();
     uint64_t from = cell->full_ns > now ? cell->full_ns : now;
-    bool full = reports->waiting == REPORTS_WAITING && reports->child != 0;
-    if (full || from - now > (REPORTS_BURST - 1) * REPORTS_EVERY_NS) {
+    if (!has_place(reports) || from - now > (REPORTS_BURST - 1) * REPORTS_EVERY_NS) {
         cell->missed++;
         return false;
     }
     cell->full_ns = from + REPORTS_EVERY_NS;
+    cell->minor_ns[kind] = kind == REPORTS_END ? 0 : now + REPORTS_MINOR_NS;
     *ret_missed = cell->missed;
     cell->missed = 0;
+    reports->promised++;
     return true;
 }
 
-bool reports_allow_minor(struct reports *reports, enum reports_minor minor, int card, int directory)
+void reports_cancel(struct reports *reports, int card, int directory, uint32_t missed)
 {
-    struct stat stat;
-    if (reports->program < 0 || fstat(card >= 0 ? card : directory, &stat) != 0) {
-        return false;
-    }
-    struct reports_cell *cell = find_cell(reports, &stat);
-    uint64_t now = clock_now_ns();
-    if (now < cell->minor_ns[minor]) {
-        return false;
-    }
-    cell->minor_ns[minor] = now + REPORTS_MINOR_NS;
-    return true;
+    reports->promised--;
+    miss(reports, card, directory, missed + 1);
 }
 
 /* ---- One after the other ----------------------------------------------------------------------- */
@@ -84,6 +98,12 @@ static void release(struct reports_fds *fds)
     fd_release(&fds->card);
     fd_release(&fds->h);
     fd_release(&fds->recording);
+}
+
+static uint64_t bytes_of(const struct reports_fds *fds)
+{
+    struct stat stat;
+    return fstat(fds->capture, &stat) == 0 && stat.st_size > 0 ? (uint64_t)stat.st_size : 0;
 }
 
 static void run(struct reports *reports, struct reports_fds *fds)
@@ -102,6 +122,8 @@ static void run(struct reports *reports, struct reports_fds *fds)
         reports->child_until_ns = clock_after_ns(REPORTS_TIME_NS);
         /* Calls and fresh workers come first; the time limit is long enough for both. */
         (void)setpriority(PRIO_PROCESS, (id_t)child.pid, REPORTS_NICE);
+    } else {
+        miss(reports, fds->card, fds->directory, 1);
     }
     release(fds);
 }
@@ -111,6 +133,7 @@ static void run_next(struct reports *reports)
     while (reports->child == 0 && reports->waiting > 0) {
         struct reports_fds next = reports->queue[0];
         reports->waiting--;
+        reports->waiting_bytes -= bytes_of(&next);
         memmove(&reports->queue[0], &reports->queue[1], reports->waiting * sizeof next);
         run(reports, &next);
     }
@@ -118,10 +141,8 @@ static void run_next(struct reports *reports)
 
 void reports_make(struct reports *reports, struct reports_fds *fds)
 {
-    if (reports->program < 0 || reports->waiting == REPORTS_WAITING) {
-        release(fds);
-        return;
-    }
+    reports->promised--;
+    reports->waiting_bytes += bytes_of(fds);
     reports->queue[reports->waiting++] = *fds;
     *fds = (struct reports_fds){-1, -1, -1, -1, -1};
     run_next(reports);
@@ -155,9 +176,4 @@ void reports_time(struct reports *reports)
         (void)syscall(SYS_pidfd_send_signal, reports->child_pidfd, SIGKILL, NULL, 0);
         reports->child_until_ns = CLOCK_NEVER; /* its end comes as a child's */
     }
-}
-
-bool reports_busy(const struct reports *reports)
-{
-    return reports->child != 0 || reports->waiting > 0;
 }

@@ -78,7 +78,7 @@ static void list_threads(struct taking *taking, int process)
 int taking_begin(struct taking *taking, const struct taking_subject *subject,
                  const struct capture_reason *reason)
 {
-    *taking = (struct taking){.pid = subject->pid};
+    *taking = (struct taking){.pid = subject->pid, .missed = reason->missed};
     taking->fd = memfd_create("cordon-capture", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (taking->fd < 0) {
         return -errno;

@@ -42,7 +42,8 @@ struct taking_thread {
 
 struct taking {
     struct capture capture;
-    int fd; /* owned; -1: not begun */
+    int fd;          /* owned; -1: not begun */
+    uint32_t missed; /* reports of its cell that it tells of */
     pid_t pid;
     uint32_t thread_count;
     uint32_t waiting; /* threads in TAKING_WAITS */

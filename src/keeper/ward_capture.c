@@ -25,14 +25,24 @@ static struct taking *free_taking(const struct ward_house *house)
     return NULL;
 }
 
-/* NULL: no report is to be made of this. */
-static struct taking *wanted(const struct ward *ward, uint32_t *ret_missed)
+static void cancel(const struct ward *ward, uint32_t missed)
+{
+    reports_cancel(ward->house->reports, ward->card_fd, ward->reports_fd, missed);
+}
+
+/* NULL: no report is to be made of this. Else hand_over() or cancel() follows. */
+static struct taking *wanted(const struct ward *ward, enum reports_kind kind, uint32_t *ret_missed)
 {
     const struct ward_house *house = ward->house;
-    struct taking *taking = ward->reports_fd >= 0 && house->reports ? free_taking(house) : NULL;
-    return taking && reports_allow(house->reports, ward->card_fd, ward->reports_fd, ret_missed)
-               ? taking
-               : NULL;
+    if (ward->reports_fd < 0 || !house->reports ||
+        !reports_allow(house->reports, kind, ward->card_fd, ward->reports_fd, ret_missed)) {
+        return NULL;
+    }
+    struct taking *taking = free_taking(house);
+    if (!taking) {
+        cancel(ward, *ret_missed);
+    }
+    return taking;
 }
 
 static uint64_t realtime_ns(void)
@@ -108,6 +118,7 @@ static void hand_over(struct ward *ward, struct taking *taking)
     int capture = taking_end(taking);
     ward->taking = NULL;
     if (capture < 0) {
+        cancel(ward, taking->missed);
         return;
     }
     struct reports_fds fds = {.capture = capture,
@@ -125,24 +136,29 @@ static void finish(struct ward *ward)
     hand_over(ward, taking);
 }
 
-static struct taking *begin(struct ward *ward, const struct ward_reason *from, int process)
+static struct taking *begin(struct ward *ward, enum reports_kind kind,
+                            const struct ward_reason *from, int process)
 {
     uint32_t missed = 0;
     struct capture_reason reason;
-    struct taking *taking = wanted(ward, &missed);
+    struct taking *taking = wanted(ward, kind, &missed);
     struct taking_subject subject = {.pid = ward->pid, .process = process, .lane = &ward->lane};
     if (!taking) {
         return NULL;
     }
     fill_reason(ward, from, missed, &reason);
-    return taking_begin(taking, &subject, &reason) == 0 ? taking : NULL;
+    if (taking_begin(taking, &subject, &reason) < 0) {
+        cancel(ward, missed);
+        return NULL;
+    }
+    return taking;
 }
 
 void ward_capture_and_kill(struct ward *ward, const struct ward_reason *reason)
 {
     OWN_FD process = ward->number > 0 ? process_open_number(ward->number) : -ESRCH;
     ward_stop_listening(ward);
-    struct taking *taking = begin(ward, reason, process);
+    struct taking *taking = begin(ward, REPORTS_END, reason, process);
     if (!taking) {
         ward_kill(ward);
         return;
@@ -168,7 +184,7 @@ void ward_capture_dead(struct ward *ward, uint32_t seq)
 {
     struct ward_reason reason = {
         .why = CAPTURE_WHY_KILLED, .seq = seq, .signal = ward->death.status};
-    struct taking *taking = begin(ward, &reason, -ESRCH);
+    struct taking *taking = begin(ward, REPORTS_END, &reason, -ESRCH);
     if (taking) {
         hand_over(ward, taking);
     }
@@ -179,6 +195,7 @@ static void hand_over_part(struct ward *ward, struct taking *taking)
 {
     int capture = taking_end(taking);
     if (capture < 0) {
+        cancel(ward, taking->missed);
         return;
     }
     struct reports_fds fds = {.capture = capture,
@@ -189,18 +206,12 @@ static void hand_over_part(struct ward *ward, struct taking *taking)
     reports_make(ward->house->reports, &fds);
 }
 
-static bool allows_minor(const struct ward *ward, enum reports_minor minor)
-{
-    return ward->reports_fd >= 0 && ward->house->reports &&
-           reports_allow_minor(ward->house->reports, minor, ward->card_fd, ward->reports_fd);
-}
-
 void ward_capture_refusal(struct ward *ward, const struct notice *notice,
                           const struct lane_act *act)
 {
     bool first = !ward->refusal_counted;
     ward->refusal_counted = true;
-    if (!first || !allows_minor(ward, REPORTS_MINOR_REFUSAL)) {
+    if (!first) {
         return;
     }
     OWN_FD process = ward->number > 0 ? process_open_number(ward->number) : -ESRCH;
@@ -211,7 +222,7 @@ void ward_capture_refusal(struct ward *ward, const struct notice *notice,
                                  .part = 1,
                                  .act = act,
                                  .text = act->act};
-    struct taking *taking = begin(ward, &reason, process);
+    struct taking *taking = begin(ward, REPORTS_REFUSAL, &reason, process);
     if (taking) {
         taking_add_standing(taking, process, notice);
         hand_over_part(ward, taking);
@@ -227,8 +238,7 @@ void ward_capture_recycled(struct ward *ward)
     };
     OWN_FD process = ward->number > 0 ? process_open_number(ward->number) : -ESRCH;
     struct ward_reason reason = {.why = CAPTURE_WHY_RECYCLED, .text = texts[ward->end_reason]};
-    struct taking *taking =
-        allows_minor(ward, REPORTS_MINOR_RECYCLING) ? begin(ward, &reason, process) : NULL;
+    struct taking *taking = begin(ward, REPORTS_RECYCLING, &reason, process);
     if (taking) {
         hand_over(ward, taking);
     }

@@ -197,6 +197,11 @@ static inline void fetch_ahead(const struct lane_order *order)
     }
 }
 
+bool lane_end_has_order(const struct lane_end *end)
+{
+    return load_turn(end) != end->turns[end->slot] || has_ended(end);
+}
+
 int lane_end_take(struct lane_end *end, bool nested, struct lane_order *ret_order)
 {
     const struct lane_mail *mail = &end->w->mail[end->slot];

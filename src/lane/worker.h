@@ -53,6 +53,9 @@ int lane_end_init(struct lane_end *end, void *h, uint32_t h_bytes, void *w, uint
  */
 int lane_end_take(struct lane_end *end, bool nested, struct lane_order *ret_order);
 
+/* True if lane_end_take() need not wait. */
+bool lane_end_has_order(const struct lane_end *end);
+
 /* Answer the call in progress; @outermost: then the next slot's turn has come. */
 void lane_end_return(struct lane_end *end, bool outermost, int32_t error_number, int32_t status,
                      const uint64_t *words, uint32_t word_count, uint32_t reply_bytes);

@@ -162,6 +162,24 @@ int serve_run(struct serve *serve, struct engine *engine)
     }
 }
 
+int serve_one(struct serve *serve, struct engine *engine, bool nested)
+{
+    struct lane_order order;
+    serve->engine = engine;
+    if (!lane_end_has_order(serve->options.end)) {
+        return 0;
+    }
+    int r = lane_end_take(serve->options.end, nested, &order);
+    if (r < 0) {
+        return r;
+    }
+    if (!is_call(&order)) {
+        return -EBADMSG;
+    }
+    serve_call(serve, &order, !nested);
+    return 0;
+}
+
 /* ---- Callbacks --------------------------------------------------------------------------------- */
 
 /* Bytes of the callback share that a message of @bytes takes: whole lines, so that pops match pushes. */
@@ -246,9 +264,21 @@ static __attribute__((noreturn)) void leave(const struct serve *serve, enum serv
     serve->options.leave(serve->options.leave_context, why);
 }
 
+/* The host runs on this thread; behind it the answer is there, or a verdict. */
+static void relay(const struct serve *serve)
+{
+    if (serve->options.relay != NULL) {
+        serve->options.relay(serve->options.relay_context);
+        if (!lane_end_has_order(serve->options.end)) {
+            leave(serve, SERVE_BROKEN);
+        }
+    }
+}
+
 /* Execute what arrives until it is the answer. */
 static void take_answer(struct serve *serve, struct lane_order *ret_order)
 {
+    relay(serve);
     for (;;) {
         int r = lane_end_take(serve->options.end, true, ret_order);
         if (r < 0) {

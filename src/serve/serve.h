@@ -38,6 +38,12 @@ struct serve_options {
      */
     void (*leave)(void *context, enum serve_leave why) __attribute__((noreturn));
     void *leave_context;
+    /*
+     * NULL, or: the host has the word, and nobody else is there to hear it: when this returns, it has answered the
+     * callback that was sent, perhaps by way of serve_one().
+     */
+    void (*relay)(void *context);
+    void *relay_context;
 };
 
 struct serve {
@@ -57,5 +63,11 @@ struct engine_transport serve_transport(struct serve *serve);
  * comes while a callback waits does not return here but goes to options->leave.
  */
 int serve_run(struct serve *serve, struct engine *engine);
+
+/*
+ * Execute the call that the host has sent, on its own thread. @nested: from inside of a relay.
+ * Returns 0, also when none was sent; as serve_run() if there is nothing to be had.
+ */
+int serve_one(struct serve *serve, struct engine *engine, bool nested);
 
 #endif

@@ -10,6 +10,7 @@ import (
 	"hash/crc32"
 	"math"
 	"strings"
+	"syscall"
 	"testing"
 
 	"cordon.internal/cordon"
@@ -36,6 +37,19 @@ func check(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestErrno(t *testing.T) {
+	l, err := libm.Open(ctx, cordon.WithReports(""))
+	l = opened(t, l, err)
+	var errno syscall.Errno
+	for x, want := range map[float64]syscall.Errno{2: syscall.EDOM, 1: 0} {
+		_, err := l.Acos(cordon.WithErrno(ctx, &errno), x)
+		check(t, err)
+		if errno != want {
+			t.Errorf("acos(%v) leaves errno %v, not %v", x, errno, want)
+		}
 	}
 }
 

@@ -28,6 +28,7 @@ const (
 	Lie             // what came cannot be: the lane has been given the verdict Lied
 	Expired         // until has passed
 	Canceled        // done was closed
+	Roused          // somebody called Wake, with a reason (AwaitQueued)
 )
 
 // Event is a message of the worker, in private memory, and sound: step, verb, sizes and places were judged.
@@ -231,6 +232,13 @@ func (l *Lane) wakeWhen(done, stop <-chan struct{}) {
 
 // park sleeps once: until the worker rings, somebody calls Wake, or the time has come.
 func (l *Lane) park(seq uint32, now, until int64) {
+	index := slotOf(seq)
+	seen := l.slots[index].turn
+	l.parkUnless(now, until, func() bool { return atomic.LoadUint32(l.w32(mailAt(index))) != seen })
+}
+
+// parkUnless is park, if what it is waited for is not there yet.
+func (l *Lane) parkUnless(now, until int64, came func() bool) {
 	// The deadline of reads is a timer of the runtime's: one that passes earlier costs a look, setting it anew for each
 	// sleep costs more.
 	if l.armed < now+rearm || l.armed > until {
@@ -240,8 +248,7 @@ func (l *Lane) park(seq uint32, now, until int64) {
 	l.counts.parks.Add(1)
 	// Dekker, with the worker's ring: here parked, then turn; there turn, then parked. Atomic stores are fences in Go.
 	atomic.StoreUint32(l.h32(atParked), parkedAny)
-	index := slotOf(seq)
-	if atomic.LoadUint32(l.w32(mailAt(index))) == l.slots[index].turn && !l.Ended() && l.news.Swap(0) == 0 {
+	if !came() && !l.Ended() && l.news.Swap(0) == 0 {
 		if err := l.eventRaw.Read(l.drain); err != nil {
 			l.armed = 0
 		}

@@ -67,6 +67,7 @@ const (
 const (
 	atWorkerState = 0
 	atWorkerCPU   = 4
+	atQueued      = 8
 	atLeaving     = 12
 	atMails       = 64
 
