@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "gateway/config.h"
+#include "config/config.h"
 
 /* The input is the configuration's text. Relative paths lead nowhere. */
 

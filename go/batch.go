@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"cordon.internal/cordon/internal/arena"
 	"cordon.internal/cordon/internal/clock"
 	"cordon.internal/cordon/internal/frame"
 	"cordon.internal/cordon/internal/lane"
@@ -37,6 +38,7 @@ type entry struct {
 	until  int64
 	call   *active // nil: a simple one
 	args   []frame.Value
+	held   pins
 	answer answer
 	err    error
 }
@@ -97,6 +99,13 @@ func (b *Batch) add(f *Func, args []frame.Value) (int, error) {
 	if f.f.cell != b.cell {
 		return 0, &CallError{Func: f.f.name, Text: "the function is of another cell than the batch"}
 	}
+	var held pins
+	if arena.Any() {
+		var err error
+		if held, err = f.f.pin(args); err != nil {
+			return 0, err
+		}
+	}
 	if b.w.lane.InFlight() == lane.Slots {
 		b.settle(1)
 	}
@@ -111,7 +120,7 @@ func (b *Batch) add(f *Func, args []frame.Value) (int, error) {
 	if n%deadlineEvery == 0 {
 		b.limit = b.until()
 	}
-	e.f, e.until = f.f, b.limit
+	e.f, e.until, e.held = f.f, b.limit, held
 	e.answer.worker = b.w
 	err := b.send(f, e, args)
 	if err != nil && errors.Is(err, frame.ErrTooLarge) && b.settled < n {
@@ -119,6 +128,7 @@ func (b *Batch) add(f *Func, args []frame.Value) (int, error) {
 		err = b.send(f, e, args)
 	}
 	if err != nil {
+		held.release()
 		b.entries = b.entries[:n]
 		return 0, err
 	}
@@ -127,7 +137,7 @@ func (b *Batch) add(f *Func, args []frame.Value) (int, error) {
 
 func (b *Batch) send(f *Func, e *entry, args []frame.Value) error {
 	var message lane.Message
-	if b.w.short(f.f, args, &message) {
+	if b.w.place == nil && b.w.short(f.f, args, &message) {
 		seq, err := b.w.lane.Submit(&message, false)
 		if err != nil {
 			e.err = b.w.endedBy(f.f.name, 0)
@@ -158,6 +168,8 @@ func (b *Batch) settle(n int) {
 		if e.err == nil {
 			b.await(e)
 		}
+		e.held.release()
+		e.held = nil
 	}
 	if b.w.lane.InFlight() == 0 {
 		b.w.lane.Release(b.mark)

@@ -44,7 +44,12 @@ type pendingCall struct {
 // invoke makes a call. What a callback has panicked with goes on here, where nothing is held any more.
 func (f *Func) invoke(ctx context.Context, args []frame.Value, a *answer) error {
 	v := valuesOf(ctx)
-	err := f.perform(ctx, v, args, a)
+	var err error
+	if arena.Any() {
+		err = f.performHolding(ctx, v, args, a)
+	} else {
+		err = f.perform(ctx, v, args, nil, a)
+	}
 	a.raise()
 	if err == nil && v != nil && v.errno != nil {
 		*v.errno = a.errno
@@ -52,7 +57,7 @@ func (f *Func) invoke(ctx context.Context, args []frame.Value, a *answer) error 
 	return err
 }
 
-func (f *Func) perform(ctx context.Context, v *values, args []frame.Value, a *answer) error {
+func (f *Func) perform(ctx context.Context, v *values, args []frame.Value, held pins, a *answer) error {
 	limit := lane.Limit{After: time.Duration(f.f.cell.deadline.Load())}
 	if deadline, limited := ctx.Deadline(); limited {
 		limit.After, limit.Deadline = time.Duration(f.f.cell.longest.Load()), deadline
@@ -61,14 +66,6 @@ func (f *Func) perform(ctx context.Context, v *values, args []frame.Value, a *an
 	case <-ctx.Done():
 		return f.notBegun(ctx, ctx.Err())
 	default:
-	}
-	var held pins
-	if arena.Any() {
-		var err error
-		if held, err = f.f.pin(args); err != nil {
-			return err
-		}
-		defer held.release()
 	}
 	if outer := v.nested(f.f.cell); outer != nil {
 		if handled, err := outer.call(ctx, f, args, limit.At(), a); handled {
@@ -104,6 +101,16 @@ func (f *Func) perform(ctx context.Context, v *values, args []frame.Value, a *an
 		}
 		return err
 	}
+}
+
+// performHolding is perform, and holds what of the arguments lies in an arena.
+func (f *Func) performHolding(ctx context.Context, v *values, args []frame.Value, a *answer) error {
+	held, err := f.f.pin(args)
+	if err != nil {
+		return err
+	}
+	defer held.release()
+	return f.perform(ctx, v, args, held, a)
 }
 
 // where finds the workers that may serve a call: those of the session, or of the cell; the one whose handles it names, or
@@ -167,9 +174,21 @@ func (w *worker) quick(ctx context.Context, f *Func, args []frame.Value, limit *
 	if err != nil {
 		return false, false, nil
 	}
+	var here *active // it was executed here, and has called back
+	if w.place != nil {
+		if here, err = w.executeShort(ctx, f.f, seq, limit); err != nil {
+			w.lane.Release(mark)
+			a.panicked = here.panicked
+			return true, false, err
+		}
+	}
 	var event lane.Event
 	status := w.lane.Await(seq, limit, ctx.Done(), &event)
 	w.lane.Release(mark)
+	if status == lane.Came && here != nil {
+		a.pending = &pendingCall{here, event}
+		return false, false, nil
+	}
 	if status == lane.Came && event.Verb == lane.Return && event.Status == 0 {
 		w.lane.Collect(seq)
 		a.worker = w
@@ -254,11 +273,8 @@ func (w *worker) once(ctx context.Context, f *Func, args []frame.Value, limit *l
 	return w.general(ctx, f, args, limit.At(), nil, a)
 }
 
-// short lays out a simple call. Where calls are executed here there is nothing to be saved by being short.
+// short lays out a simple call.
 func (w *worker) short(f *function, args []frame.Value, m *lane.Message) bool {
-	if w.place != nil {
-		return false
-	}
 	if f.fn.Scalars {
 		if !f.fn.Words(args, &m.Words) {
 			return false

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 func TestCallbacksRunHere(t *testing.T) {
@@ -162,6 +163,55 @@ func TestCallbacksAreCounted(t *testing.T) {
 	for _, id := range []uint32{0, callbacksMax + 1, ^uint32(0)} {
 		if table.find(id) != nil {
 			t.Errorf("callback %d was found", id)
+		}
+	}
+}
+
+// Structs are what a callback can give the library, and change where it gives one; pointers in them stay.
+func TestCallbacksGiveStructs(t *testing.T) {
+	clean(t)
+	text := tickerInterface(t) + `struct pair { int left; double right; };
+double ticker_pair(struct pair (*ask)(int n), int n);
+struct named { const char *name; int value; };
+int ticker_named(void (*fill)(inout struct named *named), const char *name);
+`
+	_, cell := openCell(t, "ticker", text, WithDeadline(20*time.Second))
+	pair := funcOf(t, cell, "ticker_pair")
+	type pairOf struct {
+		Left  int32
+		Right float64
+	}
+	for _, ask := range []any{
+		func(n int) pairOf { return pairOf{int32(n), 0.5} },
+		func(n int) map[string]any { return map[string]any{"left": n, "right": 0.5} },
+		func(n int) (*pairOf, error) { return &pairOf{int32(n), 0.5}, nil },
+	} {
+		if got := invoke(t, pair, ask, 7).Value(); got != 7.5 {
+			t.Errorf("%T: the sum is %v", ask, got)
+		}
+	}
+	var aborted *AbortedError
+	for _, ask := range []any{
+		func(n int) int { return n },
+		func(n int) map[string]any { return map[string]any{"left": 1 << 40} },
+		func(n int) map[string]any { return map[string]any{"other": 1} },
+	} {
+		if r, err := pair.Call(context.Background(), ask, 7); !errors.As(err, &aborted) {
+			t.Errorf("%T: %v, %v", ask, r, err)
+		}
+	}
+	named := funcOf(t, cell, "ticker_named")
+	type namedOf struct {
+		Name  string
+		Value int32
+	}
+	for _, fill := range []any{
+		func(n *namedOf) { n.Value += int32(len(n.Name)) },
+		func(n *namedOf) { n.Value, n.Name = 5, "another" },
+		func(n map[string]any) { n["value"] = n["value"].(int32) + 4 },
+	} {
+		if got := invoke(t, named, fill, "name").Value(); got != int32(9) {
+			t.Errorf("%T: %v", fill, got)
 		}
 	}
 }

@@ -113,6 +113,12 @@ func (w *worker) dispatchOne(ctx context.Context, f *function, wait int64, throw
 	if c.seq, err = w.lane.Submit(&m, true); err != nil {
 		return false, w.endedBy(f.name, 0)
 	}
+	if w.place != nil {
+		if err := c.executeHere(); err != nil {
+			*thrown = c.panicked
+			return false, err
+		}
+	}
 	limit := lane.Limit{Until: c.until}
 	var event lane.Event
 	status := w.lane.Await(c.seq, &limit, nil, &event)

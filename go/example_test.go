@@ -17,6 +17,7 @@ import (
 // declarations of what the examples call: as they stand in the manual, and what Cordon has to know beside that.
 const declarations = `
 int abs(int j);
+int close(int fd);
 int raise(int signal);
 unsigned sleep(unsigned seconds);
 long strtol(const char *text, nullable out within(text) char **end, int base);
@@ -46,6 +47,47 @@ func ExampleFunc_Call() {
 	}
 	fmt.Println(result.Value(), result.Out("end"))
 	// Output: 42 2
+}
+
+func ExampleCell_Alloc() {
+	zlib, err := cordon.Open(context.Background(), "libz.so.1", cordon.WithArena(64<<20), cordon.WithInterface(
+		"uint32_t crc32(uint32_t crc, const uint8_t buf[len], uint32_t len);"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer zlib.Close()
+	crc32, err := cordon.Bind2[uint32, []byte, uint32](zlib, "crc32")
+	if err != nil {
+		log.Fatal(err)
+	}
+	memory, err := zlib.Alloc(1 << 20)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer memory.Close()
+	n := copy(memory.Bytes(), "hello")
+	sum, err := crc32.Call(context.Background(), 0, memory.Bytes()[:n])
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(sum)
+	// Output: 907060870
+}
+
+func ExampleWithErrno() {
+	cell := libc()
+	defer cell.Close()
+	closes, err := cordon.Bind1[int32, int32](cell, "close")
+	if err != nil {
+		log.Fatal(err)
+	}
+	var errno syscall.Errno
+	result, err := closes.Call(cordon.WithErrno(context.Background(), &errno), -1)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(result, errno == syscall.EBADF)
+	// Output: -1 true
 }
 
 func ExampleFunc_Call_callback() {

@@ -48,8 +48,8 @@ func (f *Func) Outs() []string {
 //	integers, enums                 any integer that fits; the name of an enum's constant as a string
 //	bool, float, double             bool; float32, float64 or any integer
 //	const char *                    string, []byte; nil for NULL where that fits
-//	arrays of bytes                 []byte, string
-//	arrays                          slices; of structs too
+//	arrays of bytes                 []byte, string; *Memory, which is not copied
+//	arrays                          slices; of structs too; of numbers also in a Memory (NumbersOf)
 //	structs, pointers to them       a struct, a pointer to one, map[string]any: members by the tag `cordon:"name"`, or by
 //	                                their names without regard to case and underscores
 //	objects of the library          *Handle; nil for NULL where that fits

@@ -77,9 +77,6 @@ func (p *pool) alloc(bytes int) (*Memory, error) {
 
 // arenaBytes is how large each worker's arena is, in whole pages; 0: there is none.
 func (c *Cell) arenaBytes() uint64 {
-	if c.here() { // all memory of the program's is the library's
-		return 0
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.info.ArenaBytes &^ 4095

@@ -5,9 +5,11 @@ package cordon
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"math/rand"
 	"runtime"
 	"strings"
 	"sync"
@@ -16,6 +18,7 @@ import (
 	"time"
 
 	"cordon.internal/cordon/internal/arena"
+	"cordon.internal/cordon/internal/frame"
 )
 
 const arenaBytes = 8 << 20
@@ -197,6 +200,39 @@ func TestMemoryOfACallUnderWay(t *testing.T) {
 	again.Close()
 }
 
+func TestMemoryInBatches(t *testing.T) {
+	clean(t)
+	zlib := withMemory(t, zlibInterface, WithWorkers(1), WithCallBytes(64<<10))
+	crc := funcOf(t, zlib, "crc32")
+	m := alloc(t, zlib, 1<<20)
+	want := crc32.ChecksumIEEE(fill(m.Bytes()))
+	batch, err := zlib.Batch(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer batch.Close()
+	for i := 0; i < 100; i++ {
+		if _, err := batch.Add(crc, 0, m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.Close()
+	if _, err := batch.Add(crc, 0, m); !errors.Is(err, syscall.EFAULT) {
+		t.Errorf("closed memory: %v", err)
+	}
+	if !m.block.Held() {
+		t.Error("memory of calls under way is not held")
+	}
+	for i := 0; i < batch.Len(); i++ {
+		if r, err := batch.Result(i); err != nil || r.Value() != want {
+			t.Errorf("call %d: %v, %v", i, r, err)
+		}
+	}
+	if m.block.Held() {
+		t.Error("memory is held by calls that have ended")
+	}
+}
+
 // Slices of what is closed can be read and written, though they are refused.
 func TestClosedMemoryIsNoFault(t *testing.T) {
 	clean(t)
@@ -245,6 +281,43 @@ func TestMemoryOutlivesItsCell(t *testing.T) {
 		t.Error("the memory has changed with its cell's end")
 	}
 	m.Close()
+}
+
+// A daemon's cell has an arena if its configuration says so.
+func TestMemoryOfADaemonsCell(t *testing.T) {
+	clean(t)
+	d, conn := dial(t, map[string]string{"zlib": zlibInterface, "cordon.yaml": `cells:
+- name: zlib
+  interface: zlib.cordon
+  arena_bytes: 8MiB
+  limits: {memory_bytes: 256MiB}
+  functions: all
+`})
+	zlib, err := conn.Cell(context.Background(), "zlib", WithCallBytes(64<<10))
+	if err != nil {
+		t.Fatal(err)
+	}
+	crc := funcOf(t, zlib, "crc32")
+	m := alloc(t, zlib, 1<<20)
+	want := crc32.ChecksumIEEE(fill(m.Bytes()))
+	if got := invoke(t, crc, 0, m).Value(); got != want {
+		t.Errorf("crc32 is %v", got)
+	}
+	d.kill()
+	d.start()
+	await(t, "a call is answered again", func() bool {
+		_, err := crc.Call(context.Background(), 0, m.Bytes()[:100])
+		return err == nil
+	})
+	if crc32.ChecksumIEEE(m.Bytes()) != want {
+		t.Error("the memory has changed with the daemon's end")
+	}
+	m.Close()
+	fresh := alloc(t, zlib, 1<<20)
+	if got := invoke(t, crc, 0, fresh).Value(); got != crc32.ChecksumIEEE(fresh.Bytes()) {
+		t.Errorf("fresh memory: crc32 is %v", got)
+	}
+	fresh.Close()
 }
 
 func TestMemoryIsLimited(t *testing.T) {
@@ -394,4 +467,65 @@ func TestMemoryOfKilledWorkers(t *testing.T) {
 		}(g)
 	}
 	work.Wait()
+}
+
+// What a worker says of the arena is judged against it.
+func TestPlacesInTheArenaAreJudged(t *testing.T) {
+	clean(t)
+	libc := withMemory(t, libcInterface)
+	f := funcOf(t, libc, "qsort").f
+	m := alloc(t, libc, 4096)
+	fill(m.Bytes())
+	call := &active{w: m.block.Owner.(*worker), f: f}
+	memory := call.Arena()
+	base, size := arena.Address(memory), uint64(len(memory))
+	var shape *frame.Func
+	for _, shape = range f.shapes {
+	}
+	const element = 24
+	outer := &frame.Outer{Fn: f.fn, Words: []uint64{1<<63 | base, 1, element, 1}}
+	accept := func(a, b uint64) (*frame.Incoming, error) {
+		words := []uint64{1<<63 | a, 1<<63 | b}
+		request := make([]byte, 64)
+		le := binary.LittleEndian
+		le.PutUint32(request, 0x4d524643)
+		le.PutUint16(request[4:], 1)
+		le.PutUint16(request[6:], 2)
+		le.PutUint32(request[8:], 64)
+		le.PutUint64(request[16:], shape.Plan.Hash)
+		le.PutUint32(request[24:], shape.Index)
+		le.PutUint32(request[28:], 16)
+		le.PutUint32(request[32:], 16)
+		le.PutUint64(request[48:], words[0])
+		le.PutUint64(request[56:], words[1])
+		return shape.Accept(words, request, 16, outer, call)
+	}
+	in, err := accept(base, base+8)
+	if err != nil || !bytes.Equal(in.Args[1].Value.([]byte), memory[8:8+element]) {
+		t.Fatalf("good places: %v", err)
+	}
+	random := rand.New(rand.NewSource(1))
+	near := []uint64{0, base, base + size, base + size - element, 1<<63 - 1, base &^ (1<<32 - 1)}
+	good := 0
+	for i := 0; i < 20000; i++ {
+		at := near[random.Intn(len(near))] + uint64(random.Intn(64)) - 32
+		if i%4 == 0 {
+			at = random.Uint64()
+		}
+		at &^= 1 << 63
+		in, err := accept(base, at)
+		inside := at >= base && at-base <= size-element
+		if (err == nil) != inside || err != nil && !errors.Is(err, frame.ErrLie) {
+			t.Fatalf("place %#x of an arena at %#x: %v", at, base, err)
+		}
+		if inside {
+			good++
+			if !bytes.Equal(in.Args[1].Value.([]byte), memory[at-base:at-base+element]) {
+				t.Fatalf("place %#x holds something else", at)
+			}
+		}
+	}
+	if good < 100 {
+		t.Errorf("only %d places were good", good)
+	}
 }

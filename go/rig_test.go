@@ -59,7 +59,7 @@ func (s *syncBuffer) String() string {
 	return s.b.String()
 }
 
-// serve starts a daemon, which ends with the test.
+// serve starts a daemon, which ends with the test. A name with a dot is another file's: cordon.yaml.
 func serve(t testing.TB, interfaces map[string]string) *daemon {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "cordon-go-")
@@ -69,7 +69,10 @@ func serve(t testing.TB, interfaces map[string]string) *daemon {
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	d := &daemon{t: t, dir: dir, path: filepath.Join(dir, "socket")}
 	for name, text := range interfaces {
-		if err := os.WriteFile(filepath.Join(dir, name+".cordon"), []byte(text), 0o600); err != nil {
+		if filepath.Ext(name) == "" {
+			name += ".cordon"
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -81,9 +84,13 @@ func serve(t testing.TB, interfaces map[string]string) *daemon {
 func (d *daemon) start() {
 	d.t.Helper()
 	arguments := []string{"serve", "--socket", d.path}
-	files, _ := filepath.Glob(filepath.Join(d.dir, "*.cordon"))
-	for _, file := range files {
-		arguments = append(arguments, "--interface", file)
+	if config := filepath.Join(d.dir, "cordon.yaml"); exists(config) {
+		arguments = append(arguments, "--config", config)
+	} else {
+		files, _ := filepath.Glob(filepath.Join(d.dir, "*.cordon"))
+		for _, file := range files {
+			arguments = append(arguments, "--interface", file)
+		}
 	}
 	d.log = &syncBuffer{}
 	d.command = exec.Command(fromEnvironment(d.t, programVariable), arguments...)
@@ -101,6 +108,11 @@ func (d *daemon) start() {
 		conn.Close()
 		return true
 	})
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 func (d *daemon) stop() {
@@ -190,6 +202,10 @@ func await(t testing.TB, what string, condition func() bool) {
 // clean fails a test that leaves goroutines, descriptors or mappings behind. To be called first.
 func clean(t *testing.T) {
 	t.Helper()
+	if r, w, err := os.Pipe(); err == nil { // the runtime's poller has its descriptors from then on
+		r.Close()
+		w.Close()
+	}
 	goroutines, fds, maps := runtime.NumGoroutine(), count("/proc/self/fd"), lanes()
 	t.Cleanup(func() {
 		for until := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {

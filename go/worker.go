@@ -35,49 +35,6 @@ var (
 // leases are numbered, so that a handle knows whether its worker is still the same.
 var leases atomic.Uint64
 
-// A placer is a Daemon that has workers without a thread: what was sent to them is executed by who has sent it.
-type placer interface {
-	// Place has serve execute the oldest call that was sent, and call relay when that has called back: the answer is there
-	// when relay returns. nil: it has a thread. leave is the end of it.
-	Place(worker uint32) (serve func(relay func()), leave func())
-}
-
-// place is where a worker's calls are executed, if it is one of those: on the goroutine that calls.
-type place struct {
-	serve func(relay func())
-	leave func()
-}
-
-// takePlace asks for the place of the worker that has just been leased.
-func (w *worker) takePlace() {
-	t, _ := w.cell.conn.transport.(own)
-	if p, is := t.daemon.(placer); is {
-		if serve, leave := p.Place(w.leased.Worker); serve != nil {
-			w.place = &place{serve, leave}
-		}
-	}
-}
-
-// executeHere executes a call that was sent. An error is that of a callback, which has ended the worker.
-func (c *active) executeHere() (err error) {
-	c.w.place.serve(func() {
-		var event lane.Event
-		limit := lane.Limit{Until: 1} // it is there
-		status := c.w.lane.Await(c.seq, &limit, nil, &event)
-		if status == lane.Came && event.Verb == lane.Callback && err == nil {
-			err = c.answer(&event)
-		}
-	})
-	return err
-}
-
-// executeOwn executes a request to the worker itself, where it has no thread.
-func (w *worker) executeOwn() {
-	if w.place != nil {
-		w.place.serve(func() {})
-	}
-}
-
 // worker is a place for one of the daemon's workers: a seat, and while there is a worker the lane to it. Whoever has
 // taken it from its pool owns it; others reach it by reach and the seat's goroutine alone.
 type worker struct {
@@ -178,10 +135,7 @@ func (w *worker) drop() {
 		return
 	}
 	l.Condemn(lane.Closed, 0)
-	if w.place != nil {
-		w.place.leave()
-		w.place = nil
-	}
+	w.leavePlace()
 	w.seat.End(w.leased.Worker)
 	if !w.keepArena(l) {
 		l.Close()

@@ -11,6 +11,7 @@ import io
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -49,19 +50,45 @@ def _metadata():
     return "\n".join(lines)
 
 
-def _build(folder):
-    """The extension, built in @folder; its path."""
-    options = ["-Dbuildtype=release", "-Dtests=disabled", f"-Dpython={sys.executable}"]
-    subprocess.run(["meson", "setup", folder, ROOT, *options], check=True, stdout=sys.stderr)
+def _run(*command):
+    """Its output goes where pip shows it; what fails says so by itself."""
+    if subprocess.run(command, check=False, stdout=sys.stderr).returncode != 0:
+        raise SystemExit(f"{command[0]} failed, see above. Is all installed that building Cordon needs (tools/setup)?")
+
+
+def _check_tools():
+    """One sentence for what is missing, before anything is tried."""
+    if not (ROOT / "meson.build").exists():
+        raise SystemExit(f"the package is built in Cordon's source tree, and {ROOT} is none: pip install CHECKOUT/python")
+    if not (pathlib.Path(sysconfig.get_path("include")) / "Python.h").exists():
+        raise SystemExit(f"no Python.h for {sys.executable}: install its headers (Debian: python3-dev)")
+    compilers = ["cc", "gcc", "clang"] if "CC" not in os.environ else [os.environ["CC"].split()[0]]
+    missing = [tool for tool in ("meson", "ninja") if not shutil.which(tool)]
+    missing += [] if any(shutil.which(compiler) for compiler in compilers) else ["a C compiler (gcc)"]
+    if missing:
+        raise SystemExit(f"building Cordon needs {', '.join(missing)}; in the source tree, tools/setup installs what it takes on Debian")
+
+
+def _configure(folder):
+    """Have @folder ready for ninja; where it will put the extension."""
+    options = ["-Dbuildtype=release", "-Dwerror=false", "-Dtests=disabled", f"-Dpython={sys.executable}"]
+    _check_tools()
+    _run("meson", "setup", folder, ROOT, *options)
     introspected = subprocess.run(
         ["meson", "introspect", "--targets", folder], check=True, capture_output=True, text=True
     )
     targets = [t for t in json.loads(introspected.stdout) if t["name"].partition(".")[0] == "_cordon"]
     if not targets:
-        raise SystemExit(f"meson found no headers of {sys.executable}: is python3-dev installed?")
-    built = pathlib.Path(targets[0]["filename"][0])
-    subprocess.run(["ninja", "-C", folder, built.relative_to(pathlib.Path(folder).resolve())], check=True, stdout=sys.stderr)
-    subprocess.run(["strip", "--strip-debug", built], check=True)
+        raise SystemExit("this configuration builds no package: is a library missing (tools/setup)?")
+    return pathlib.Path(targets[0]["filename"][0])
+
+
+def _build(folder):
+    """The extension, built in @folder; its path."""
+    built = _configure(folder)
+    _run("ninja", "-C", folder, built.relative_to(pathlib.Path(folder).resolve()))
+    if shutil.which("strip"):
+        _run("strip", "--strip-debug", built)
     return built
 
 
@@ -125,14 +152,17 @@ def build_sdist(sdist_directory, config_settings=None):
     """All that is under version control: the package is a part of the whole."""
     project = _project()
     base = f"{project['name']}-{project['version']}"
-    listed = subprocess.run(["git", "-C", ROOT, "ls-files", "-z"], check=True, capture_output=True)
+    listed = subprocess.run(["git", "-C", ROOT, "ls-files", "-z"], check=False, capture_output=True)
+    if listed.returncode != 0:
+        raise SystemExit(f"a source distribution is what is under version control, and {ROOT} is no git checkout")
     with tarfile.open(os.path.join(sdist_directory, f"{base}.tar.gz"), "w:gz") as archive:
         for name in listed.stdout.decode().split("\0"):
-            if name:
+            if name and os.path.lexists(ROOT / name):  # else it has been removed, and that not yet committed
                 archive.add(ROOT / name, f"{base}/{name}")
         text = (HERE / "pyproject.toml").read_text().replace('backend-path = ["."]', 'backend-path = ["python"]')
         text = text.replace('readme = "README.md"', 'readme = "python/README.md"')
-        entry = tarfile.TarInfo(f"{base}/pyproject.toml")
-        entry.size = len(text.encode())
-        archive.addfile(entry, io.BytesIO(text.encode()))
+        for name, content in (("pyproject.toml", text), ("PKG-INFO", _metadata())):
+            entry = tarfile.TarInfo(f"{base}/{name}")
+            entry.size = len(content.encode())
+            archive.addfile(entry, io.BytesIO(content.encode()))
     return f"{base}.tar.gz"

@@ -22,7 +22,7 @@ import (
 // machines change their pace within milliseconds, and a floor taken once proves nothing. ns/call is the median; "of-limit"
 // is the median ratio to what the call may take at most, which the floors make up: 1.00 is as slow as may be.
 //
-//	CORDON_PROGRAM=.../cordon go test -bench . ./go/bench
+//	CORDON_PROGRAM=.../cordon CORDON_PRIVATE=.../cordon-private go test -bench . ./go/bench
 
 const interfaces = `library "libc.so.6";
 int abs(int j);

@@ -7,7 +7,9 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"math/rand"
+	"os"
 	"sort"
 	"strings"
 	"sync"
@@ -320,4 +322,77 @@ func TestLevelProcessIsThereToo(t *testing.T) {
 	if got := call(t, function(t, libc, "abs"), -3).Int(); got != 3 {
 		t.Fatalf("abs(-3) is %d", got)
 	}
+}
+
+// A call of numbers alone calls back what an earlier one has left there. Threads of libcordon's take no such signal.
+func TestASimpleCallMayCallBack(t *testing.T) {
+	clean(t)
+	const number = 62
+	session, err := open(t, `library "libc.so.6";
+void (*signal(int signum, kept void (*handler)(int signum)))(int);
+int raise(int signal);
+`, inproc.WithLevel(inproc.Inline)).Session()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	came := 0
+	call(t, function(t, session, "signal"), number, func(signal int) { came += signal })
+	raise := function(t, session, "raise")
+	if got := call(t, raise, number).Int(); got != 0 || came != number {
+		t.Fatalf("raise() returned %d, and %d came", got, came)
+	}
+	if got := call(t, raise, 0).Int(); got != 0 {
+		t.Fatalf("behind it raise() returned %d", got)
+	}
+}
+
+// Memory of an arena is the worker's as it is the program's: nothing is copied.
+func TestMemoryIsShared(t *testing.T) {
+	onEachLevel(t, func(t *testing.T, level cordon.OpenOption) {
+		zlib := open(t, zlibInterface, level, cordon.WithArena(4<<20))
+		memory, err := zlib.Alloc(1 << 20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer memory.Close()
+		for i := range memory.Bytes() {
+			memory.Bytes()[i] = byte(i * 7)
+		}
+		if got := call(t, function(t, zlib, "crc32"), 0, memory).Value(); got != crc32.ChecksumIEEE(memory.Bytes()) {
+			t.Fatalf("crc32 is %v", got)
+		}
+	})
+}
+
+// Callbacks of a library's own threads wait for Dispatch.
+func TestOwnThreadsAreDispatched(t *testing.T) {
+	onEachLevel(t, func(t *testing.T, level cordon.OpenOption) {
+		library := os.Getenv("CORDON_TEST_TICKER")
+		if library == "" {
+			t.Skip("CORDON_TEST_TICKER is not set: tools/test sets it")
+		}
+		session, err := open(t, "library \""+library+`";
+int ticker_start(kept anythread int (*callback)(void *context, const char *text, int n) fails(-1), void *context, int times);
+int ticker_join(void);
+`, level).Session()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer session.Close()
+		ctx, cancel := context.WithTimeout(context.Background(), far)
+		defer cancel()
+		ticks := 0 // of this goroutine alone
+		call(t, function(t, session, "ticker_start"), func(token uint64, text string, n int) int { ticks++; return 2 * n }, 77, 20)
+		for count := 0; count < 20; {
+			n, err := session.Dispatch(ctx)
+			if err != nil || n == 0 {
+				t.Fatalf("after %d: %d, %v", count, n, err)
+			}
+			count += n
+		}
+		if sum := call(t, function(t, session, "ticker_join")).Int(); sum != 2*210 || ticks != 20 {
+			t.Fatalf("the sum is %d, of %d ticks", sum, ticks)
+		}
+	})
 }

@@ -7,11 +7,28 @@ import (
 	"errors"
 	"runtime"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"cordon.internal/cordon"
 )
+
+// nothing is a descriptor from which nothing can be read until it is released.
+func nothing(t *testing.T) (fd int, release func()) {
+	t.Helper()
+	var pipe [2]int // a blocking one
+	if err := syscall.Pipe2(pipe[:], syscall.O_CLOEXEC); err != nil {
+		t.Fatal(err)
+	}
+	var once sync.Once
+	release = func() { once.Do(func() { syscall.Close(pipe[1]) }) }
+	t.Cleanup(func() {
+		release()
+		syscall.Close(pipe[0])
+	})
+	return pipe[0], release
+}
 
 func TestADeadlineLeavesTheThreadBehind(t *testing.T) {
 	clean(t)
@@ -19,7 +36,8 @@ func TestADeadlineLeavesTheThreadBehind(t *testing.T) {
 	call(t, function(t, libc, "abs"), 1)
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
-	_, err := function(t, libc, "sleep").Call(ctx, 2)
+	fd, release := nothing(t)
+	_, err := function(t, libc, "read").Call(ctx, fd, 1)
 	var late *cordon.TimeoutError
 	if !errors.As(err, &late) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("the error is %v", err)
@@ -28,36 +46,38 @@ func TestADeadlineLeavesTheThreadBehind(t *testing.T) {
 		t.Fatalf("abs(-7) is %v", got)
 	}
 	if n := threads("cordon-worker"); n != 2 {
-		t.Fatalf("there are %d threads, not one that sleeps and one that serves", n)
+		t.Fatalf("there are %d threads, not one that waits and one that serves", n)
 	}
+	release()
+	await(t, "it has come back", func() bool { return threads("cordon-worker") == 1 })
 }
 
 func TestACancelledContextEndsTheCall(t *testing.T) {
 	clean(t)
 	libc := open(t, libcInterface)
+	fd, release := nothing(t)
 	ctx, cancel := context.WithCancel(context.Background())
-	began := make(chan struct{})
 	go func() {
-		<-began
 		await(t, "a thread is at it", func() bool { return threads("cordon-worker") > 0 })
 		cancel()
 	}()
-	close(began)
-	if _, err := function(t, libc, "sleep").Call(ctx, 1); !errors.Is(err, context.Canceled) {
+	if _, err := function(t, libc, "read").Call(ctx, fd, 1); !errors.Is(err, context.Canceled) {
 		t.Fatalf("the error is %v", err)
 	}
 	if got := call(t, function(t, libc, "abs"), -7).Int(); got != 7 {
 		t.Fatalf("abs(-7) is %v", got)
 	}
+	release()
 }
 
 func TestCloseEndsCallsUnderWay(t *testing.T) {
 	clean(t)
 	libc := open(t, libcInterface)
-	sleep := function(t, libc, "sleep")
+	fd, release := nothing(t)
+	read := function(t, libc, "read")
 	errs := make(chan error)
 	go func() {
-		_, err := sleep.Call(context.Background(), 1)
+		_, err := read.Call(context.Background(), fd, 1)
 		errs <- err
 	}()
 	await(t, "a thread is at it", func() bool { return threads("cordon-worker") > 0 })
@@ -66,9 +86,10 @@ func TestCloseEndsCallsUnderWay(t *testing.T) {
 	if err := <-errs; !errors.As(err, &aborted) && !errors.Is(err, cordon.ErrClosed) {
 		t.Fatalf("the error is %v", err)
 	}
-	if _, err := sleep.Call(context.Background(), 0); !errors.Is(err, cordon.ErrClosed) {
+	if _, err := read.Call(context.Background(), fd, 1); !errors.Is(err, cordon.ErrClosed) {
 		t.Fatalf("behind it the error is %v", err)
 	}
+	release()
 }
 
 // 500 calls that sleep are as many threads as there are workers.
@@ -137,28 +158,23 @@ func TestTooManyCallsInLineAreRefused(t *testing.T) {
 // Threads that were left behind are limited, and those that come back count no more.
 func TestRunawayThreadsAreCounted(t *testing.T) {
 	clean(t)
-	const calls = 9 // LIMIT_QUARANTINED_THREADS is 8
-	libc := open(t, libcInterface, cordon.WithWorkers(calls))
-	sleep := function(t, libc, "sleep")
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	errs := make(chan error, calls)
-	for i := 0; i < calls; i++ {
-		go func() {
-			_, err := sleep.Call(ctx, 3)
-			errs <- err
-		}()
-	}
-	for i := 0; i < calls; i++ {
-		var late *cordon.TimeoutError
-		if err := <-errs; !errors.As(err, &late) {
-			t.Errorf("the error is %v", err)
-		}
-	}
+	fd, release := nothing(t)
+	libc := open(t, libcInterface, cordon.WithSetting("breaker_percent", nil))
+	read := function(t, libc, "read")
 	var busy *cordon.BusyError
-	if _, err := function(t, libc, "abs").Call(context.Background(), 1); !errors.As(err, &busy) {
-		t.Fatalf("the error is %v", err)
+	var err error
+	late := 0
+	for i := 0; i < 100 && !errors.As(err, &busy); i++ {
+		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+		if _, err = read.Call(ctx, fd, 1); errors.Is(err, context.DeadlineExceeded) {
+			late++
+		}
+		cancel()
 	}
+	if !errors.As(err, &busy) || late < 8 { // LIMIT_QUARANTINED_THREADS
+		t.Errorf("after %d threads the error is %v", late, err)
+	}
+	release()
 	await(t, "they have come back", func() bool { return threads("cordon-worker") == 0 })
 	if got := call(t, function(t, libc, "abs"), -7).Int(); got != 7 {
 		t.Fatalf("abs(-7) is %v", got)

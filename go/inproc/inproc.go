@@ -11,7 +11,8 @@
 //
 // Everything behind Open is package cordon's: functions, sessions, batches, handles, callbacks, errors. Calls are executed
 // by threads of libcordon's, as many as cordon.WithWorkers says; one that is pending costs a goroutine and no further
-// thread, and no call is made through cgo: they go to the threads in memory that both map.
+// thread, and no call is made through cgo: they go to the threads in memory that both map. WithLevel(Inline) executes them
+// on the goroutine that calls.
 //
 // # What it cannot be
 //
@@ -23,7 +24,7 @@
 //
 // # What it does to the process
 //
-// It starts threads, which block all signals but those of faults, and takes the signals of faults (SIGSEGV, SIGBUS, SIGFPE,
+// It starts threads (level Thread), which block all signals but those of faults, and takes the signals of faults (SIGSEGV, SIGBUS, SIGFPE,
 // SIGILL, SIGABRT), for good. What does not come from a library goes to Go's runtime as before: a nil dereference in Go
 // stays a panic.
 package inproc

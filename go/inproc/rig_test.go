@@ -28,6 +28,7 @@ int abs(int j);
 int usleep(unsigned microseconds);
 unsigned sleep(unsigned seconds);
 int open(const char *path, int flags);
+ssize_t read(int fd, out void buf[count], size_t count);
 struct div { int quot; int rem; };
 struct div div(int numerator, int denominator);
 void qsort(inout void base[n * size], size_t n, size_t size,

@@ -125,7 +125,10 @@ CORDON_API struct cordon_place *cordon_lender_place(struct cordon_lender *lender
 CORDON_API void cordon_place_serve(struct cordon_place *place, void (*relay)(void *context),
                                    void *context);
 
-/* NULL is fine. Threads: any. */
+/*
+ * Give it back. Under a verdict the lane then says that nothing is left of its worker (gone). NULL is fine.
+ * Threads: as cordon_place_serve().
+ */
 CORDON_API void cordon_place_leave(struct cordon_place *place);
 
 /* Workers of @cell that are out, those that are ending included. */

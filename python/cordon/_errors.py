@@ -29,10 +29,10 @@ class CordonError(Exception):
 
     @property
     def report(self):
-        """The report as a dict, waited for up to five seconds; None if there is none."""
+        """The report as a dict, waited for up to ten seconds; None if there is none."""
         if self.report_id is None or self._cell is None:
             return None
-        return self._cell._report(int(self.report_id, 16), 5000)
+        return self._cell._report(int(self.report_id, 16), 10000)
 
 
 class CrashError(CordonError):

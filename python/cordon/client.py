@@ -87,9 +87,13 @@ class Client:
         if deadline is not None:
             request["deadline_ms"] = max(1, round(deadline * 1000))
         with self._lock:
-            self._send(request)
+            try:
+                self._send(request)
+            except BrokenPipeError:
+                pass  # it may have said why it closed
             answer = self._receive()
-        if answer.get("id") != request["id"]:
+        turned_away = "error" in answer and answer.get("id") is None
+        if answer.get("id") != request["id"] and not turned_away:
             self.close()
             raise ConnectionError("the daemon answered something else than what was asked")
         if "error" in answer:

@@ -65,6 +65,44 @@ PyObject *find_timeout(const struct function_object *self, PyObject *const *args
 
 /* ---- Plain calls ------------------------------------------------------------------------------------ */
 
+/* An int of few digits, which most are: without asking the interpreter (20 instructions each). */
+static inline bool take_compact(PyObject *object, long long *ret_number)
+{
+#if PY_VERSION_HEX >= 0x030c0000
+    const PyLongObject *number = (const PyLongObject *)object;
+    if (!PyUnstable_Long_IsCompact(number)) {
+        return false;
+    }
+    *ret_number = PyUnstable_Long_CompactValue(number);
+    return true;
+#else
+    Py_ssize_t digits = Py_SIZE(object); /* negative as the number is */
+    if (digits < -1 || digits > 1) {
+        return false;
+    }
+    *ret_number = digits == 0 ? 0 : (long long)digits * ((const PyLongObject *)object)->ob_digit[0];
+    return true;
+#endif
+}
+
+/* False: it does not fit. */
+static bool take_plain_int(uint8_t kind, PyObject *object, struct cordon_value *ret_value)
+{
+    bool is_unsigned = kind == CORDON_PLAN_U32 || kind == CORDON_PLAN_U64;
+    long long number;
+    int overflow = 0;
+    if (!take_compact(object, &number)) {
+        number = PyLong_AsLongLongAndOverflow(object, &overflow);
+    }
+    if (overflow != 0 || (is_unsigned && number < 0) ||
+        (kind == CORDON_PLAN_I32 && number != (int32_t)number) ||
+        (kind == CORDON_PLAN_U32 && number != (uint32_t)number)) {
+        return false;
+    }
+    *ret_value = is_unsigned ? cordon_uint((uint64_t)number) : cordon_int(number);
+    return true;
+}
+
 int take_plain(const struct function_object *function, PyObject *const *args, size_t count,
                struct cordon_value *ret_values)
 {
@@ -72,29 +110,21 @@ int take_plain(const struct function_object *function, PyObject *const *args, si
         return 1;
     }
     for (size_t i = 0; i < count; i++) {
-        uint8_t kind = function->parameters[i].type->kind;
-        int overflow = 0;
-        if (kind == CORDON_PLAN_F64 && PyFloat_CheckExact(args[i])) {
+        uint8_t kind = function->kinds[i];
+        bool is_int = kind == CORDON_PLAN_U32 || kind == CORDON_PLAN_U64 ||
+                      kind == CORDON_PLAN_I32 || kind == CORDON_PLAN_I64;
+        if (is_int && PyLong_CheckExact(args[i])) {
+            if (!take_plain_int(kind, args[i], &ret_values[i])) {
+                return 1;
+            }
+        } else if (kind == CORDON_PLAN_F64 && PyFloat_CheckExact(args[i])) {
             ret_values[i] = cordon_float(PyFloat_AS_DOUBLE(args[i]));
-            continue;
-        }
-        if (kind == CORDON_PLAN_POINTER && PyBytes_CheckExact(args[i])) {
+        } else if (kind == CORDON_PLAN_POINTER && PyBytes_CheckExact(args[i])) {
             ret_values[i] =
                 cordon_in(PyBytes_AS_STRING(args[i]), (size_t)PyBytes_GET_SIZE(args[i]));
-            continue;
-        }
-        bool is_unsigned = kind == CORDON_PLAN_U32 || kind == CORDON_PLAN_U64;
-        if (!(is_unsigned || kind == CORDON_PLAN_I32 || kind == CORDON_PLAN_I64) ||
-            !PyLong_CheckExact(args[i])) {
+        } else {
             return 1;
         }
-        long long number = PyLong_AsLongLongAndOverflow(args[i], &overflow);
-        if (overflow != 0 || (is_unsigned && number < 0) ||
-            (kind == CORDON_PLAN_I32 && number != (int32_t)number) ||
-            (kind == CORDON_PLAN_U32 && number != (uint32_t)number)) {
-            return 1;
-        }
-        ret_values[i] = is_unsigned ? cordon_uint((uint64_t)number) : cordon_int(number);
     }
     return 0;
 }
@@ -104,8 +134,7 @@ PyObject *give_plain(const struct function_object *function, const struct cordon
     if (!function->returns) {
         return Py_NewRef(Py_None);
     }
-    return give_word(view_type(function->plan, view_function(function->plan)->result.type),
-                     &result->value);
+    return give_word(function->result, &result->value);
 }
 
 PyObject *finish_call(struct taking *taking, int r, struct cordon_result *result)

@@ -150,44 +150,77 @@ static int open_cell(struct cell_object *self, const struct opening *opening)
     return 0;
 }
 
+/* Its options are all there. */
+static PyObject *make_cell(PyTypeObject *type, const char *name, const struct opening *opening)
+{
+    const struct cordon_cell_options *options = &opening->options;
+    struct cell_object *self = (struct cell_object *)type->tp_alloc(type, 0);
+    if (!self) {
+        return NULL;
+    }
+    self->generation = fork_generation;
+    self->call_bytes = options->call_bytes > 0 ? options->call_bytes : CALL_BYTES;
+    self->workers = options->workers > 0 ? options->workers : 1;
+    self->is_inline = options->level == CORDON_LEVEL_INLINE;
+    self->name = PyUnicode_FromString(name);
+    self->functions = PyDict_New();
+    self->results = PyDict_New();
+    self->releasers = PyDict_New();
+    self->kept = PyList_New(0);
+    self->handles = PyDict_New();
+    bool made = self->name && self->functions && self->results && self->releasers && self->kept &&
+                self->handles;
+    if (!made ||
+        (options->interface_text &&
+         note_functions(self, options->interface_name ? options->interface_name : "interface",
+                        options->interface_text) < 0) ||
+        open_cell(self, opening) < 0) {
+        Py_DECREF(self);
+        return NULL;
+    }
+    return (PyObject *)self;
+}
+
+/* What cell_new() takes, in its order. */
+static const char *const option_names[] = {"name",
+                                           "library",
+                                           "interface",
+                                           "interface_name",
+                                           "level",
+                                           "policy",
+                                           "grants",
+                                           "on_violation",
+                                           "workers",
+                                           "sessions",
+                                           "queue",
+                                           "spares",
+                                           "timeout_ms",
+                                           "start_ms",
+                                           "memory_bytes",
+                                           "call_bytes",
+                                           "arena_bytes",
+                                           "events",
+                                           "require",
+                                           "recycle_calls",
+                                           "recycle_ms",
+                                           "recycle_bytes",
+                                           "breaker_percent",
+                                           "reports",
+                                           "report_bytes",
+                                           "record",
+                                           "cpu_ms",
+                                           "file_bytes",
+                                           "fds",
+                                           "threads",
+                                           "breaker_samples",
+                                           "breaker_window_ms",
+                                           "breaker_cool_down_ms",
+                                           "without",
+                                           NULL};
+
 /* _open(name, options): options are those of cordon.open(), in libcordon's units. */
 static PyObject *cell_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
-    static const char *const names[] = {"name",
-                                        "library",
-                                        "interface",
-                                        "interface_name",
-                                        "level",
-                                        "policy",
-                                        "grants",
-                                        "on_violation",
-                                        "workers",
-                                        "sessions",
-                                        "queue",
-                                        "spares",
-                                        "timeout_ms",
-                                        "start_ms",
-                                        "memory_bytes",
-                                        "call_bytes",
-                                        "arena_bytes",
-                                        "events",
-                                        "require",
-                                        "recycle_calls",
-                                        "recycle_ms",
-                                        "recycle_bytes",
-                                        "breaker_percent",
-                                        "reports",
-                                        "report_bytes",
-                                        "record",
-                                        "cpu_ms",
-                                        "file_bytes",
-                                        "fds",
-                                        "threads",
-                                        "breaker_samples",
-                                        "breaker_window_ms",
-                                        "breaker_cool_down_ms",
-                                        "without",
-                                        NULL};
     struct opening opening = {.options = CORDON_CELL_OPTIONS};
     struct cordon_cell_options *options = &opening.options;
     const char *name;
@@ -207,15 +240,15 @@ static PyObject *cell_new(PyTypeObject *type, PyObject *args, PyObject *keywords
     unsigned long long cpu_ms = 0;
     unsigned long long file_bytes = 0;
     if (!PyArg_ParseTupleAndKeywords(
-            args, keywords, "szzz|$IIO!IIIIIKKKIKpIKKKIzppKKIIIIII:Cell", KEYWORDS(names), &name,
-            &options->library, &options->interface_text, &options->interface_name, &level, &policy,
-            &PyTuple_Type, &opening.grants, &on_violation, &options->workers, &options->sessions,
-            &options->queue, &options->spares, &timeout_ms, &start_ms, &memory_bytes,
-            &options->call_bytes, &arena_bytes, &events, &options->require, &recycle_calls,
-            &recycle_ms, &recycle_bytes, &options->breaker_percent, &options->reports,
-            &report_bytes, &record, &cpu_ms, &file_bytes, &options->fds, &options->threads,
-            &options->breaker_samples, &options->breaker_window_ms, &options->breaker_cool_down_ms,
-            &options->without) ||
+            args, keywords, "szzz|$IIO!IIIIIKKKIKpIKKKIzppKKIIIIII:Cell", KEYWORDS(option_names),
+            &name, &options->library, &options->interface_text, &options->interface_name, &level,
+            &policy, &PyTuple_Type, &opening.grants, &on_violation, &options->workers,
+            &options->sessions, &options->queue, &options->spares, &timeout_ms, &start_ms,
+            &memory_bytes, &options->call_bytes, &arena_bytes, &events, &options->require,
+            &recycle_calls, &recycle_ms, &recycle_bytes, &options->breaker_percent,
+            &options->reports, &report_bytes, &record, &cpu_ms, &file_bytes, &options->fds,
+            &options->threads, &options->breaker_samples, &options->breaker_window_ms,
+            &options->breaker_cool_down_ms, &options->without) ||
         read_grants(&opening) < 0) {
         return NULL;
     }
@@ -234,31 +267,7 @@ static PyObject *cell_new(PyTypeObject *type, PyObject *args, PyObject *keywords
     options->events = events && level != CORDON_LEVEL_INLINE;
     options->report_bytes = report_bytes != 0;
     options->record = record != 0;
-    struct cell_object *self = (struct cell_object *)type->tp_alloc(type, 0);
-    if (!self) {
-        return NULL;
-    }
-    self->generation = fork_generation;
-    self->call_bytes = options->call_bytes > 0 ? options->call_bytes : CALL_BYTES;
-    self->workers = options->workers > 0 ? options->workers : 1;
-    self->is_inline = level == CORDON_LEVEL_INLINE;
-    self->name = PyUnicode_FromString(name);
-    self->functions = PyDict_New();
-    self->results = PyDict_New();
-    self->releasers = PyDict_New();
-    self->kept = PyList_New(0);
-    self->handles = PyDict_New();
-    bool made = self->name && self->functions && self->results && self->releasers && self->kept &&
-                self->handles;
-    if (!made ||
-        (options->interface_text &&
-         note_functions(self, options->interface_name ? options->interface_name : "interface",
-                        options->interface_text) < 0) ||
-        open_cell(self, &opening) < 0) {
-        Py_DECREF(self);
-        return NULL;
-    }
-    return (PyObject *)self;
+    return make_cell(type, name, &opening);
 }
 
 /* ---- Closing ------------------------------------------------------------------------------------ */

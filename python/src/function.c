@@ -65,6 +65,7 @@ static int read_parameters(struct function_object *self)
         struct parameter *parameter = &self->parameters[param->position];
         parameter->index = i;
         parameter->type = view_type(self->plan, param->type);
+        self->kinds[param->position] = parameter->type->kind;
         parameter->name = PyUnicode_InternFromString(view_name(self->plan, param->name));
         if (!parameter->name) {
             return -1;
@@ -80,6 +81,7 @@ static int read_parameters(struct function_object *self)
         self->plain = self->plain && parameter->plain;
     }
     const struct cordon_plan_type *result = view_type(self->plan, shape->result.type);
+    self->result = result;
     self->returns = result->kind != CORDON_PLAN_VOID;
     self->outputs += self->returns;
     self->plain = self->plain && (!self->returns || view_is_scalar(result));

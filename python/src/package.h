@@ -144,10 +144,12 @@ struct function_object {
     PyObject *result_class;       /* named tuple of several outputs; NULL: there is one, or none */
     struct parameter *parameters; /* all that are passed to libcordon, in its order */
     uint32_t count;
-    uint32_t sent;    /* of them callers pass */
-    uint32_t outputs; /* what comes back, the return value included */
-    bool returns;     /* it has a value */
-    bool plain;       /* such in, a number or nothing back: the short way */
+    uint32_t sent;                         /* of them callers pass */
+    uint32_t outputs;                      /* what comes back, the return value included */
+    bool returns;                          /* it has a value */
+    bool plain;                            /* such in, a number or nothing back: the short way */
+    uint8_t kinds[CORDON_PLAN_PARAMS_MAX]; /* of the parameters' types, one behind the other */
+    const struct cordon_plan_type *result;
     bool variadic;
     PyObject *weakrefs;
 };

@@ -21,7 +21,7 @@ static int take_all(struct taking *taking, PyObject *args, PyObject *keywords)
 {
     Py_ssize_t positional = PyTuple_GET_SIZE(args);
     Py_ssize_t named = PyDict_GET_SIZE(keywords);
-    PyObject **all = PyMem_Calloc((size_t)(positional + named) + 1, sizeof *all);
+    PyObject **all = PyMem_Calloc((size_t)(positional + named) + 1, sizeof(PyObject *));
     PyObject *names = PyTuple_New(named);
     Py_ssize_t at = 0;
     Py_ssize_t i = 0;
@@ -108,16 +108,15 @@ static int keep_flying(struct pending_object *self, struct cordon_session *sessi
     PyObject *key = PyLong_FromVoidPtr(self->pending);
     int r = key ? PyDict_SetItem(self->function->session->pending, key, (PyObject *)self) : -1;
     Py_XDECREF(key);
-    Py_BEGIN_ALLOW_THREADS if (r == 0)
-    {
+    PyThreadState *state = PyEval_SaveThread();
+    if (r == 0) {
         cordon_flush(session);
-    }
-    else
-    {
+    } else {
         (void)cordon_session_interrupt(session); /* nobody would know of it */
         (void)!cordon_collect(self->pending, CORDON_NEVER, &result);
     }
-    Py_END_ALLOW_THREADS return r;
+    PyEval_RestoreThread(state);
+    return r;
 }
 
 PyObject *pending_submit(struct function_object *function, PyObject *args, PyObject *keywords)

@@ -173,7 +173,9 @@ static int store_in_place(struct taking *taking, const struct cordon_plan_type *
             return take_refuse(taking, PyExc_ValueError, "%zu bytes given, there is room for %u",
                                count, type->count);
         }
-        memcpy(memory, bytes, count);
+        if (count > 0) {
+            memcpy(memory, bytes, count);
+        }
         return 0;
     }
     PyObject *items = items_of(taking, type, object);

@@ -125,6 +125,12 @@ def looks(monkeypatch):
     return seen
 
 
+async def until_watched(cell, count=1):
+    """Until that many calls of the running loop wait for their answers."""
+    while not cell._rings or len(cell._rings[asyncio.get_running_loop()].watches) < count:
+        await asyncio.sleep(0.001)
+
+
 @pytest.mark.parametrize("closer", ["the loop", "a thread"])
 @pytest.mark.parametrize("what", ["cell", "session"])
 def test_closing_ends_what_is_awaited(open_cell, looks, caplog, closer, what):
@@ -136,8 +142,7 @@ def test_closing_ends_what_is_awaited(open_cell, looks, caplog, closer, what):
         loop = asyncio.get_running_loop()
         loop.set_debug(True)
         calls = [asyncio.ensure_future(of.sleep.aio(60)) for _ in range(3)]
-        while len(cell._rings[loop].watches) < (3 if what == "cell" else 1):
-            await asyncio.sleep(0.001)
+        await until_watched(cell, 3 if what == "cell" else 1)
         before = len(looks)
         if closer == "the loop":
             of.close()
@@ -162,8 +167,7 @@ def test_descriptors_that_come_after_a_closed_cell_are_watched(open_cell):
     async def main():
         loop = asyncio.get_running_loop()
         call = asyncio.ensure_future(cell.sleep.aio(60))
-        while not cell._rings or not cell._rings[loop].watches:
-            await asyncio.sleep(0.001)
+        await until_watched(cell)
         cell.close()  # its descriptors are others' from now on
         pairs = [socket.socketpair() for _ in range(40)]
         ready = [loop.create_future() for _ in pairs]
@@ -185,12 +189,7 @@ def test_a_loop_that_has_ended_is_not_told(open_cell):
     cell = open_cell("libc.so.6", TEXT, timeout=60 * conftest.SCALE)
     loop = asyncio.new_event_loop()
     call = loop.create_task(cell.sleep.aio(60))
-
-    async def until_it_waits():
-        while not cell._rings or not cell._rings[loop].watches:
-            await asyncio.sleep(0.001)
-
-    loop.run_until_complete(until_it_waits())
+    loop.run_until_complete(until_watched(cell))
     cell.close()
     with pytest.raises((cordon.ClosedError, cordon.AbortedError)):
         loop.run_until_complete(call)

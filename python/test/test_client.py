@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The plain client of the gateway's socket, against a real daemon."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -102,3 +103,13 @@ def test_a_daemon_that_lies(tmp_path, answer):
         with cordon.connect(tmp_path / "socket", timeout=20) as client, pytest.raises((ConnectionError, ValueError)):
             client.abs(1)
         thread.join()
+
+
+def test_a_daemon_that_is_full_says_so(path):
+    # The last one here: whoever comes next would find some of these still there.
+    with contextlib.ExitStack() as there:
+        for _ in range(256):
+            assert there.enter_context(cordon.connect(path, timeout=20)).abs(-1) == 1
+        with cordon.connect(path, timeout=20) as client, pytest.raises(cordon.GatewayError) as caught:
+            client.abs(-1)
+        assert caught.value.outcome == "busy"

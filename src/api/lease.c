@@ -80,7 +80,7 @@ void cordon_place_serve(struct cordon_place *place, void (*relay)(void *context)
 
 void cordon_place_leave(struct cordon_place *place)
 {
-    place_drop(place);
+    place_leave(place);
 }
 
 uint32_t cordon_lender_leases(const struct cordon_lender *lender, const struct cordon_cell *cell)

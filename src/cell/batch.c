@@ -286,7 +286,7 @@ int batch_collect(struct cordon_pending *pending, uint64_t until_ns,
         /* The worker is in the call that called back, and begins no other before that has ended. */
         return refuse_inside(ret_result ? (struct message *)(void *)&ret_result->error : NULL);
     }
-    for (struct cordon_pending *p = session->pending; !pending->settled; p = p->next) {
+    for (struct cordon_pending *p = session->pending; p && !pending->settled; p = p->next) {
         if (settle(p, until_ns) != 0) {
             return -ETIME;
         }

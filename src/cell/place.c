@@ -253,6 +253,16 @@ void place_hold(struct cordon_place *place)
     (void)atomic_fetch_add_explicit(&place->holders, 1, memory_order_relaxed);
 }
 
+void place_leave(struct cordon_place *place)
+{
+    static const struct lane_death none;
+    if (place && place->inside == 0 && is_over(place)) {
+        place->ward.death_written = true; /* it went with the verdict */
+        lane_ward_gone(&place->ward, &none);
+    }
+    place_drop(place);
+}
+
 void place_drop(struct cordon_place *place)
 {
     /* Who is last sees what the others did. */

@@ -38,6 +38,8 @@ int place_new(const struct place_options *options, struct cordon_place **ret_pla
 void place_hold(struct cordon_place *place);
 /* NULL is fine. */
 void place_drop(struct cordon_place *place);
+/* The same by who has served it: under a verdict nothing of a call is left from then on, and the lane says so. */
+void place_leave(struct cordon_place *place);
 
 /* No call is begun there any more. */
 void place_condemn(struct cordon_place *place);

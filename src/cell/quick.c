@@ -418,6 +418,8 @@ static int perform_bytes(struct outgoing *out, struct cordon_result *ret_result)
     out->words = words;
     out->frame_bytes = bytes;
     int r = exchange(out, &message, ret_result);
+    out->room = NULL; /* they end here */
+    out->words = NULL;
     if (r == QUICK_NOT) {
         station_room_free(station, &room);
     }
@@ -442,6 +444,7 @@ static int perform_short(struct outgoing *out, struct cordon_result *ret_result)
     message.words[0] = lane_place(room.lane.h_at, bytes);
     out->room = &room;
     int r = exchange(out, &message, ret_result);
+    out->room = NULL; /* it ends here */
     if (r == QUICK_NOT) {
         station_room_free(station, &room);
     }

@@ -322,11 +322,6 @@ void station_collect(struct station *station, const struct station_ticket *ticke
     }
 }
 
-int station_any(struct station *station, uint32_t *ret_seq)
-{
-    return station->lane ? lane_any(station->lane, ret_seq) : -EAGAIN;
-}
-
 int station_event_fd(const struct station *station)
 {
     return station->lane ? lane_peek_event_fd(station->lane) : station->event_fd;

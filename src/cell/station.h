@@ -206,9 +206,6 @@ void station_ended(const struct station *station, struct station_end *ret_end);
 /* The request is over (replied and decoded, or ended): its slot is free. */
 void station_collect(struct station *station, const struct station_ticket *ticket);
 
-/* Oldest request that has been answered: its seq, or -EAGAIN. */
-int station_any(struct station *station, uint32_t *ret_seq);
-
 /*
  * What the board of the daemon says whose worker it is (enum lease_weather), and until when; *ret_is_old: something
  * else is lent by now. LEASE_CALM where there is no daemon.

@@ -5,7 +5,7 @@
 #include "cli/command.h"
 #include "cli/findings_text.h"
 #include "cli/output.h"
-#include "gateway/config.h"
+#include "config/config.h"
 
 enum {
     OPTION_JSON,

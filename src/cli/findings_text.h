@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "gateway/findings.h"
+#include "config/findings.h"
 #include "json/json_out.h"
 
 /* All findings as lines for people, and how many were left out. @colours: for a terminal. Nothing if there are none. */

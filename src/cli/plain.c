@@ -36,18 +36,28 @@ static uint32_t character_of(const char *text, size_t length)
     return character;
 }
 
-/* Those that turn the order of what follows around: text would not stand where it seems to. */
-static bool is_direction(uint32_t character)
+/*
+ * Those that are not seen, or turn the order of what follows around: two names would look the same, or text would not
+ * stand where it seems to.
+ */
+static bool is_hidden(uint32_t character)
 {
-    return character == 0x200e || character == 0x200f ||
-           (character >= 0x202a && character <= 0x202e) ||
-           (character >= 0x2066 && character <= 0x2069);
+    static const uint32_t hidden[][2] = {
+        {0x00ad, 0x00ad}, {0x061c, 0x061c}, {0x180e, 0x180e}, {0x200b, 0x200f},
+        {0x2028, 0x202e}, {0x2060, 0x206f}, {0xfeff, 0xfeff}, {0xe0000, 0xe0fff},
+    };
+    for (size_t i = 0; i < sizeof hidden / sizeof hidden[0]; i++) {
+        if (character >= hidden[i][0] && character <= hidden[i][1]) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool is_harmless(uint32_t character)
 {
     return character >= 0x20 && character != 0x7f &&
-           !(character >= FIRST_C1 && character < BEHIND_C1) && !is_direction(character) &&
+           !(character >= FIRST_C1 && character < BEHIND_C1) && !is_hidden(character) &&
            (is_utf8 || character < FIRST_C1);
 }
 

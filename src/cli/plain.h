@@ -4,7 +4,7 @@
 
 /*
  * Plain text: what others wrote - a daemon, a library - as it may stand on a terminal: no control characters,
- * nothing that is no UTF-8, '?' in their place; and how wide it is there. Where the locale is not UTF-8, everything
+ * nothing that is not seen, nothing that is no UTF-8, '?' in their place; and how wide it is there. Where the locale is not UTF-8, everything
  * beyond ASCII becomes '?' too.
  */
 

@@ -15,8 +15,9 @@
 #include "cli/plain.h"
 #include "cli/socket_path.h"
 #include "cordon/interface.h"
-#include "gateway/config.h"
+#include "config/config.h"
 #include "gateway/daemon.h"
+#include "gateway/log.h"
 
 #define NAME_BYTES     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 #define NAME_BYTES_MAX 64u

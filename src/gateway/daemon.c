@@ -221,9 +221,12 @@ static int start(struct daemon *daemon, struct message *why)
         }
     }
     r = open_houses(daemon, why);
-    r = r != 0 ? r : listen_at(daemon, why);
     if (r == 0 && daemon->settings->http) {
         r = http_start(&daemon->gateway, daemon->settings->http, &daemon->http, why);
+    }
+    r = r != 0 ? r : listen_at(daemon, why); /* whoever is let in finds all of it */
+    if (r != 0) {
+        http_stop(daemon->http);
     }
     return r;
 }

@@ -6,7 +6,7 @@
  * Daemon: a gateway with its socket, from start to stop: what `cordon serve` runs.
  */
 
-#include "gateway/settings.h"
+#include "config/settings.h"
 
 /* What the command line says; it outlives the daemon, and holds against the configuration at each reload, too. */
 struct daemon_options {

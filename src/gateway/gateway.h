@@ -13,10 +13,11 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "config/settings.h"
 #include "gateway/access.h"
+#include "gateway/gateway_limits.h"
 #include "gateway/house.h"
 #include "gateway/reports.h"
-#include "gateway/settings.h"
 #include "json/document.h"
 
 struct connection;

@@ -12,7 +12,7 @@
 #include "gateway/guest.h"
 #include "gateway/lending.h"
 #include "gateway/log.h"
-#include "gateway/opening_call.h"
+#include "config/opening_call.h"
 #include "gateway/seat.h"
 
 static const char *function_name(const struct cordon_interface *interface, size_t index)
@@ -59,15 +59,14 @@ static int add_functions(struct cell_settings *settings, const struct cordon_int
     return 0;
 }
 
-static int note_function(struct house *house, struct cordon_function *function)
+static void note_function(struct house *house, struct cordon_function *function)
 {
     for (size_t i = 0; i < house->function_count; i++) {
         if (house->functions[i] == function) {
-            return 0;
+            return;
         }
     }
     house->functions[house->function_count++] = function;
-    return 0;
 }
 
 static int make_method(struct house *house, const struct method_settings *settings,
@@ -99,7 +98,8 @@ static int make_method(struct house *house, const struct method_settings *settin
     method->needs_own =
         settings->pinned ||
         (method->json.traits & (JSON_METHOD_TAKES_HANDLES | JSON_METHOD_GIVES_HANDLES)) != 0;
-    return note_function(house, method->function);
+    note_function(house, method->function);
+    return 0;
 }
 
 static int make_methods(struct house *house, size_t named, struct message *why)

@@ -16,7 +16,7 @@
 
 #include "cordon/batch.h"
 #include "gateway/pace.h"
-#include "gateway/settings.h"
+#include "config/settings.h"
 #include "gateway/tally.h"
 #include "json/method.h"
 

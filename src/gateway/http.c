@@ -2,7 +2,6 @@
 #include "gateway/http.h"
 
 #include <errno.h>
-#include <microhttpd.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include "gateway/exposition.h"
 #include "gateway/gateway.h"
 #include "gateway/http_address.h"
+#include "gateway/http_library.h"
 #include "gateway/http_question.h"
 #include "gateway/http_visitors.h"
 #include "gateway/metrics.h"
@@ -47,22 +47,22 @@ static enum MHD_Result respond(struct MHD_Connection *connection, unsigned statu
         {"X-Content-Type-Options", "nosniff"},
         {"X-Frame-Options", "DENY"},
     };
-    struct MHD_Response *response = MHD_create_response_from_buffer(length, body, mode);
+    struct MHD_Response *response = http_library.create_response_from_buffer(length, body, mode);
     if (!response) {
         return MHD_NO;
     }
-    (void)MHD_add_response_header(response, "Content-Type", type);
+    (void)http_library.add_response_header(response, "Content-Type", type);
     for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++) {
-        (void)MHD_add_response_header(response, headers[i][0], headers[i][1]);
+        (void)http_library.add_response_header(response, headers[i][0], headers[i][1]);
     }
     if (status == MHD_HTTP_METHOD_NOT_ALLOWED) {
-        (void)MHD_add_response_header(response, "Allow", "GET, HEAD");
+        (void)http_library.add_response_header(response, "Allow", "GET, HEAD");
     }
     if (status == MHD_HTTP_SERVICE_UNAVAILABLE) {
-        (void)MHD_add_response_header(response, "Retry-After", "1");
+        (void)http_library.add_response_header(response, "Retry-After", "1");
     }
-    enum MHD_Result r = MHD_queue_response(connection, status, response);
-    MHD_destroy_response(response);
+    enum MHD_Result r = http_library.queue_response(connection, status, response);
+    http_library.destroy_response(response);
     return r;
 }
 
@@ -153,22 +153,24 @@ static const char *find_fault(const struct field_counts *counts, const char *ver
 /* A Unix socket is reached by no browser. */
 static bool is_our_host(const struct http *http, struct MHD_Connection *connection)
 {
-    const char *host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Host");
+    const char *host = http_library.lookup_connection_value(connection, MHD_HEADER_KIND, "Host");
     return http->address.path || !host || http_address_is_ours(host);
 }
 
 static bool wants_openmetrics(struct MHD_Connection *connection)
 {
     const char *accept =
-        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
+        http_library.lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
     return accept && strstr(accept, "application/openmetrics-text");
 }
 
 /* ?cell=NAME&count=N. False: no count. */
 static bool read_list_wish(struct MHD_Connection *connection, struct question *question)
 {
-    const char *cell = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "cell");
-    const char *count = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "count");
+    const char *cell =
+        http_library.lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "cell");
+    const char *count =
+        http_library.lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "count");
     char *end = NULL;
     unsigned long most = count ? strtoul(count, &end, 10) : REPORTS_LISTED;
     if (count &&
@@ -225,7 +227,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     (void)upload;
     if (!question) {
         struct field_counts counts = {0};
-        (void)MHD_get_connection_values(connection, MHD_HEADER_KIND, count_field, &counts);
+        (void)http_library.get_connection_values(connection, MHD_HEADER_KIND, count_field, &counts);
         const char *fault = find_fault(&counts, version);
         if (fault) {
             return say(connection, MHD_HTTP_BAD_REQUEST, fault);
@@ -253,7 +255,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 static struct visitor *visitor_of(struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+        http_library.get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     return info ? info->socket_context : NULL;
 }
 
@@ -274,7 +276,7 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
 {
     struct http *http = context;
     const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        http_library.get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
         visitor_leave(&http->visitors, *visitor);
         *visitor = NULL;
@@ -316,7 +318,7 @@ void http_stop(struct http *http)
     }
     questions_stop(&http->questions);
     if (http->server) {
-        MHD_stop_daemon(http->server);
+        http_library.stop_daemon(http->server);
     }
     http_address_release(&http->address);
     questions_close(&http->questions);
@@ -325,7 +327,7 @@ void http_stop(struct http *http)
 
 static struct MHD_Daemon *start_server(struct http *http, int fd)
 {
-    return MHD_start_daemon(
+    return http_library.start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, http,
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS,
         MHD_OPTION_CONNECTION_TIMEOUT, SILENCE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
@@ -337,11 +339,17 @@ int http_start(struct gateway *gateway, const char *address, struct http **ret_h
                struct message *why)
 {
     int fd = -1;
+    struct message reason;
     struct http *http = calloc(1, sizeof *http);
     if (!http) {
         return message_set(why, -ENOMEM, "http: not enough memory");
     }
-    int r = http_address_listen(address, &fd, &http->address, why);
+    int r = http_library_load(&reason);
+    if (r != 0) {
+        free(http);
+        return message_set(why, r, "http: %s", reason.text);
+    }
+    r = http_address_listen(address, &fd, &http->address, why);
     if (r != 0) {
         free(http);
         return r;

@@ -2,11 +2,11 @@
 #include "gateway/http_question.h"
 
 #include <errno.h>
-#include <microhttpd.h>
 #include <stdlib.h>
 
 #include "gateway/exposition.h"
 #include "gateway/gateway.h"
+#include "gateway/http_library.h"
 #include "gateway/metrics.h"
 #include "gateway/stats.h"
 
@@ -82,7 +82,8 @@ bool question_put(struct question *question, struct MHD_Connection *connection)
     if (!stopped) {
         question->connection = connection;
         question->users++;
-        MHD_suspend_connection(connection); /* before the loop can see it, and have it go on */
+        http_library.suspend_connection(
+            connection); /* before the loop can see it, and have it go on */
         push(&questions->fresh, question);
         (void)uv_async_send(&questions->ring);
     }
@@ -104,7 +105,7 @@ static void settle(struct question *question, int result)
     question->result = question->text.failed ? -ENOMEM : result;
     question->is_answered = true;
     (void)pthread_mutex_unlock(&question->questions->lock);
-    MHD_resume_connection(question->connection);
+    http_library.resume_connection(question->connection);
 }
 
 static void on_report(void *context, int result, struct json_out *json)

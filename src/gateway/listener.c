@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "gateway/folder.h"
+#include "config/folder.h"
 #include "gateway/gateway_limits.h"
 
 #define LOCK_SUFFIX ".lock"

@@ -15,21 +15,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "config/log_choice.h"
+
 #define LOG_BUFFER_BYTES (256u << 10)
-
-enum log_level {
-    LOG_ERROR = 0, /* somebody has to do something */
-    LOG_WARNING,   /* a crash, a violation, a refused client: what is contained */
-    LOG_NOTICE,    /* start, stop, reload, cells that come and go */
-    LOG_DEBUG,     /* connections, workers */
-};
-#define LOG_LEVEL_DEFAULT LOG_NOTICE
-
-enum log_form {
-    LOG_BY_TERMINAL = 0,
-    LOG_TEXT,
-    LOG_JSON,
-};
 
 /* "error", "warning", "notice", "debug"; "auto", "text", "json". False: none of them. */
 bool log_level_parse(const char *text, enum log_level *ret_level);

@@ -12,7 +12,7 @@
 #include "gateway/log.h"
 #include "gateway/reload_plan.h"
 #include "gateway/request.h"
-#include "gateway/settings_changes.h"
+#include "config/settings_changes.h"
 
 struct reload {
     struct daemon *daemon;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/config.h"
+#include "config/config.h"
 
 int reload_plan_begin(struct reload_plan *plan, const struct daemon_options *options,
                       struct house *const *houses, size_t count)

@@ -12,7 +12,7 @@
 
 #include "base/message.h"
 #include "gateway/daemon.h"
-#include "gateway/findings.h"
+#include "config/findings.h"
 #include "gateway/house.h"
 #include "json/json_out.h"
 

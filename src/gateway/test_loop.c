@@ -32,11 +32,14 @@ void *__real_calloc(size_t count, size_t bytes);
 void *__real_realloc(void *memory, size_t bytes);
 char *__real_strdup(const char *text);
 void __real_free(void *memory);
+/* Visible: where shared libraries are built with a sanitizer, the linker wants to lead their names here, too. */
+#pragma GCC visibility push(default)
 void *__wrap_malloc(size_t bytes);
 void *__wrap_calloc(size_t count, size_t bytes);
 void *__wrap_realloc(void *memory, size_t bytes);
 char *__wrap_strdup(const char *text);
 void __wrap_free(void *memory);
+#pragma GCC visibility pop
 
 static _Thread_local size_t left; /* allocations until one fails; 0: none does */
 static atomic_size_t live;        /* of all threads */

@@ -229,12 +229,6 @@ int handles_get(const struct handles *handles, uint64_t word, uint32_t tag, cons
     return 0;
 }
 
-const struct handle_object *handles_peek(const struct handles *handles, uint64_t word)
-{
-    const struct slot *slot = live_slot(handles, word);
-    return slot ? &slot->what : NULL;
-}
-
 /* End one handle that has no borrowers any more. */
 static void end_one(struct handles *handles, uint32_t index)
 {

@@ -58,9 +58,6 @@ uint64_t handles_find(const struct handles *handles, const void *object, uint32_
 int handles_get(const struct handles *handles, uint64_t word, uint32_t tag, const char *name,
                 const struct handle_object **ret_what, struct message *why);
 
-/* The object behind @word, whatever its type; NULL: has ended. */
-const struct handle_object *handles_peek(const struct handles *handles, uint64_t word);
-
 /* End @word and what ends with it. Returns 0, or -ESTALE if it had ended already. */
 int handles_end(struct handles *handles, uint64_t word);
 

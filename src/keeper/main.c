@@ -38,6 +38,8 @@
 #define EVENTS_AT_ONCE   16
 #define CAPTURES_AT_ONCE 8
 #define FAREWELL_NS      (2 * CLOCK_SECOND_NS) /* for children that SIGKILL does not end at once */
+#define REPORTS_LAST_NS  (4 * CLOCK_SECOND_NS) /* for reports to be written; then they hurry */
+#define REPORTS_HURRY_NS (2 * CLOCK_SECOND_NS)
 
 /* What an epoll event is about: a ward's start socket or listener (wards.h), or one of these. */
 enum source {
@@ -196,10 +198,23 @@ static void run(struct keeper *keeper)
     }
 }
 
+/* How long the last that there is to do may take. */
+static uint64_t patience_ns(struct keeper *keeper, uint64_t passed_ns)
+{
+    if (!reports_busy(&keeper->reports)) {
+        return FAREWELL_NS;
+    }
+    if (passed_ns < REPORTS_LAST_NS) {
+        return REPORTS_LAST_NS;
+    }
+    reports_hurry(&keeper->reports);
+    return REPORTS_LAST_NS + REPORTS_HURRY_NS;
+}
+
 /* Take every worker along, and what they made. */
 static void farewell(struct keeper *keeper)
 {
-    uint64_t until = clock_after_ns(FAREWELL_NS);
+    uint64_t begun = clock_now_ns();
     /* Their ends are known, and would be told again and again. */
     (void)epoll_ctl(keeper->epoll, EPOLL_CTL_DEL, KEEPER_FD_SOCKET, NULL);
     (void)epoll_ctl(keeper->epoll, EPOLL_CTL_DEL, KEEPER_FD_HOST, NULL);
@@ -208,6 +223,7 @@ static void farewell(struct keeper *keeper)
         reap_children(keeper);
         wards_time(&keeper->wards);
         uint64_t now = clock_now_ns();
+        uint64_t until = begun + patience_ns(keeper, now - begun);
         siginfo_t info = {0};
         if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) != 0 || now >= until) {
             return;

@@ -100,6 +100,11 @@ static void release(struct reports_fds *fds)
     fd_release(&fds->recording);
 }
 
+static void hurry(const struct reports *reports)
+{
+    (void)syscall(SYS_pidfd_send_signal, reports->child_pidfd, SIGTERM, NULL, 0);
+}
+
 static uint64_t bytes_of(const struct reports_fds *fds)
 {
     struct stat stat;
@@ -122,6 +127,9 @@ static void run(struct reports *reports, struct reports_fds *fds)
         reports->child_until_ns = clock_after_ns(REPORTS_TIME_NS);
         /* Calls and fresh workers come first; the time limit is long enough for both. */
         (void)setpriority(PRIO_PROCESS, (id_t)child.pid, REPORTS_NICE);
+        if (reports->hurries) {
+            hurry(reports);
+        }
     } else {
         miss(reports, fds->card, fds->directory, 1);
     }
@@ -176,4 +184,17 @@ void reports_time(struct reports *reports)
         (void)syscall(SYS_pidfd_send_signal, reports->child_pidfd, SIGKILL, NULL, 0);
         reports->child_until_ns = CLOCK_NEVER; /* its end comes as a child's */
     }
+}
+
+bool reports_busy(const struct reports *reports)
+{
+    return reports->child != 0 || reports->waiting > 0;
+}
+
+void reports_hurry(struct reports *reports)
+{
+    if (reports->child != 0 && !reports->hurries) {
+        hurry(reports);
+    }
+    reports->hurries = true;
 }

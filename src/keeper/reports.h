@@ -17,13 +17,14 @@
 
 #include "report/capture.h"
 
-#define REPORTS_WAITING  64u
+#define REPORTS_WAITING  16u
 #define REPORTS_BYTES    (8u * CAPTURE_BYTES_MAX) /* of all that wait, or are being taken */
 #define REPORTS_CELLS    64u                      /* of which the rate is known at a time */
 #define REPORTS_BURST    5u
-#define REPORTS_EVERY_NS 100000000ull   /* of one cell, after the burst */
-#define REPORTS_TIME_NS  10000000000ull /* for one to be written */
-#define REPORTS_NICE     10
+#define REPORTS_EVERY_NS 100000000ull /* of one cell, after the burst */
+#define REPORTS_TIME_NS                                                                            \
+    15000000000ull /* for one to be written: its program's own time is up sooner */
+#define REPORTS_NICE 5
 
 /* What a report is made of; -1 where there is none. */
 struct reports_fds {
@@ -57,6 +58,7 @@ struct reports {
     pid_t child; /* the program, running; 0: none */
     int child_pidfd;
     uint64_t child_until_ns;
+    bool hurries;
     uint32_t promised; /* allowed, and neither made nor cancelled yet */
     uint32_t waiting;
     uint64_t waiting_bytes;
@@ -83,6 +85,12 @@ void reports_cancel(struct reports *reports, int card, int directory, uint32_t m
 /* A child ended. True: it was the program; it is reaped, the next one runs. */
 bool reports_exited(struct reports *reports, pid_t pid);
 bool reports_has_pid(const struct reports *reports, pid_t pid);
+
+/* True while something is written or waits to be. */
+bool reports_busy(const struct reports *reports);
+
+/* Nobody can wait any more: all that is there is written with what is known of it already. */
+void reports_hurry(struct reports *reports);
 
 /* When reports_time() is due; CLOCK_NEVER: no need. */
 uint64_t reports_due_ns(const struct reports *reports);

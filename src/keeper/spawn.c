@@ -22,17 +22,20 @@ struct child_plan {
     int fds[START_FD_END]; /* by their number in the worker; -1: closed there */
     int program;
     const char *name;
-    int error; /* written by the child, which shares our memory until its exec */
+    bool may_be_hurried; /* SIGTERM waits until it is expected */
+    int error;           /* written by the child, which shares our memory until its exec */
 };
 
 /*
  * Dispositions are the defaults in a keeper; only what it blocks has to be undone. The mask is no
  * variable of this stack, which the next child uses again: a sanitizer would remember the last one's.
  */
-static int unblock_signals(void)
+static int unblock_signals(bool but_hurry)
 {
     static const uint64_t none; /* as the kernel knows it: one bit a signal */
-    return (int)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof none);
+    static const uint64_t hurry = 1ull << (SIGTERM - 1);
+    return (int)syscall(SYS_rt_sigprocmask, SIG_SETMASK, but_hurry ? &hurry : &none, NULL,
+                        sizeof none);
 }
 
 static int move_fds(int *fds)
@@ -80,7 +83,7 @@ static int run_child(void *argument)
     leave_session();
     char *const argv[] = {(char *)(uintptr_t)plan->name, NULL};
     int program = fcntl(plan->program, F_DUPFD_CLOEXEC, FD_ASIDE);
-    if (program >= 0 && unblock_signals() == 0 && move_fds(plan->fds) == 0 &&
+    if (program >= 0 && unblock_signals(plan->may_be_hurried) == 0 && move_fds(plan->fds) == 0 &&
         close_others(plan->fds) == 0) {
         (void)syscall(SYS_execveat, program, "", argv, environ, AT_EMPTY_PATH);
     }
@@ -145,7 +148,7 @@ int spawn_worker(const struct start_order *order, const struct spawn_fds *fds,
 int spawn_program(int program, const char *name, const int fds[SPAWN_FDS],
                   struct spawn_child *ret_child)
 {
-    struct child_plan plan = {.program = program, .name = name};
+    struct child_plan plan = {.program = program, .name = name, .may_be_hurried = true};
     memcpy(plan.fds, fds, sizeof plan.fds);
     ret_child->start_socket = -1;
     return clone_child(&plan, ret_child);

@@ -303,8 +303,3 @@ int taking_end(struct taking *taking)
     }
     return fd;
 }
-
-void taking_drop(struct taking *taking)
-{
-    fd_release(&taking->fd);
-}

@@ -80,6 +80,5 @@ bool taking_stopped(struct taking *taking, pid_t thread, pid_t blamed);
 
 /* Returns the capture, which the caller owns from now on, or a negative errno. */
 int taking_end(struct taking *taking);
-void taking_drop(struct taking *taking);
 
 #endif

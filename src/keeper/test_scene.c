@@ -87,12 +87,20 @@ static void remove_directory(struct scene *scene)
     (void)close(scene->directory);
 }
 
-void scene_close(struct scene *scene)
+void scene_leave(struct scene *scene)
 {
     int status = -1;
     (void)close(scene->socket);
     assert_int_equal(waitpid(scene->keeper, &status, 0), scene->keeper);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    scene->keeper = 0;
+}
+
+void scene_close(struct scene *scene)
+{
+    if (scene->keeper != 0) {
+        scene_leave(scene);
+    }
     remove_directory(scene);
 }
 

@@ -41,6 +41,8 @@ struct actor {
 void scene_open(struct scene *scene, bool scribe);
 
 /* The keeper has to end by itself, and with it all. */
+void scene_leave(struct scene *scene);
+/* Unless it was left: that, too. */
 void scene_close(struct scene *scene);
 
 void scene_start(struct scene *scene, const char *script, struct actor *ret_actor);

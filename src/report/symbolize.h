@@ -6,7 +6,8 @@
  * How cordon-symbolize is started: no arguments, these descriptors, nothing else open. It writes the
  * report into the directory (a temporary name first), removes what is too old or too much there, and
  * ends: 0 with a complete report, 1 with one that lacks what needed symbols, 2 with none. It ends itself
- * after SYMBOLIZE_SECONDS.
+ * after SYMBOLIZE_SECONDS, and soon after a SIGTERM: with what the capture's reason says. Who may send one starts it
+ * with that signal blocked.
  */
 
 enum symbolize_fd {

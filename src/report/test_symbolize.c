@@ -111,6 +111,8 @@ static int capture_of(pid_t pid, struct lane_host_page *page, struct capture_rea
 
 /* ---- Running the program -------------------------------------------------------------------------- */
 
+static bool is_in_a_hurry; /* whoever starts it */
+
 static int symbolize(int capture, int card, int h)
 {
     pid_t pid = fork();
@@ -123,6 +125,13 @@ static int symbolize(int capture, int card, int h)
             if (fds[i] >= 0) {
                 (void)dup2(fds[i], SYMBOLIZE_FD_CAPTURE + i);
             }
+        }
+        if (is_in_a_hurry) { /* told so before it can hear it */
+            sigset_t hurry;
+            (void)sigemptyset(&hurry);
+            (void)sigaddset(&hurry, SIGTERM);
+            (void)sigprocmask(SIG_BLOCK, &hurry, NULL);
+            (void)raise(SIGTERM);
         }
         (void)execl(SYMBOLIZE_PROGRAM, "cordon-symbolize", (char *)NULL);
         _exit(127);
@@ -328,6 +337,22 @@ static void test_corrupt_captures_make_poor_reports_or_none(void **state)
     assert_int_equal(symbolize(capture, -1, -1), SYMBOLIZE_NONE);
 }
 
+static void test_one_in_a_hurry_is_told_what_the_keeper_knew(void **state)
+{
+    (void)state;
+    struct capture_reason reason = crash_reason();
+    pid_t pid = start_faulting(SAMPLE, "sample_outer");
+    OWN_FD capture = capture_of(pid, NULL, &reason);
+    is_in_a_hurry = true;
+    int r = symbolize(capture, -1, -1);
+    is_in_a_hurry = false;
+    assert_int_equal(r, SYMBOLIZE_POOR);
+    json_t *report = read_report(REPORT_ID);
+    assert_string_equal(text_at(report, "what"), "crash");
+    assert_null(json_object_get(report, "threads"));
+    json_decref(report);
+}
+
 static void test_directory_is_bounded(void **state)
 {
     (void)state;
@@ -375,6 +400,7 @@ int main(void)
         cmocka_unit_test(test_call_has_function_and_arguments),
         cmocka_unit_test(test_secrets_are_masked_and_not_kept),
         cmocka_unit_test(test_corrupt_captures_make_poor_reports_or_none),
+        cmocka_unit_test(test_one_in_a_hurry_is_told_what_the_keeper_knew),
         cmocka_unit_test(test_directory_is_bounded),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);

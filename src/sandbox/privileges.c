@@ -15,11 +15,6 @@ int privileges_forbid_new(void)
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 ? 0 : -errno;
 }
 
-bool privileges_no_new_there(void)
-{
-    return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) >= 0;
-}
-
 int privileges_leave_root(void)
 {
     if (geteuid() != 0 && getuid() != 0) {

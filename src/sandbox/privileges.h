@@ -15,7 +15,6 @@
 
 /* No program run from here on has more rights than this process. 0 or a negative errno. */
 int privileges_forbid_new(void);
-bool privileges_no_new_there(void);
 
 /*
  * Become an ordinary user if this process is root: no supplementary groups, nobody's ids. Clears

@@ -250,9 +250,37 @@ static void test_a_crash_is_one_outcome_and_the_next_pair_comes(const struct har
     rig_close(&rig);
 }
 
+/* What believes its client is lent within the process alone, and by who says that it is (go/inproc has the rest). */
+static void test_threads_are_lent_within_the_process_alone(const struct harness *harness)
+{
+    struct cordon_lender *lender = NULL;
+    struct cordon_error error;
+    struct cordon_cell_options options = harness_options(harness);
+    options.library = "";
+    options.interface_text = "int abs(int j);";
+    struct cordon_cell *cell = harness_open_with(&options);
+    struct cordon_lend_options lend = {.size = sizeof lend};
+    int seat = -1;
+    assert_int_equal(cordon_lender_open(&lender, &error), 0);
+    assert_int_equal(cordon_lender_offer(lender, cell, NULL, &error), -ENOTSUP);
+    assert_int_equal(cordon_lender_offer(lender, cell, &lend, &error), -ENOTSUP);
+    lend.size = offsetof(struct cordon_lend_options, here); /* of who knows nothing of it */
+    lend.here = true;
+    assert_int_equal(cordon_lender_offer(lender, cell, &lend, &error), -ENOTSUP);
+    lend.size = sizeof lend;
+    assert_int_equal(cordon_lender_offer(lender, cell, &lend, &error), 0);
+    assert_int_equal(cordon_lender_attach(lender, cell, -1, &seat, &error), 0);
+    assert_null(cordon_lender_place(lender, 1));
+    (void)close(seat);
+    cordon_lender_close(lender);
+    cordon_cell_close(cell);
+}
+
 int main(int argc, char **argv)
 {
     static const struct harness_case cases[] = {
+        {"threads_are_lent_within_the_process_alone",
+         test_threads_are_lent_within_the_process_alone, HARNESS_THREAD | HARNESS_INLINE, 0, 0},
         {"calls_go_to_the_worker_and_no_process_is_started_here",
          test_calls_go_to_the_worker_and_no_process_is_started_here, HARNESS_ONCE, HARNESS_COLD, 0},
         {"on_start_calls_were_made_before", test_on_start_calls_were_made_before, HARNESS_ONCE,

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -148,6 +149,84 @@ static void test_a_cell_is_stopped_first_and_freed_when_nobody_is_in_it(
     assert_int_equal(cordon_cell_close(cell), 0);
 }
 
+static int look(void *context)
+{
+    uint32_t *looks = context;
+    return ++*looks >= 3;
+}
+
+/* Another thread is in the session: it holds it while it waits. */
+static void begin_nap(struct waiter *waiter, struct cordon_session *session, pthread_t *ret_thread)
+{
+    struct cordon_value microseconds = cordon_uint(400000);
+    struct cordon_result result;
+    assert_int_equal(cordon_call_soon(waiter->function, session, &microseconds, 1, CORDON_NEVER,
+                                      &waiter->pending, &result),
+                     -ETIME);
+    assert_int_equal(pthread_create(ret_thread, NULL, wait_long, waiter), 0);
+}
+
+static void test_a_call_takes_its_turn_behind_another_threads(const struct harness *harness)
+{
+    struct cordon_cell *cell = harness_open(harness, "", NULL);
+    struct cordon_session *session = harness_session(cell);
+    struct waiter waiter = {.function = harness_bind(cell, "int usleep(unsigned microseconds)")};
+    struct cordon_function *absolute = harness_bind(cell, "int abs(int j)");
+    struct cordon_function *functions[] = {waiter.function, absolute};
+    struct cordon_value number = cordon_int(-7);
+    struct cordon_pending *pending = NULL;
+    struct cordon_error error;
+    struct cordon_result result;
+    uint32_t retry_ms;
+    pthread_t thread;
+    assert_int_equal(cordon_session_prepare(session, functions, 2, &retry_ms, &error), 0);
+    begin_nap(&waiter, session, &thread);
+    int r = cordon_call_turn(absolute, session, &number, 1, CORDON_NEVER, &pending, &result);
+    r = r == -ETIME ? cordon_collect(pending, CORDON_NEVER, &result) : r;
+    harness_expect(r, CORDON_DONE, &result);
+    assert_int_equal(result.value.i, 7);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(waiter.outcome, CORDON_DONE);
+    cordon_session_close(session);
+    cordon_cell_close(cell);
+}
+
+static void test_who_waits_for_another_thread_may_stop(const struct harness *harness)
+{
+    struct cordon_cell *cell = harness_open(harness, "", NULL);
+    struct cordon_session *session = harness_session(cell);
+    struct waiter waiter = {.function = harness_bind(cell, "int usleep(unsigned microseconds)")};
+    struct cordon_function *absolute = harness_bind(cell, "int abs(int j)");
+    struct cordon_function *functions[] = {waiter.function, absolute};
+    struct cordon_value number = cordon_int(-7);
+    struct cordon_pending *pending = NULL;
+    struct cordon_error error;
+    struct cordon_result result;
+    uint32_t looks = 0;
+    uint32_t retry_ms;
+    pthread_t thread;
+    assert_int_equal(cordon_session_prepare(session, functions, 2, &retry_ms, &error), 0);
+    begin_nap(&waiter, session, &thread);
+    assert_int_equal(
+        cordon_call_soon(absolute, session, &number, 1, CORDON_NEVER, &pending, &result), -EBUSY);
+    cordon_on_wait(look, &looks);
+    int r = cordon_session_call(session, absolute, &number, 1, CORDON_NEVER, &result);
+    cordon_on_wait(NULL, NULL);
+    /* Unless the other thread has not begun to wait: then the call was made behind its nap. */
+    if (r == -EINTR) {
+        assert_int_equal(looks, 3);
+        assert_non_null(strstr(result.error.text, "interrupted"));
+    } else {
+        harness_expect(r, CORDON_DONE, &result);
+    }
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(waiter.outcome, CORDON_DONE);
+    harness_expect(cordon_session_call(session, absolute, &number, 1, CORDON_NEVER, &result),
+                   CORDON_DONE, &result);
+    cordon_session_close(session);
+    cordon_cell_close(cell);
+}
+
 int main(int argc, char **argv)
 {
     static const struct harness_case cases[] = {
@@ -157,6 +236,10 @@ int main(int argc, char **argv)
          test_an_idle_workers_death_is_made_good_when_it_is_collected, HARNESS_PROCESS, 0, 0},
         {"a_cell_is_stopped_first_and_freed_when_nobody_is_in_it",
          test_a_cell_is_stopped_first_and_freed_when_nobody_is_in_it, HARNESS_PROCESS, 0, 0},
+        {"a_call_takes_its_turn_behind_another_threads",
+         test_a_call_takes_its_turn_behind_another_threads, HARNESS_PROCESS, 0, 0},
+        {"who_waits_for_another_thread_may_stop", test_who_waits_for_another_thread_may_stop,
+         HARNESS_PROCESS, 0, 0},
     };
     return harness_main(argc, argv, cases, HARNESS_COUNT(cases));
 }

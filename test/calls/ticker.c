@@ -2,6 +2,7 @@
 
 /* A library with a thread of its own, which calls back. */
 #include <pthread.h>
+#include <string.h>
 #include <unistd.h>
 
 typedef int tick(void *context, const char *text, int n);
@@ -11,6 +12,20 @@ __attribute__((visibility("default"))) int ticker_join(void);
 __attribute__((visibility("default"))) int ticker_crowd(tick *callback, void *context, int threads);
 __attribute__((visibility("default"))) int ticker_wait(int answers);
 __attribute__((visibility("default"))) int ticker_call(tick *callback, void *context);
+
+struct pair {
+    int left;
+    double right;
+};
+typedef struct pair ask_pair(int n);
+__attribute__((visibility("default"))) double ticker_pair(ask_pair *ask, int n);
+
+struct named {
+    const char *name;
+    int value;
+};
+typedef void fill_named(struct named *named);
+__attribute__((visibility("default"))) int ticker_named(fill_named *fill, const char *name);
 
 static struct {
     pthread_t thread;
@@ -98,4 +113,19 @@ int ticker_wait(int answers)
 int ticker_call(tick *callback, void *context)
 {
     return callback(context, "call", 100);
+}
+
+/* A struct that is returned. */
+double ticker_pair(ask_pair *ask, int n)
+{
+    struct pair pair = ask(n);
+    return pair.left + pair.right;
+}
+
+/* A struct with a pointer, which the callback may change: the sum of its value and the length of its name. */
+int ticker_named(fill_named *fill, const char *name)
+{
+    struct named named = {.name = name, .value = 1};
+    fill(&named);
+    return named.value + (named.name == name ? (int)strlen(named.name) : -1000);
 }

@@ -14,7 +14,9 @@ type Incoming struct {
 	Args []Arg // what the function is passed, in order
 
 	fn         *Func
+	sent       []byte
 	replyFixed uint32
+	replyMax   uint32
 }
 
 // Arg is one of a callback's arguments.
@@ -38,7 +40,8 @@ func (fn *Func) Callable() error {
 	if fn.F.Has(plan.NoReturn) {
 		return fmt.Errorf("a callback that does not return cannot be a Go function")
 	}
-	if fn.F.Result.Passing != plan.PassWord && fn.F.Result.Passing != plan.PassNothing {
+	if result := p.Type(fn.F.Result.Type); fn.F.Result.Passing != plan.PassWord && fn.F.Result.Passing != plan.PassNothing &&
+		(result.Kind != plan.Struct || !isPlain(p, result)) {
 		return fmt.Errorf("a callback that returns memory cannot be a Go function")
 	}
 	for i := range fn.F.Params {
@@ -46,7 +49,7 @@ func (fn *Func) Callable() error {
 		t := p.Type(param.Type)
 		back := t.Kind == plan.Pointer && t.Direction&plan.Out != 0
 		if param.Passing == plan.PassDynamic || t.Kind == plan.String && t.Direction&plan.Out != 0 ||
-			back && param.Passing == plan.PassBytes && !isPlain(p, p.Target(t)) {
+			back && param.Passing == plan.PassBytes && hasUnion(p, p.Target(t)) && !isPlain(p, p.Target(t)) {
 			return fmt.Errorf("parameter '%s' gives the library memory that a Go function cannot make", param.Name)
 		}
 	}
@@ -59,7 +62,7 @@ func (fn *Func) Accept(words []uint64, frame []byte, replyMax uint32, outer *Out
 	if len(words) < f.InWords {
 		return nil, lie(f, "has too few words")
 	}
-	in := &Incoming{fn: fn}
+	in := &Incoming{fn: fn, sent: frame, replyMax: replyMax}
 	d := decoder{fn: fn, hooks: hooks, request: &Request{}, sent: frame, budget: budgetOf(len(frame))}
 	d.budget += arenaBudget(hooks.Arena())
 	copy(d.request.Words[:], words)
@@ -185,111 +188,6 @@ func (in *Incoming) place(d *decoder, arg *Arg) error {
 		return lie(in.fn.F, "has a place outside of its answer")
 	}
 	return d.charge(size)
-}
-
-// Answer encodes what the function returned and what it has made of the arguments: words, and bytes in memory, of which
-// it says how many.
-func (in *Incoming) Answer(result any, memory []byte, hooks Hooks) (words [plan.WordsMax]uint64, bytes uint32, err error) {
-	fn := in.fn
-	e := encoder{fn: fn, space: &Space{Hooks: hooks}}
-	if fn.F.Result.OutWord != plan.NoWord {
-		if words[fn.F.Result.OutWord], err = e.answerWord(fn.Plan.Type(fn.F.Result.Type), result); err != nil {
-			return words, 0, fmt.Errorf("its result: %w", err)
-		}
-	}
-	if uint64(in.replyFixed) > uint64(len(memory)) {
-		return words, 0, fmt.Errorf("its answer of %d bytes: %w", in.replyFixed, ErrTooLarge)
-	}
-	zero(memory[:in.replyFixed])
-	travels := false // bytes do
-	for i := range in.Args {
-		arg := &in.Args[i]
-		if !arg.Back {
-			continue
-		}
-		if arg.param.Passing == plan.PassWord {
-			words[arg.param.OutWord], err = e.answerWord(fn.Plan.Target(arg.t), arg.Value)
-		} else {
-			travels = travels || arg.room == nil
-			err = e.answerBytes(arg, memory)
-		}
-		if err != nil {
-			return words, 0, fmt.Errorf("parameter '%s': %w", arg.param.Name, err)
-		}
-	}
-	if fn.F.OutWords > plan.MailboxWords {
-		travels = true
-		for i := 0; i < fn.F.OutWords; i++ {
-			le.PutUint64(memory[8*i:], words[i])
-		}
-	}
-	if !travels {
-		return words, 0, nil
-	}
-	return words, in.replyFixed, nil
-}
-
-func (e *encoder) answerWord(t *plan.Type, value any) (uint64, error) {
-	v := ValueOf(value)
-	if t.Kind.IsScalar() {
-		if word, ok := v.Scalar(t.Kind); ok {
-			return word, nil
-		}
-		return 0, fmt.Errorf("is %s; %s", v.describe(), rangeText(t.Kind))
-	}
-	nullable := *t
-	nullable.Flags |= plan.Nullable
-	switch t.Kind {
-	case plan.Handle:
-		return e.space.Hooks.HandleWord(e.fn.Plan, &nullable, v.Any)
-	case plan.Token, plan.Within:
-		if v.Kind == Nil {
-			return 0, nil
-		}
-		if v.Kind == Int || v.Kind == Uint {
-			if t.Kind == plan.Within {
-				return v.Word + 1, nil
-			}
-			return v.Word, nil
-		}
-	}
-	return 0, fmt.Errorf("is %s, but must be a %v", v.describe(), t.Kind)
-}
-
-func (e *encoder) answerBytes(arg *Arg, memory []byte) error {
-	target := e.fn.Plan.Target(arg.t)
-	size := uint64(target.ElementBytes())
-	var to []byte
-	if arg.room != nil {
-		to = arg.room[:arg.count*size]
-	} else {
-		to = memory[replyOf(arg.place) : uint64(replyOf(arg.place))+arg.count*size]
-	}
-	v := ValueOf(arg.Value)
-	if source, element := elementsOf(e.fn.Plan, target, &v); element != 0 {
-		copy(to, source)
-		return nil
-	}
-	count, err := e.countOf(target, &v)
-	if err != nil {
-		return err
-	}
-	if count > arg.count {
-		count = arg.count
-	}
-	return e.each(&v, count, func(i uint64, element any) error {
-		return e.plainImage(target, element, to[i*size:(i+1)*size])
-	})
-}
-
-// plainImage encodes an object without pointers. Its sentences name no parameter: it is the library's.
-func (e *encoder) plainImage(t *plan.Type, value any, image []byte) error {
-	if t.Kind.IsScalar() {
-		word, err := e.answerWord(t, value)
-		store(t.Kind, image, word)
-		return err
-	}
-	return e.object(t, value, image, nil, nil)
 }
 
 // Convert makes a value for a parameter of a Go function.

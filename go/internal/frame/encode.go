@@ -110,6 +110,9 @@ func plural(n int) string {
 
 // refuse makes a sentence about the parameter at work.
 func (e *encoder) refuse(format string, args ...any) error {
+	if e.args == nil && len(e.fn.Takes) > 0 || len(e.fn.F.Params) == 0 { // what a callback gives
+		return fmt.Errorf(format, args...)
+	}
 	param := &e.fn.F.Params[e.param]
 	what := "parameter"
 	for n, i := range e.fn.Takes {

@@ -220,16 +220,6 @@ int evidence_load(struct evidence *evidence, const struct evidence_fds *fds)
     return 0;
 }
 
-void evidence_free(struct evidence *evidence)
-{
-    free(evidence->capture);
-    free(evidence->card_bytes);
-    free(evidence->recording);
-    free(evidence->page);
-    free(evidence->maps_text);
-    free(evidence->mappings);
-}
-
 bool evidence_read(const struct evidence *evidence, uint64_t address, void *memory, uint64_t bytes)
 {
     for (uint32_t i = 0; i < evidence->piece_count; i++) {

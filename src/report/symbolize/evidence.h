@@ -71,9 +71,8 @@ struct evidence_fds {
     int capture, card, h, recording;
 };
 
-/* Returns 0, or a negative errno: the capture is of no use. */
+/* Returns 0, or a negative errno: the capture is of no use. What it takes lives as long as the process. */
 int evidence_load(struct evidence *evidence, const struct evidence_fds *fds);
-void evidence_free(struct evidence *evidence);
 
 /* The mapping that holds @address, or NULL. */
 const struct mapping *evidence_mapping(const struct evidence *evidence, uint64_t address);

@@ -251,13 +251,6 @@ void modules_open(struct modules *modules, const struct evidence *evidence)
     }
 }
 
-void modules_close(struct modules *modules)
-{
-    if (modules->dwfl) {
-        dwfl_end(modules->dwfl);
-    }
-}
-
 struct module *modules_find(struct modules *modules, uint64_t address)
 {
     for (uint32_t i = 0; i < modules->count; i++) {

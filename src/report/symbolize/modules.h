@@ -35,9 +35,8 @@ struct modules {
     Dwfl *dwfl;     /* NULL: could not be had */
 };
 
-/* Find the modules of @evidence, read their build ids, and prepare for symbols. */
+/* Find the modules of @evidence, read their build ids, and prepare for symbols; for the rest of the process's life. */
 void modules_open(struct modules *modules, const struct evidence *evidence);
-void modules_close(struct modules *modules);
 
 /* The one that holds @address, or NULL. */
 struct module *modules_find(struct modules *modules, uint64_t address);
