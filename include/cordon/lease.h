@@ -34,9 +34,11 @@ struct cordon_lend_options {
     uint32_t leases;          /* most workers out at once: default the cell's `workers` */
     uint64_t lease_idle_ms;   /* a lease without a call for so long is taken back: default 60000 */
     uint64_t deadline_max_ms; /* no call of a client takes longer: default 60000 */
-    bool
-        here; /* its clients are this process itself: cells of level thread and inline may be lent, too, whose
-                              workers believe their clients and enforce no deadline for them */
+    /*
+     * Its clients are this process itself. Cells of level thread and inline may be lent, too: their workers
+     * believe their clients, and enforce no deadline for them.
+     */
+    bool here;
 };
 
 struct cordon_lend_stats {
@@ -63,8 +65,9 @@ CORDON_API CORDON_MUST_USE int cordon_lender_open(struct cordon_lender **ret_len
 CORDON_API void cordon_lender_close(struct cordon_lender *lender);
 
 /*
- * Lend workers of @cell (level process; with `here` any level): all functions and types of its interface, all functions that
- * are bound in it so far, and its on_start calls so far. @options may be NULL. Once for each cell.
+ * Lend workers of @cell (level process; with `here` any level): all functions and types of its interface,
+ * all functions that are bound in it so far, and its on_start calls so far. @options may be NULL. Once for
+ * each cell.
  *
  * Returns 0, -ENOTSUP (another level; a cell that is itself attached), -EEXIST, -E2BIG (LIMIT_FUNCTIONS), -EINVAL, -ENOMEM.
  */

@@ -75,21 +75,6 @@ static int read_grants(struct opening *opening)
     return 0;
 }
 
-/* What is wrong with declarations, or with the library. */
-static PyObject *raise_declaration(int r, const struct cordon_error *error)
-{
-    bool shown = strchr(error->text, '^') != NULL; /* the line, and where */
-    if (shown && (r == -EINVAL || r == -ENOTSUP)) {
-        PyErr_SetString(error_class("PrototypeError"), error->text);
-        return NULL;
-    }
-    if (r == -ENOENT || r == -ENOEXEC) {
-        PyErr_SetString(error_class("LoadError"), error->text);
-        return NULL;
-    }
-    return raise_error(r, error);
-}
-
 /* Functions that end handles: those that release their one argument, by the handle's tag. */
 static int note_releaser(struct cell_object *self, const struct plan_view *plan)
 {
@@ -383,207 +368,7 @@ static void cell_dealloc(struct cell_object *self)
     PyErr_Restore(type, value, trace);
 }
 
-/* ---- Functions ---------------------------------------------------------------------------------- */
-
-/* Bind @prototype: a declaration, or a name of the interface. */
-static PyObject *bind(struct cell_object *self, struct session_object *session,
-                      const char *prototype)
-{
-    struct cordon_error error = {{0}};
-    struct cordon_function *function;
-    struct use use;
-    int r;
-    if (!cell_get(self)) {
-        return NULL;
-    }
-    use_begin(&use, self, session);
-    Py_BEGIN_ALLOW_THREADS r = cordon_bind(self->cell, prototype, 0, &function, &error);
-    Py_END_ALLOW_THREADS use_end(&use);
-    if (!cell_get(self)) {
-        return NULL;
-    }
-    if (r != 0) {
-        if (r == -ENOENT) {
-            PyErr_SetString(PyExc_AttributeError, error.text);
-        } else {
-            (void)raise_declaration(r, &error);
-        }
-        return NULL;
-    }
-    return function_new(self, session, function);
-}
-
-/* A function of the interface, made when it is first asked for. New reference; NULL: raised, or there is none. */
-PyObject *cell_find_function(struct cell_object *self, struct session_object *session,
-                             PyObject *functions, PyObject *name)
-{
-    PyObject *found = PyDict_GetItemWithError(functions, name);
-    if (found && found != Py_None) {
-        return Py_NewRef(found);
-    }
-    PyObject *known = found ? found : PyDict_GetItemWithError(self->functions, name);
-    if (!known) {
-        return NULL;
-    }
-    const char *text = PyUnicode_AsUTF8(name);
-    PyObject *made = NULL;
-    if (known != Py_None && cell_get(self)) { /* bound already, for the cell */
-        made = function_new(self, session, ((struct function_object *)known)->function);
-    } else if (known == Py_None && text) {
-        made = bind(self, session, text);
-    }
-    if (made && PyDict_SetItem(functions, name, made) < 0) {
-        Py_CLEAR(made);
-    }
-    return made;
-}
-
-static PyObject *cell_getattr(struct cell_object *self, PyObject *name)
-{
-    PyObject *found = cell_find_function(self, NULL, self->functions, name);
-    return found || PyErr_Occurred() ? found : PyObject_GenericGetAttr((PyObject *)self, name);
-}
-
-static PyObject *cell_bind(struct cell_object *self, PyObject *prototype)
-{
-    const char *text = PyUnicode_AsUTF8(prototype);
-    PyObject *made = text ? bind(self, NULL, text) : NULL;
-    if (made && PyDict_SetItem(self->functions, ((struct function_object *)made)->name, made) < 0) {
-        Py_CLEAR(made);
-    }
-    return made;
-}
-
-PyObject *cell_names_of(PyObject *self, PyObject *functions)
-{
-    PyObject *names = PyObject_CallMethod((PyObject *)&PyBaseObject_Type, "__dir__", "O", self);
-    PyObject *more = names ? PyDict_Keys(functions) : NULL;
-    PyObject *all = more ? PySequence_InPlaceConcat(names, more) : NULL;
-    Py_XDECREF(more);
-    Py_XDECREF(names);
-    return all;
-}
-
-static PyObject *cell_dir(struct cell_object *self, PyObject *Py_UNUSED(none))
-{
-    return cell_names_of((PyObject *)self, self->functions);
-}
-
-/* ---- What is known of it ------------------------------------------------------------------------ */
-
-static PyObject *cell_isolation(struct cell_object *self, void *Py_UNUSED(closure))
-{
-    PyObject *names = cell_get(self) ? PyList_New(0) : NULL;
-    uint32_t isolation = names ? cordon_cell_isolation(self->cell) : 0;
-    for (uint32_t bit = 1; names && bit != 0; bit <<= 1) {
-        const char *text = isolation & bit ? cordon_isolation_name(bit) : NULL;
-        PyObject *name = text ? PyUnicode_FromString(text) : NULL;
-        if (text && (!name || PyList_Append(names, name) < 0)) {
-            Py_CLEAR(names);
-        }
-        Py_XDECREF(name);
-    }
-    PyObject *set = names ? PyFrozenSet_New(names) : NULL;
-    Py_XDECREF(names);
-    return set;
-}
-
-static PyObject *cell_policy(struct cell_object *self, void *Py_UNUSED(closure))
-{
-    char text[2048];
-    if (!cell_get(self)) {
-        return NULL;
-    }
-    (void)cordon_cell_policy(self->cell, text, sizeof text);
-    return PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "surrogateescape");
-}
-
-static int add_constants(PyObject *constants, const struct plan_view *plan)
-{
-    for (uint32_t i = 0; i < view_header(plan)->type_count; i++) {
-        const struct cordon_plan_type *type = view_type(plan, i);
-        for (uint32_t j = 0; type->flags & CORDON_PLAN_ENUM && j < type->count; j++) {
-            const struct cordon_plan_enumerator *one = view_enumerator(plan, type, j);
-            PyObject *value = PyLong_FromLongLong(one->value);
-            if (!value || PyDict_SetItemString(constants, view_name(plan, one->name), value) < 0) {
-                Py_XDECREF(value);
-                return -1;
-            }
-            Py_DECREF(value);
-        }
-    }
-    return 0;
-}
-
-/* Enumerators of the enums that the interface's functions use. */
-static PyObject *cell_constants(struct cell_object *self, void *Py_UNUSED(closure))
-{
-    PyObject *constants = PyDict_New();
-    size_t count = self->interface ? cordon_interface_function_count(self->interface) : 0;
-    for (size_t i = 0; constants && i < count; i++) {
-        size_t bytes;
-        if (add_constants(constants, cordon_interface_plan(self->interface, i, &bytes)) < 0) {
-            Py_CLEAR(constants);
-        }
-    }
-    return constants;
-}
-
-static PyObject *cell_closed(struct cell_object *self, void *Py_UNUSED(closure))
-{
-    return PyBool_FromLong(!self->cell);
-}
-
-static PyObject *cell_stats(struct cell_object *self, PyObject *Py_UNUSED(none))
-{
-    static const char *const breakers[] = {"closed", "open", "half-open"};
-    struct cordon_cell_stats stats;
-    if (!cell_get(self)) {
-        return NULL;
-    }
-    cordon_cell_stats(self->cell, &stats);
-    PyObject *ended = PyDict_New();
-    for (int i = 0; ended && i <= CORDON_OPEN; i++) {
-        PyObject *count = PyLong_FromUnsignedLongLong(stats.ended[i]);
-        if (!count || PyDict_SetItemString(ended, cordon_outcome_name(i), count) < 0) {
-            Py_CLEAR(ended);
-        }
-        Py_XDECREF(count);
-    }
-    return ended ? Py_BuildValue("{s:K,s:N,s:K,s:I,s:I,s:I,s:I,s:I,s:s,s:K,s:K,s:K,s:K,s:K}",
-                                 "calls", stats.calls, "ended", ended, "refused", stats.refused,
-                                 "workers", stats.workers, "started", stats.started, "quarantined",
-                                 stats.quarantined, "spares", stats.spares, "queued", stats.queued,
-                                 "breaker", breakers[stats.breaker % 3], "crashes", stats.crashes,
-                                 "timeouts", stats.timeouts, "promoted", stats.promoted, "recycled",
-                                 stats.recycled, "starts_failed", stats.starts_failed)
-                 : NULL;
-}
-
-/* _report(id, wait_ms): the report as a dict, or None. */
-static PyObject *cell_report(struct cell_object *self, PyObject *args)
-{
-    unsigned long long id;
-    unsigned long wait_ms;
-    char *json = NULL;
-    struct cordon_error error = {{0}};
-    int r;
-    (void)self;
-    if (!PyArg_ParseTuple(args, "Kk", &id, &wait_ms)) {
-        return NULL;
-    }
-    Py_BEGIN_ALLOW_THREADS(void) !cordon_report_wait(NULL, id, 0, cordon_after_ms(wait_ms));
-    r = cordon_report_read(NULL, id, 0, &json, &error);
-    Py_END_ALLOW_THREADS if (r != 0)
-    {
-        Py_RETURN_NONE;
-    }
-    PyObject *module = PyImport_ImportModule("json");
-    PyObject *report = module ? PyObject_CallMethod(module, "loads", "s", json) : NULL;
-    Py_XDECREF(module);
-    free(json);
-    return report;
-}
+/* ---- Methods ---------------------------------------------------------------------------------- */
 
 static PyObject *cell_worker_pid(struct cell_object *self, PyObject *Py_UNUSED(none))
 {
@@ -648,7 +433,7 @@ static PyObject *cell_repr(struct cell_object *self)
 
 static PyMethodDef cell_methods[] = {
     {"close", (PyCFunction)cell_close, METH_NOARGS, "End every worker of the cell."},
-    {"bind", (PyCFunction)cell_bind, METH_O,
+    {"bind", (PyCFunction)cell_bind_declaration, METH_O,
      "bind(declaration): a function beyond the interface, which becomes an attribute."},
     {"session", (PyCFunction)cell_session, METH_NOARGS,
      "A worker of one's own: hidden state, handles and objects stay together."},
@@ -656,7 +441,7 @@ static PyMethodDef cell_methods[] = {
      "alloc(bytes): memory that this process and the worker share; calls pass it as it is."},
     {"object", (PyCFunction)cell_object, METH_O,
      "object(type): a struct of the interface that lives in the worker, zeroed."},
-    {"stats", (PyCFunction)cell_stats, METH_NOARGS, "Counts of calls and workers, as a dict."},
+    {"stats", (PyCFunction)cell_counts, METH_NOARGS, "Counts of calls and workers, as a dict."},
     {"worker_pid", (PyCFunction)cell_worker_pid, METH_NOARGS,
      "Process id of the worker of this thread's calls, or 0."},
     {"dispatch", (PyCFunction)(void (*)(void))cell_dispatch, METH_VARARGS | METH_KEYWORDS,

@@ -115,3 +115,17 @@ PyObject *raise_error(int r, const struct cordon_error *error)
     }
     return raise_errno(NULL, r, error->text);
 }
+
+PyObject *raise_declaration(int r, const struct cordon_error *error)
+{
+    bool shown = strchr(error->text, '^') != NULL; /* the line, and where */
+    if (shown && (r == -EINVAL || r == -ENOTSUP)) {
+        PyErr_SetString(error_class("PrototypeError"), error->text);
+        return NULL;
+    }
+    if (r == -ENOENT || r == -ENOEXEC) {
+        PyErr_SetString(error_class("LoadError"), error->text);
+        return NULL;
+    }
+    return raise_error(r, error);
+}

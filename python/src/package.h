@@ -107,6 +107,17 @@ int uses_refuse_own(const struct cell_object *cell, const struct session_object 
 bool uses_end(struct cell_object *cell, struct session_object *session, void (*stop)(void *what),
               void *what);
 
+/* Of the type's tables: cell_functions.c, cell_known.c. */
+PyObject *cell_getattr(struct cell_object *self, PyObject *name);
+PyObject *cell_bind_declaration(struct cell_object *self, PyObject *prototype);
+PyObject *cell_dir(struct cell_object *self, PyObject *none);
+PyObject *cell_isolation(struct cell_object *self, void *closure);
+PyObject *cell_policy(struct cell_object *self, void *closure);
+PyObject *cell_constants(struct cell_object *self, void *closure);
+PyObject *cell_closed(struct cell_object *self, void *closure);
+PyObject *cell_counts(struct cell_object *self, PyObject *none);
+PyObject *cell_report(struct cell_object *self, PyObject *args);
+
 /* A function of the interface, made when it is first asked for. New reference; NULL: raised, or there is none. */
 PyObject *cell_find_function(struct cell_object *self, struct session_object *session,
                              PyObject *functions, PyObject *name);
@@ -218,6 +229,9 @@ PyObject *raise_result(const struct function_object *function, int r,
 
 /* The same for what has but a sentence. */
 PyObject *raise_error(int r, const struct cordon_error *error);
+
+/* The same for what is wrong with declarations, or with the library. */
+PyObject *raise_declaration(int r, const struct cordon_error *error);
 
 /* cordon._errors.NAME, borrowed. */
 PyObject *error_class(const char *name);

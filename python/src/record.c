@@ -5,12 +5,6 @@
  */
 #include "taking.h"
 
-static int raise_why(struct taking *taking)
-{
-    PyErr_Format(PyExc_ValueError, "%U(): %s", taking->function->name, taking->why.text);
-    return -1;
-}
-
 /* A member whose name no attribute can have: our own named tuples tell where it is (cordon._classes). */
 static int renamed_member(PyObject *whole, const char *name, PyObject **ret_member)
 {
@@ -177,7 +171,7 @@ static int store_out_member(struct taking *taking, const struct cordon_plan_type
     }
     void *block = image_take(&taking->image, needed, bytes_of_element(taking, type));
     memcpy(member, &block, sizeof block);
-    return block ? 0 : raise_why(taking);
+    return block ? 0 : take_raise(taking);
 }
 
 static int store_in_member(struct taking *taking, const struct cordon_plan_type *record,
@@ -201,12 +195,9 @@ static int store_in_member(struct taking *taking, const struct cordon_plan_type 
             block = image_copy(&taking->image, type, block, count, needed);
             memcpy(memory + field->offset, &block, sizeof block);
         }
-        return block ? 0 : raise_why(taking);
+        return block ? 0 : take_raise(taking);
     }
-    return count < needed
-               ? take_refuse(taking, PyExc_ValueError, "%zu elements given, its length says %llu",
-                             count, (unsigned long long)needed)
-               : 0;
+    return count < needed ? take_refuse_few(taking, count, needed) : 0;
 }
 
 /* ---- Unions ------------------------------------------------------------------------------------- */
@@ -255,8 +246,7 @@ static int store_case(struct taking *taking, const struct cordon_plan_type *reco
         return -1;
     }
     return member->kind == CORDON_PLAN_POINTER && count < needed
-               ? take_refuse(taking, PyExc_ValueError, "%zu elements given, its length says %llu",
-                             count, (unsigned long long)needed)
+               ? take_refuse_few(taking, count, needed)
                : 0;
 }
 

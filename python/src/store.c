@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "taking.h"
 
-static int raise_why(struct taking *taking)
-{
-    PyErr_Format(PyExc_ValueError, "%U(): %s", taking->function->name, taking->why.text);
-    return -1;
-}
-
 static int refuse_kind(struct taking *taking, const struct cordon_plan_type *type, PyObject *object,
                        const char *wanted)
 {
@@ -28,7 +22,7 @@ static int copy_bytes(struct taking *taking, const struct cordon_plan_type *type
         type->kind == CORDON_PLAN_STRING ? 1 : view_element_bytes(taking->function->plan, type);
     *ret_memory = image_copy(&taking->image, type, bytes, count / each, capacity);
     *ret_count = count / each;
-    return *ret_memory ? 0 : raise_why(taking);
+    return *ret_memory ? 0 : take_raise(taking);
 }
 
 /* What stands for bytes: text where the declaration says text, anything with a buffer. */
@@ -98,7 +92,7 @@ static int take_many(struct taking *taking, const struct cordon_plan_type *type,
     uint64_t room = count + ended > capacity ? count + ended : capacity;
     void *memory = image_take(&taking->image, room, view_element_bytes(plan, type));
     int r =
-        memory ? store_items(taking, view_target(plan, type), items, memory) : raise_why(taking);
+        memory ? store_items(taking, view_target(plan, type), items, memory) : take_raise(taking);
     Py_DECREF(items);
     *ret_memory = memory;
     *ret_count = (size_t)count;
@@ -124,7 +118,7 @@ static int take_buffer(struct taking *taking, const struct cordon_plan_type *typ
         size_t count = (size_t)view.len / target->size;
         *ret_memory = image_copy(&taking->image, type, view.buf, count, capacity);
         *ret_count = count;
-        r = *ret_memory ? 1 : raise_why(taking);
+        r = *ret_memory ? 1 : take_raise(taking);
     }
     PyBuffer_Release(&view);
     return r;
@@ -152,7 +146,7 @@ int take_elements(struct taking *taking, const struct cordon_plan_type *type, Py
     *ret_memory = image_take(&taking->image, room, each < 16 ? 16 : each);
     *ret_count = 1;
     return *ret_memory ? take_store(taking, view_target(plan, type), object, *ret_memory)
-                       : raise_why(taking);
+                       : take_raise(taking);
 }
 
 /* ---- Objects in memory -------------------------------------------------------------------------- */
@@ -213,8 +207,7 @@ static int store_pointer(struct taking *taking, const struct cordon_plan_type *t
     memcpy(memory, &block, sizeof block);
     return type->kind == CORDON_PLAN_POINTER && type->direction == CORDON_PLAN_IN &&
                    count < capacity
-               ? take_refuse(taking, PyExc_ValueError, "%zu elements given, its length says %llu",
-                             count, (unsigned long long)capacity)
+               ? take_refuse_few(taking, count, capacity)
                : 0;
 }
 

@@ -69,6 +69,12 @@ void taking_end(struct taking *taking)
     free_takings = taking;
 }
 
+int take_raise(struct taking *taking)
+{
+    PyErr_Format(PyExc_ValueError, "%U(): %s", taking->function->name, taking->why.text);
+    return -1;
+}
+
 int take_refuse(struct taking *taking, PyObject *exception, const char *format, ...)
 {
     char sentence[512];
@@ -79,6 +85,12 @@ int take_refuse(struct taking *taking, PyObject *exception, const char *format, 
     (void)image_refuse(&taking->image, -1, "%s", sentence);
     PyErr_Format(exception, "%U(): %s", taking->function->name, taking->why.text);
     return -1;
+}
+
+int take_refuse_few(struct taking *taking, size_t count, uint64_t needed)
+{
+    return take_refuse(taking, PyExc_ValueError, "%zu elements given, its length says %llu", count,
+                       (unsigned long long)needed);
 }
 
 /* ---- Which argument is which -------------------------------------------------------------------- */
@@ -230,12 +242,6 @@ static int hold_buffer(struct taking *taking, const struct cordon_plan_type *typ
 
 /* ---- Values ------------------------------------------------------------------------------------- */
 
-static int raise_why(struct taking *taking)
-{
-    PyErr_Format(PyExc_ValueError, "%U(): %s", taking->function->name, taking->why.text);
-    return -1;
-}
-
 static int take_memory(struct taking *taking, const struct cordon_plan_type *type, uint32_t at,
                        PyObject *object)
 {
@@ -246,7 +252,7 @@ static int take_memory(struct taking *taking, const struct cordon_plan_type *typ
     size_t count = 0;
     Py_buffer *view = NULL;
     if (image_capacity(&taking->image, type, &capacity) != 0) {
-        return raise_why(taking);
+        return take_raise(taking);
     }
     int held =
         type->kind == CORDON_PLAN_POINTER ? hold_buffer(taking, type, object, written, &view) : 0;
@@ -260,8 +266,7 @@ static int take_memory(struct taking *taking, const struct cordon_plan_type *typ
             *value = cordon_in(view->buf, count);
             return 0;
         }
-        return take_refuse(taking, PyExc_ValueError, "%zu elements given, its length says %llu",
-                           count, (unsigned long long)capacity);
+        return take_refuse_few(taking, count, capacity);
     }
     if (take_elements(taking, type, object, capacity, &memory, &count) < 0) {
         return -1;
@@ -281,7 +286,7 @@ static int take_single(struct taking *taking, const struct cordon_plan_type *tar
     struct cordon_value inner = cordon_null();
     uint64_t word = 0;
     if (!memory) {
-        return raise_why(taking);
+        return take_raise(taking);
     }
     if (view_is_scalar(target)) {
         if (take_number(taking, target, object, &word) < 0) {
@@ -340,7 +345,7 @@ static int take_value(struct taking *taking, const struct cordon_plan_type *type
     case CORDON_PLAN_STRUCT:
         memory = image_take(&taking->image, 1, type->size);
         *value = cordon_in(memory, 1);
-        return memory ? take_store(taking, type, object, memory) : raise_why(taking);
+        return memory ? take_store(taking, type, object, memory) : take_raise(taking);
     default:
         if (!view_is_scalar(type)) {
             return take_opaque(taking, type, object, value);
@@ -377,7 +382,7 @@ static int make_room(struct taking *taking, const struct cordon_plan_type *type,
         taking->values[at] = cordon_out(bytes, (size_t)count);
         return 0;
     }
-    return image_room_for(&taking->image, type, &taking->values[at]) != 0 ? raise_why(taking) : 0;
+    return image_room_for(&taking->image, type, &taking->values[at]) != 0 ? take_raise(taking) : 0;
 }
 
 static int take_variadic_one(struct taking *taking, PyObject *object)

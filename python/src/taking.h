@@ -43,6 +43,12 @@ void taking_end(struct taking *taking);
 int take_arguments(struct taking *taking, PyObject *const *args, size_t positional, PyObject *names,
                    Py_ssize_t skip);
 
+/* Raise that @count elements are fewer than the length that was given for them. Returns -1. */
+int take_refuse_few(struct taking *taking, size_t count, uint64_t needed);
+
+/* Raise what the image has refused, as a ValueError. Returns -1. */
+int take_raise(struct taking *taking);
+
 /* Raise @exception: "crc32(): argument 'points'[3].x: ...". Returns -1. */
 int take_refuse(struct taking *taking, PyObject *exception, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -2,11 +2,13 @@
 """The plain client of the gateway's socket, against a real daemon."""
 
 import contextlib
+import json
 import os
 import signal
 import socket
 import struct
 import subprocess
+import sys
 import threading
 import time
 
@@ -70,6 +72,18 @@ def test_errors(path):
         with pytest.raises(TypeError):
             client.abs(object())
         assert client.abs(-1) == 1
+
+
+def test_the_example_needs_nothing_of_ours(path):
+    program = conftest.ROOT / "examples" / "gateway" / "client.py"
+    ends = [
+        subprocess.run(
+            [sys.executable, "-I", program, path, *arguments], capture_output=True, text=True, timeout=60 * conftest.SCALE, check=True
+        ).stdout
+        for arguments in (["abs", "j=-5"], ["strlen", "s=hello"], ["raise", "signal=11"])
+    ]
+    assert ends[:2] == ['{"result": 5}\n', '{"result": 5}\n']
+    assert json.loads(ends[2])["error"], ends
 
 
 def test_threads_share_a_client(path):

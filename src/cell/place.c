@@ -71,7 +71,7 @@ static __attribute__((noreturn)) void leave(void *context, enum serve_leave why)
 }
 
 /* The host's side of a callback runs as the host does everywhere. */
-static void relay(void *context)
+static void let_host_answer(void *context)
 {
     const struct cordon_place *place = context;
     struct fault_frame *suspended = fault_suspend();
@@ -110,7 +110,7 @@ static void serve_here(void *context)
     place->served = serve_one(&place->serve, place->engine, place->inside > 1);
 }
 
-void place_serve(struct cordon_place *place, void (*host)(void *context), void *context)
+void place_serve(struct cordon_place *place, void (*relay)(void *context), void *context)
 {
     if (is_over(place)) {
         return;
@@ -119,7 +119,7 @@ void place_serve(struct cordon_place *place, void (*host)(void *context), void *
     void *outer_context = place->relay_context;
     const void *outer_mark = place->mark;
     struct fault fault = {0};
-    place->relay = host;
+    place->relay = relay;
     place->relay_context = context;
     place->mark = engine_mark(place->engine);
     place->thread = pthread_self();
@@ -179,7 +179,7 @@ static int make_engine(struct cordon_place *place, const struct place_options *o
         .end = &place->end,
         .leave = leave,
         .leave_context = place,
-        .relay = relay,
+        .relay = let_host_answer,
         .relay_context = place,
     };
     serve_init(&place->serve, &serve_options);

@@ -129,6 +129,7 @@ int image_refuse(struct image *image, int error, const char *format, ...)
     char sentence[MESSAGE_BYTES];
     va_list args;
     va_start(args, format);
+    /* Begun a line above. NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
     (void)vsnprintf(sentence, sizeof sentence, format, args);
     va_end(args);
     (void)message_set(image->why, error, "%s", "");

@@ -91,9 +91,16 @@ def every_outcome_has_its_exit_status():
         _, _, errors = run("client", daemon.path, "fault_abort", "1")
         true("\nmore: cordon report " in errors, errors)
         identity = errors.split()[-1]
-        reports = subprocess.run([CORDON, "report", "--json", identity], capture_output=True, timeout=60,
-                                 env=dict(os.environ, XDG_STATE_HOME=str(daemon.directory)))
-        equal((reports.returncode, json.loads(reports.stdout)["id"]), (0, identity))
+        shown = []
+
+        def is_written():
+            shown.append(subprocess.run([CORDON, "report", "--json", identity], capture_output=True, timeout=60,
+                                        env=dict(os.environ, XDG_STATE_HOME=str(daemon.directory))))
+            return shown[-1].returncode == 0
+
+        # One after the other, and with the least priority: `cordon report` waits for three seconds, a busy machine takes more.
+        daemon.wait(is_written, f"report {identity} is there")
+        equal(json.loads(shown[-1].stdout)["id"], identity)
     for command in ("client", "cells", "stats"):
         status, text, errors = run(command, daemon.path)
         equal((status, text), (COULD_NOT, ""))
