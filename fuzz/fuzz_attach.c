@@ -100,7 +100,9 @@ static void record(void)
                             .msg_control = control.bytes,
                             .msg_controllen = sizeof control};
     assert(recvmsg(seat, &letter, 0) == sizeof scene.welcome);
-    memcpy(fds, CMSG_DATA(CMSG_FIRSTHDR(&letter)), sizeof fds);
+    const struct cmsghdr *rights = CMSG_FIRSTHDR(&letter);
+    assert(rights);
+    memcpy(fds, CMSG_DATA(rights), sizeof fds);
     assert(pread(fds[0], scene.board, sizeof scene.board, 0) == sizeof scene.board);
     ssize_t bytes = pread(fds[1], scene.plans, sizeof scene.plans, 0);
     assert(bytes > 0 && (size_t)bytes < sizeof scene.plans);
@@ -191,6 +193,7 @@ static void send_news(struct input *input, int seat)
     case 1:
         message.head.kind = LEASE_REFUSED;
         message.refused.serial = 1;
+        /* Negative ones, too. NOLINTNEXTLINE(bugprone-signed-char-misuse) */
         message.refused.outcome = (int8_t)next(input);
         memset(message.refused.text, next(input), sizeof message.refused.text);
         length = sizeof message.refused;

@@ -109,8 +109,11 @@ func TestCallsGoOnWhileDispatching(t *testing.T) {
 	}()
 	call := funcOf(t, s, "ticker_call")
 	for i := 0; i < 200; i++ {
-		if v := invoke(t, call, tick, 77).Value(); v != int32(100) {
-			t.Fatalf("call %d gave %v", i, v)
+		in, end := context.WithTimeout(context.Background(), 8*time.Second) // far less than the one who listens would wait
+		r, err := call.Call(in, tick, 77)
+		end()
+		if err != nil || r.Value() != int32(100) {
+			t.Fatalf("call %d: %v, %v", i, r, err)
 		}
 	}
 	before := ticks.Load()

@@ -237,6 +237,40 @@ def test_callbacks_and_calls_of_many_threads_share_workers(open_cell):
     assert len(done) == 8, "a thread waits for ever"
 
 
+def test_members_of_objects_are_waited_for_without_the_lock(open_cell):
+    # A callback wants the interpreter's lock while its session is wanted for a member.
+    cell = open_cell(
+        "libc.so.6",
+        TEXT + 'struct counter { int n; double x; }; symbol("memset") void fill(resident struct counter *c, int byte, size_t n);',
+        timeout=60 * conftest.SCALE,
+    )
+    done = []
+    with cell.session() as session, session.object("struct counter") as counter:
+
+        def sort():
+            for _ in range(100):
+                assert session.qsort([3, 1, 2, 5, 4], 4, lambda a, b: a - b) == [1, 2, 3, 4, 5]
+            done.append(None)
+
+        def count():
+            for i in range(300):
+                counter.n = i
+                assert counter.n == i
+            done.append(None)
+
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(1e-5)
+        try:
+            threads = [threading.Thread(target=f, daemon=True) for f in (sort, count)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(60 * conftest.SCALE)
+        finally:
+            sys.setswitchinterval(before)
+    assert len(done) == 2, "each waits for the other"
+
+
 def test_handles_of_another_thread(open_cell):
     cell = open_cell("sqlite3")
     with cell.sqlite3_open(":memory:").ppDb as database:

@@ -23,7 +23,7 @@
 #include "cell/programs.h"
 
 #define SEND_PATIENCE_NS CLOCK_SECOND_NS
-#define STOP_PATIENCE_NS (7 * CLOCK_SECOND_NS) /* a little more than the keeper's own farewell */
+#define STOP_PATIENCE_NS (4 * CLOCK_SECOND_NS) /* a little more than the keeper's own farewell */
 #define FDS_MAX          10u
 #define FIRST_FD         3 /* a host may have closed its standard descriptors: theirs are never ours */
 

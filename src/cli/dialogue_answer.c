@@ -127,7 +127,6 @@ int dialogue_request(struct dialogue *dialogue, const char *method, const char *
         size_t length = strlen(params);
         char *place = json_out_raw(&out, length);
         if (place) {
-            /* Counted, not terminated. NOLINTNEXTLINE(bugprone-not-null-terminated-result) */
             memcpy(place, params, length);
         }
     }

@@ -116,7 +116,7 @@ static int walk_object(const struct image_walk *walk, const struct frame_spot *s
     case CORDON_PLAN_CALLBACK:
     case CORDON_PLAN_WITHIN:
     case CORDON_PLAN_VARARGS:
-        return walk->visit(walk->context, spot);
+        return walk->visit ? walk->visit(walk->context, spot) : 0;
     default:
         return 0;
     }

@@ -77,7 +77,7 @@ typedef int frame_spot_fn(void *context, const struct frame_spot *spot);
 /* An object to be walked, and what is done with it. All memory is private. */
 struct image_walk {
     const struct plan *plan;
-    frame_spot_fn *visit;
+    frame_spot_fn *visit; /* NULL: plain objects, which have no spots */
     void *context;
     const uint8_t *image;  /* the object: its selectors tell which members of unions are in use */
     const uint8_t *before; /* what it was made from, or NULL: see frame_spot.other */

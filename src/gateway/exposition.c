@@ -73,7 +73,6 @@ static size_t escape(const char *value, char *text)
 static size_t write_label(const struct exposition_label *label, char *text)
 {
     size_t name = strlen(label->name);
-    /* Counted, not terminated. NOLINTNEXTLINE(bugprone-not-null-terminated-result) */
     memcpy(text, label->name, name);
     memcpy(text + name, "=\"", 2);
     size_t at = name + 2 + escape(label->value, text + name + 2);

@@ -24,6 +24,7 @@
     FUNCTION(stop_daemon)                                                                          \
     FUNCTION(suspend_connection)
 
+/* A member's name. NOLINTNEXTLINE(bugprone-macro-parentheses) */
 #define HTTP_LIBRARY_MEMBER(name) __typeof__(&MHD_##name) name;
 struct http_library {
     HTTP_LIBRARY_FUNCTIONS(HTTP_LIBRARY_MEMBER)

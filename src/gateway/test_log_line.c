@@ -24,6 +24,7 @@ static void test_escape_writes_out_what_a_terminal_would_do(void **state)
     expect_escaped("\xc2\x9b"
                    "31m",
                    false, "\\u009b31m"); /* CSI as one character */
+    /* NOLINTNEXTLINE(misc-misleading-bidirectional) */
     expect_escaped("\xe2\x80\xae"
                    "txt",
                    false, "\\u202etxt"); /* right to left from here */

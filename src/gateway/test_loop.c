@@ -208,11 +208,10 @@ static void test_clients_are_answered_or_closed_whatever_fails(void **state)
     memset(long_id, 'x', sizeof long_id);
     memcpy(long_id, "{\"jsonrpc\":\"2.0\",\"method\":\"nix\",\"id\":\"", 38);
     memcpy(long_id + sizeof long_id - 3, "\"}", 3);
+    static const char batch[] = "[{\"jsonrpc\":\"2.0\",\"method\":\"nix\",\"id\":1},7,"
+                                "{\"jsonrpc\":\"2.0\",\"method\":\"cordon.ping\",\"id\":2}]";
     const char *const said[] = {long_id, "{\"jsonrpc\":\"2.0\",\"method\":7,\"id\":1}",
-                                "{\"method\":\"nix\"}",
-                                "[{\"jsonrpc\":\"2.0\",\"method\":\"nix\",\"id\":1},7,"
-                                "{\"jsonrpc\":\"2.0\",\"method\":\"cordon.ping\",\"id\":2}]",
-                                "{\"method\":\"cordon.stats\"}"};
+                                "{\"method\":\"nix\"}", batch, "{\"method\":\"cordon.stats\"}"};
     const unsigned count = sizeof said / sizeof said[0];
     unsigned closed = 0;
     for (size_t failing = 1;; failing++) {

@@ -72,9 +72,35 @@ static void free_ended(struct engine *engine)
     }
 }
 
+/*
+ * Those that have ended, but whose library has threads that may still call back, whenever they like (levels thread and
+ * inline: they run in this process): their trampolines stay, and answer with the failure value.
+ */
+static _Atomic(struct engine *) haunted;
+
+static void keep_haunted(struct engine *engine)
+{
+    (void)queue_close(engine->queue);
+    /* Relaxed: whatever thread comes, it is not the one that executed. */
+    atomic_store_explicit(&engine->thread, (pthread_t)0, memory_order_relaxed);
+    engine->next_haunted = atomic_load_explicit(&haunted, memory_order_relaxed);
+    /* Relaxed: nobody reads the list; it says that the memory is not lost. */
+    while (!atomic_compare_exchange_weak_explicit(&haunted, &engine->next_haunted, engine,
+                                                  memory_order_relaxed, memory_order_relaxed)) {
+    }
+}
+
 void engine_free(struct engine *engine)
 {
     if (!engine) {
+        return;
+    }
+    if (closures_are_haunted(engine->closures)) {
+        if (engine->handles) {
+            handles_end_all(engine->handles);
+        }
+        free_ended(engine);
+        keep_haunted(engine);
         return;
     }
     queue_free(engine->queue);

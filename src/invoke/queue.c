@@ -183,18 +183,20 @@ static bool await_empty(const struct queue *queue)
     return true;
 }
 
-void queue_free(struct queue *queue)
+bool queue_close(struct queue *queue)
 {
-    if (!queue) {
-        return;
-    }
     (void)pthread_mutex_lock(&queue->lock);
     queue->closed = true;
     for (struct queued *queued = pop(queue); queued; queued = pop(queue)) {
         set_state(queued, QUEUED_SENT_AWAY);
     }
     (void)pthread_mutex_unlock(&queue->lock);
-    if (await_empty(queue)) {
+    return await_empty(queue);
+}
+
+void queue_free(struct queue *queue)
+{
+    if (queue && queue_close(queue)) {
         (void)pthread_mutex_destroy(&queue->lock);
         free(queue);
     }

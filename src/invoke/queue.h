@@ -28,6 +28,9 @@ struct queued {
 
 int queue_new(struct queue **ret_queue);
 
+/* Let all guests go, and those who come later at once (-ESHUTDOWN). Returns false if one of them stays. */
+bool queue_close(struct queue *queue);
+
 /*
  * Let all guests go (-ESHUTDOWN) and free it, unless one of them stays: then it is left to them. NULL is
  * fine.

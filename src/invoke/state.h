@@ -55,6 +55,7 @@ struct engine {
     struct message callback_why;
     _Atomic(const struct binding *) running;
     _Atomic pthread_t thread; /* that executes */
+    struct engine *next_haunted;
 };
 
 #endif

@@ -38,8 +38,8 @@
 #define EVENTS_AT_ONCE   16
 #define CAPTURES_AT_ONCE 8
 #define FAREWELL_NS      (2 * CLOCK_SECOND_NS) /* for children that SIGKILL does not end at once */
-#define REPORTS_LAST_NS  (4 * CLOCK_SECOND_NS) /* for reports to be written; then they hurry */
-#define REPORTS_HURRY_NS (2 * CLOCK_SECOND_NS)
+#define REPORTS_LAST_NS  (3 * CLOCK_SECOND_NS / 2) /* for reports to be written; then they hurry */
+#define REPORTS_HURRY_NS (3 * CLOCK_SECOND_NS / 2)
 
 /* What an epoll event is about: a ward's start socket or listener (wards.h), or one of these. */
 enum source {

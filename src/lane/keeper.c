@@ -58,8 +58,8 @@ static int map_both(struct lane_ward *ward, int h_fd, int w_fd)
 static int judge_page(const struct lane_ward *ward)
 {
     const struct lane_host_page *h = ward->h;
-    /* errno is positive: it is mapped. NOLINTNEXTLINE(clang-analyzer-*) */
     bool sound =
+        /* errno is positive: it is mapped. NOLINTNEXTLINE(clang-analyzer-*) */
         h->magic == LANE_MAGIC && h->version == LANE_VERSION && h->h_bytes == ward->h_bytes &&
         h->w_bytes == ward->w_bytes &&
         (lane_ward_is_lent(ward) || (h->wake == LANE_WAKE_EVENTFD) == (ward->bell_fd >= 0));
@@ -113,6 +113,7 @@ static int map_ledger(struct lane_ward *ward, int ledger_fd)
         return r;
     }
     ward->ledger = memory;
+    /* errno is positive: it is mapped. NOLINTNEXTLINE(clang-analyzer-*) */
     return ward->ledger->magic == LEASE_LEDGER_MAGIC && ward->ledger->version == LEASE_VERSION
                ? 0
                : -EBADMSG;

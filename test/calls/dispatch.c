@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* Callbacks that come on a library's own threads wait for cordon_session_dispatch(). */
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -189,6 +190,42 @@ static void test_nobody_dispatches(const struct harness *harness)
     close_ticks(&ticks);
 }
 
+static uint32_t threads_here(void)
+{
+    uint32_t count = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    assert_non_null(tasks);
+    while (readdir(tasks)) {
+        count++;
+    }
+    (void)closedir(tasks);
+    return count;
+}
+
+static bool library_is_quiet(void *context)
+{
+    const uint32_t *threads = context;
+    return threads_here() <= *threads;
+}
+
+/* At levels thread and inline the library's thread is one of this process, and goes on. */
+static void test_threads_of_the_library_outlive_the_session(const struct harness *harness)
+{
+    struct ticks ticks;
+    uint32_t threads = threads_here();
+    for (int i = 0; i < 10; i++) {
+        open_ticks(harness, &ticks);
+        start(&ticks, "ticker_start", 2000);
+        uint64_t until_ns = clock_after_ns(5 * CLOCK_SECOND_NS);
+        while (ticks.count <= i && clock_now_ns() < until_ns) {
+            (void)dispatch(&ticks, until_ns);
+        }
+        close_ticks(
+            &ticks); /* in the midst of its callbacks, of which each has its failure value now */
+        assert_true(harness_wait(library_is_quiet, &threads, 10000));
+    }
+}
+
 /* LIMIT_QUEUED_CALLBACKS: one more is turned away, the others are answered. */
 static void test_more_wait_than_may(const struct harness *harness)
 {
@@ -285,6 +322,8 @@ int main(int argc, char **argv)
          HARNESS_ALL_LEVELS, 0, 0},
         {"a_failure_is_told_by_dispatch", test_a_failure_is_told_by_dispatch, HARNESS_ALL_LEVELS, 0,
          0},
+        {"threads_of_the_library_outlive_the_session",
+         test_threads_of_the_library_outlive_the_session, HARNESS_ALL_LEVELS, 0, 0},
         {"nobody_dispatches", test_nobody_dispatches, HARNESS_ALL_LEVELS, 0, 0},
         {"more_wait_than_may", test_more_wait_than_may, HARNESS_ALL_LEVELS, 0, 0},
         {"undeclared_ones_end_the_worker", test_undeclared_ones_end_the_worker, HARNESS_PROCESS, 0,

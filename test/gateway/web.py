@@ -444,6 +444,19 @@ def only_loopback_addresses_are_taken():
         true("http: " in refused.log(), f"{address}: {refused.log()}")
 
 
+def a_daemon_without_http_needs_no_library_for_it():
+    with tempfile.TemporaryDirectory() as place:
+        with open(f"{place}/libmicrohttpd.so.12", "w", encoding="utf-8") as file:
+            file.write("no library")
+        env = {"LD_LIBRARY_PATH": place}
+        refused = Daemon("--http", f"unix:{place}/http", interfaces={"libc": LIBC}, env=env, expect_ready=False)
+        true(refused.process.wait(20 * SCALE) not in (0, -6, -11), "it does not start")
+        true("http: libmicrohttpd cannot be loaded: " in refused.log(), refused.log())
+        equal(os.listdir(place), ["libmicrohttpd.so.12"])
+        with Daemon(interfaces={"libc": LIBC}, env=env) as daemon, daemon.client() as client:
+            equal(client.call("abs", -3)["result"], 3)
+
+
 def a_stop_does_not_wait_for_http():
     with Web() as web:
         report = web.crash()
@@ -490,6 +503,7 @@ main([
     many_ask_while_calls_are_made_and_crash,
     a_unix_socket_is_private_and_goes_with_the_daemon,
     only_loopback_addresses_are_taken,
+    a_daemon_without_http_needs_no_library_for_it,
     a_stop_does_not_wait_for_http,
     a_question_that_is_open_at_a_stop_ends_with_it,
 ])

@@ -33,7 +33,7 @@
 
 #define EXIT_SKIPPED    77
 #define SECONDS_DEFAULT 30u
-/* Until a dead host's keeper and workers must be gone: six seconds where reports are written, on a free CPU. */
+/* Until a dead host's keeper and workers must be gone: three seconds where reports are written, on a free CPU. */
 #define AFTERLIFE_NS (15 * CLOCK_SECOND_NS)
 /* Reports of ends in the host's own process: a few programs of ten seconds each, with the least priority. */
 #define REPORTING_NS     (60 * CLOCK_SECOND_NS)

@@ -306,6 +306,7 @@ static bool open_field(const struct harness *harness, uint64_t seed, struct fiel
     options.start_ms = START_MS;
     options.arena_bytes = ARENA_BYTES;
     options.events = seed % 2;
+    options.reports = seed > 2 ? "" : NULL; /* the host's end waits for them, each time */
     struct cordon_error error = {{0}};
     uint64_t begin_ns = clock_now_ns();
     int r = cordon_cell_open(&options, &field->cell, &error);
