@@ -98,18 +98,6 @@ void closures_free(struct closures *closures)
     free(closures);
 }
 
-bool closures_are_haunted(const struct closures *closures)
-{
-    for (uint32_t i = 0; closures && i < closures->touched; i++) {
-        const struct closure *closure = &closures->of[i];
-        if (plan_function(closure->binding->plan, closure->function)->flags &
-            CORDON_PLAN_ANYTHREAD) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* A free closure: never used ones first, then the one that was released longest ago. */
 static struct closure *take_free(struct closures *closures)
 {

@@ -47,8 +47,6 @@ typedef void closure_handler(ffi_cif *cif, void *ret_value, void **arguments, vo
 int closures_new(struct engine *engine, uint32_t max, closure_handler *handler,
                  struct closures **ret_closures, struct message *why);
 void closures_free(struct closures *closures);
-/* Whether threads of the library may call one of them at any time, until they end. NULL is fine. */
-bool closures_are_haunted(const struct closures *closures);
 
 /*
  * A closure for callback @callback_id in the shape of @function of @binding's plan, with one

@@ -73,8 +73,8 @@ static void free_ended(struct engine *engine)
 }
 
 /*
- * Those that have ended, but whose library has threads that may still call back, whenever they like (levels thread and
- * inline: they run in this process): their trampolines stay, and answer with the failure value.
+ * Those that ended while a thread of the library was in a callback, which may call again whenever it likes (levels thread and
+ * inline: it runs in this process): their trampolines stay, and answer with the failure value.
  */
 static _Atomic(struct engine *) haunted;
 
@@ -95,7 +95,7 @@ void engine_free(struct engine *engine)
     if (!engine) {
         return;
     }
-    if (closures_are_haunted(engine->closures)) {
+    if (queue_has_guests(engine->queue)) {
         if (engine->handles) {
             handles_end_all(engine->handles);
         }

@@ -183,6 +183,12 @@ static bool await_empty(const struct queue *queue)
     return true;
 }
 
+bool queue_has_guests(const struct queue *queue)
+{
+    /* Relaxed: one that comes or leaves at this moment may be seen, or not. */
+    return queue && atomic_load_explicit(&queue->guests, memory_order_relaxed) != 0;
+}
+
 bool queue_close(struct queue *queue)
 {
     (void)pthread_mutex_lock(&queue->lock);

@@ -28,6 +28,8 @@ struct queued {
 
 int queue_new(struct queue **ret_queue);
 
+/* Whether a thread of the library is in a callback now. NULL is fine. */
+bool queue_has_guests(const struct queue *queue);
 /* Let all guests go, and those who come later at once (-ESHUTDOWN). Returns false if one of them stays. */
 bool queue_close(struct queue *queue);
 

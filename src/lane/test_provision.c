@@ -113,7 +113,8 @@ static void test_any_bytes_are_walked_inside_their_bounds(void **state)
         }
         int64_t r = walk(&book, sizeof book, &count);
         assert_true(r == 0 || r == -EBADMSG);
-        assert_in_range(count, 0, sizeof book / sizeof(struct provision_record));
+        const size_t bytes = sizeof book;
+        assert_in_range(count, 0, bytes / sizeof(struct provision_record));
     }
 }
 

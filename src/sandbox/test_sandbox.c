@@ -192,8 +192,10 @@ static void claim_limits(void)
     CLAIM(pwrite(file, "x", 1, 100) == -1 && errno == EFBIG);
     CLAIM(getrlimit(RLIMIT_CPU, &limit) == 0 && limit.rlim_cur == 2 && limit.rlim_max == 3);
     CLAIM(fcntl(0, F_DUPFD, 20) == -1);
-    CLAIM(malloc(32u << 20) != NULL);
+    void *within = malloc(32u << 20);
+    CLAIM(within != NULL);
     CLAIM(malloc(128u << 20) == NULL);
+    free(within);
     CLAIM(getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_max <= 1);
     CLAIM(getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max == 20);
 }
