@@ -16,8 +16,10 @@
 #include "cli/residents.h"
 #include "cordon/cell.h"
 #include "cordon/function.h"
+#include "cordon/report.h"
 
-#define FLUSH_NS CLOCK_SECOND_NS /* most that writing the library's buffers may take */
+#define FLUSH_NS  CLOCK_SECOND_NS        /* most that writing the library's buffers may take */
+#define REPORT_NS (10 * CLOCK_SECOND_NS) /* most that a report may take, on a busy machine */
 
 /* One `cordon call`. */
 struct call {
@@ -183,6 +185,15 @@ static int print_report(struct call *call)
                                                        : call_report_readable(&call->report);
 }
 
+/* The keeper would not wait long for it once this process has ended, and would say little. */
+static void await_report(const struct call *call)
+{
+    if (call->result.report != 0) {
+        (void)!cordon_report_wait(call->options.cell.reports, call->result.report, 0,
+                                  clock_after_ns(REPORT_NS));
+    }
+}
+
 static int run_prepared(struct call *call)
 {
     int r = output_start();
@@ -210,6 +221,8 @@ static int run_prepared(struct call *call)
     }
     if (outcome == CORDON_DONE) {
         cordon_result_release(&call->result);
+    } else {
+        await_report(call);
     }
     return r == EXIT_DONE ? call_exit_of_outcome(outcome) : r;
 }

@@ -225,6 +225,11 @@ static void tell_queued(const struct engine *engine, int change)
     }
 }
 
+void callback_came(void *engine)
+{
+    tell_queued(engine, 1);
+}
+
 /*
  * On a thread of the library. The engine may end while it waits (levels thread and inline): what it needs
  * afterwards is copied before.
@@ -240,7 +245,6 @@ static void enter_queued(struct closure *closure, void *ret_value, void **argume
     struct queued queued = {.closure = closure, .ret_value = ret_value, .arguments = arguments};
     int r = queue_push(queue, &queued);
     if (r == 0) {
-        tell_queued(engine, 1);
         r = queue_await(queue, &queued, clock_after_ns(LIMIT_QUEUED_MS * CLOCK_MS_NS));
     }
     if (r < 0) {

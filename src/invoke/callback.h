@@ -20,6 +20,9 @@
 
 struct engine;
 
+/* One was queued in @engine: tell the host's side. */
+void callback_came(void *engine);
+
 /* Answer the oldest queued callback. False: there is none. */
 bool callback_dispatch(struct engine *engine);
 

@@ -48,7 +48,7 @@ int engine_new(const struct engine_config *config, struct engine **ret_engine, s
         engine_free(engine);
         return message_set(why, r, "no memory for a table of handles");
     }
-    r = queue_new(&engine->queue);
+    r = queue_new(callback_came, engine, &engine->queue);
     if (r < 0) {
         engine_free(engine);
         return message_set(why, r, "no memory for a queue of callbacks");

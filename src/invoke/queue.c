@@ -20,6 +20,8 @@ enum queued_state {
 };
 
 struct queue {
+    void (*came)(void *context);
+    void *context;
     _Atomic uint32_t arrivals; /* futex word */
     _Atomic uint32_t guests;   /* futex word: threads inside push and await */
 
@@ -31,12 +33,14 @@ struct queue {
     bool closed;
 };
 
-int queue_new(struct queue **ret_queue)
+int queue_new(void (*came)(void *context), void *context, struct queue **ret_queue)
 {
     struct queue *queue = calloc(1, sizeof *queue);
     if (!queue) {
         return -ENOMEM;
     }
+    queue->came = came;
+    queue->context = context;
     (void)pthread_mutex_init(&queue->lock, NULL);
     *ret_queue = queue;
     return 0;
@@ -92,6 +96,7 @@ int queue_push(struct queue *queue, struct queued *queued)
         *(queue->last ? &queue->last->next : &queue->first) = queued;
         queue->last = queued;
         queue->count++;
+        queue->came(queue->context);
     }
     queue->losses.turned_away += r == -E2BIG;
     (void)pthread_mutex_unlock(&queue->lock);

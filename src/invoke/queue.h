@@ -26,7 +26,11 @@ struct queued {
     _Atomic uint32_t state; /* enum of queue.c; futex word */
 };
 
-int queue_new(struct queue **ret_queue);
+/*
+ * @came  Called on a guest's thread when it has lined up, with the queue locked: never once the queue is
+ *        closed. What it uses may be gone from then on.
+ */
+int queue_new(void (*came)(void *context), void *context, struct queue **ret_queue);
 
 /* Whether a thread of the library is in a callback now. NULL is fine. */
 bool queue_has_guests(const struct queue *queue);

@@ -215,7 +215,8 @@ static void test_descriptors_in_flight_keep_no_worker_from_starting(const struct
     struct cordon_cell_options options = subject_options(harness, &subject);
     options.spares = CORDON_NONE;
     subject_open(&subject, &options);
-    assert_in_range(subject_call(&subject, "put_in_flight", 2000), 257, 1999);
+    /* Until the kernel refuses: what others of this user have there counts, too. */
+    assert_true(subject_call(&subject, "put_in_flight", 2000) < 2000);
     options = subject_options(harness, &other);
     subject_open(&other, &options);
     assert_int_equal(subject_call(&other, "recall", 0), 0);

@@ -166,6 +166,7 @@ int main(int argc, char **argv)
     size_t bytes;
     if (argc - check != 4 || !scene) {
         fprintf(stderr, "usage: generate [--check] FOLDER INTERFACE LIBRARY\n");
+        free(scene);
         return 2;
     }
     argv += check;
