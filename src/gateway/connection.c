@@ -134,6 +134,10 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
     (void)buffer;
     if (got > 0) {
         connection->intake.end += (size_t)got;
+        /* A client may send faster than it is served. */
+        if (intake_is_ahead(&connection->intake)) {
+            stop_reading(connection);
+        }
         wake(connection);
     } else if (got == UV_EOF) {
         connection->ended = true;

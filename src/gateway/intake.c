@@ -42,6 +42,11 @@ bool intake_has_frame(const struct intake *intake)
     return missing(intake) == 0;
 }
 
+bool intake_is_ahead(const struct intake *intake)
+{
+    return held(intake) > GATEWAY_READ_BYTES && intake_has_frame(intake);
+}
+
 static bool grow(struct intake *intake, size_t wanted)
 {
     size_t have = held(intake);

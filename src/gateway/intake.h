@@ -52,6 +52,9 @@ static inline bool intake_is_empty(const struct intake *intake)
 /* Whether there is a whole frame, however long it may be. */
 bool intake_has_frame(const struct intake *intake);
 
+/* Whether a whole frame waits, and more than a round's bytes with it: no more is to be read before it is looked at. */
+bool intake_is_ahead(const struct intake *intake);
+
 /* One that is empty and held a large frame gives its memory back. */
 void intake_shrink(struct intake *intake);
 

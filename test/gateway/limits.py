@@ -138,6 +138,27 @@ def answers_that_wait_for_their_turn_count_as_in_flight():
         true(taken < 100000, f"{taken} requests were taken behind one that is not answered")
 
 
+def no_more_is_read_than_is_looked_at():
+    """A client that sends faster than it is served, and reads all answers, fills its socket, not the daemon's memory."""
+    with configured({"output_bytes": 65536}) as daemon, daemon.client() as client:
+        text = b'{"method":"cordon.ping"}'
+        request = struct.pack(">I", len(text)) + text
+        client.send(text)
+        answer = len(json.dumps(client.receive(), separators=(",", ":"))) + 4
+        piece, wanted = request * 2048, 400000 * len(request)
+        client.socket.setblocking(False)
+        sent, got, ahead = 0, 0, 0
+        while sent < wanted:
+            readable, writable, _ = select.select([client.socket], [client.socket], [], 30)
+            true(readable or writable, "it goes on")
+            if writable:
+                sent += client.socket.send(piece[sent % len(piece):])
+            if readable:
+                got += len(client.socket.recv(MIB))
+            ahead = max(ahead, sent // len(request) - got // answer)
+        true(ahead < 100000, f"{ahead} requests were taken that were not answered")
+
+
 def in_flight_in_all():
     with serve() as daemon:
         many = [daemon.client(timeout=60) for _ in range(34)]
@@ -437,7 +458,7 @@ def small_frames_batches_and_nesting():
 if __name__ == "__main__":
     main([
         frame_bytes, nesting, clients, descriptors_of_the_daemon, clients_of_one_user, client_in_flight, answers_that_wait_for_their_turn_count_as_in_flight,
-        in_flight_in_all, batch, a_batch_answer_is_no_larger_than_a_frame, handles,
+        no_more_is_read_than_is_looked_at, in_flight_in_all, batch, a_batch_answer_is_no_larger_than_a_frame, handles,
         handles_of_a_dead_worker_do_not_count, read_timeout, a_frame_byte_by_byte_is_no_longer_in_time,
         a_client_that_always_has_a_frame_under_way_is_not_slow, write_timeout_and_output_bytes,
         a_client_that_reads_goes_on_after_output_bytes,
