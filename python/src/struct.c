@@ -126,35 +126,28 @@ static int read_member(const struct resident_object *self, struct cordon_session
     struct use use;
     int r;
     use_begin(&use, self->function->cell, self->function->session);
-    Py_BEGIN_ALLOW_THREADS r =
-        cordon_object_read(session, self->handle, name, memory, bytes, error);
-    Py_END_ALLOW_THREADS use_end(&use);
+    Py_BEGIN_ALLOW_THREADS;
+    r = cordon_object_read(session, self->handle, name, memory, bytes, error);
+    Py_END_ALLOW_THREADS;
+    use_end(&use);
     return r;
 }
 
-static int write_member(const struct resident_object *self, struct cordon_session *session,
-                        const char *name, const void *memory, size_t bytes,
-                        struct cordon_error *error)
+/* cordon_object_write() or cordon_object_point(). */
+typedef int sending(struct cordon_session *session, struct cordon_handle handle, const char *member,
+                    const void *memory, size_t bytes, struct cordon_error *ret_error);
+
+static int send_member(sending *send, const struct resident_object *self,
+                       struct cordon_session *session, const char *name, const void *memory,
+                       size_t bytes, struct cordon_error *error)
 {
     struct use use;
     int r;
     use_begin(&use, self->function->cell, self->function->session);
-    Py_BEGIN_ALLOW_THREADS r =
-        cordon_object_write(session, self->handle, name, memory, bytes, error);
-    Py_END_ALLOW_THREADS use_end(&use);
-    return r;
-}
-
-static int point_member(const struct resident_object *self, struct cordon_session *session,
-                        const char *name, const void *memory, size_t bytes,
-                        struct cordon_error *error)
-{
-    struct use use;
-    int r;
-    use_begin(&use, self->function->cell, self->function->session);
-    Py_BEGIN_ALLOW_THREADS r =
-        cordon_object_point(session, self->handle, name, memory, bytes, error);
-    Py_END_ALLOW_THREADS use_end(&use);
+    Py_BEGIN_ALLOW_THREADS;
+    r = send(session, self->handle, name, memory, bytes, error);
+    Py_END_ALLOW_THREADS;
+    use_end(&use);
     return r;
 }
 
@@ -199,7 +192,8 @@ static int point(struct resident_object *self, struct cordon_session *session, P
         memory = view.buf;
         bytes = (size_t)view.len;
     }
-    int r = point_member(self, session, PyUnicode_AsUTF8(name), memory, bytes, &error);
+    int r = send_member(cordon_object_point, self, session, PyUnicode_AsUTF8(name), memory, bytes,
+                        &error);
     PyBuffer_Release(&view);
     if (r != 0) {
         (void)raise_error(r, &error);
@@ -229,7 +223,8 @@ static int object_setattr(struct resident_object *self, PyObject *name, PyObject
     int r = memory ? take_store(taking, type, object, memory) : -1;
     if (r == 0) {
         r = session_of(self) == session
-                ? write_member(self, session, PyUnicode_AsUTF8(name), memory, type->size, &error)
+                ? send_member(cordon_object_write, self, session, PyUnicode_AsUTF8(name), memory,
+                              type->size, &error)
                 : -ESHUTDOWN;
         if (r != 0) {
             (void)(PyErr_Occurred() ? NULL : raise_error(r, &error));

@@ -208,6 +208,20 @@ def test_closed_while_threads_begin_calls():
 # ---- The interpreter's lock and a session's ----
 
 
+def run_side_by_side(functions):
+    """Each on a thread, which the interpreter changes as often as it can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        threads = [threading.Thread(target=function, daemon=True) for function in functions]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60 * conftest.SCALE)
+    finally:
+        sys.setswitchinterval(before)
+
+
 def test_callbacks_and_calls_of_many_threads_share_workers(open_cell):
     # More threads than workers: one waits for its callback's lock while others want its session.
     cell = open_cell("libc.so.6", TEXT, workers=2, timeout=60 * conftest.SCALE)
@@ -224,16 +238,7 @@ def test_callbacks_and_calls_of_many_threads_share_workers(open_cell):
         assert cell.abs.map(range(200)) == list(range(200))
         done.append(None)
 
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    try:
-        threads = [threading.Thread(target=f, daemon=True) for f in (sort, call) * 4]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(60 * conftest.SCALE)
-    finally:
-        sys.setswitchinterval(before)
+    run_side_by_side((sort, call) * 4)
     assert len(done) == 8, "a thread waits for ever"
 
 
@@ -258,16 +263,7 @@ def test_members_of_objects_are_waited_for_without_the_lock(open_cell):
                 assert counter.n == i
             done.append(None)
 
-        before = sys.getswitchinterval()
-        sys.setswitchinterval(1e-5)
-        try:
-            threads = [threading.Thread(target=f, daemon=True) for f in (sort, count)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join(60 * conftest.SCALE)
-        finally:
-            sys.setswitchinterval(before)
+        run_side_by_side((sort, count))
     assert len(done) == 2, "each waits for the other"
 
 

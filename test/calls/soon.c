@@ -156,61 +156,73 @@ static int look(void *context)
 }
 
 /* Another thread is in the session: it holds it while it waits. */
-static void begin_nap(struct waiter *waiter, struct cordon_session *session, pthread_t *ret_thread)
+struct occupied {
+    struct cordon_cell *cell;
+    struct cordon_session *session;
+    struct cordon_function *absolute;
+    struct waiter waiter;
+    pthread_t thread;
+};
+
+static void occupy(struct occupied *occupied, const struct harness *harness)
 {
     struct cordon_value microseconds = cordon_uint(400000);
     struct cordon_result result;
-    assert_int_equal(cordon_call_soon(waiter->function, session, &microseconds, 1, CORDON_NEVER,
-                                      &waiter->pending, &result),
+    struct cordon_error error;
+    uint32_t retry_ms;
+    *occupied = (struct occupied){.cell = harness_open(harness, "", NULL)};
+    occupied->session = harness_session(occupied->cell);
+    occupied->absolute = harness_bind(occupied->cell, "int abs(int j)");
+    struct waiter *waiter = &occupied->waiter;
+    waiter->function = harness_bind(occupied->cell, "int usleep(unsigned microseconds)");
+    struct cordon_function *functions[] = {waiter->function, occupied->absolute};
+    assert_int_equal(cordon_session_prepare(occupied->session, functions, 2, &retry_ms, &error), 0);
+    assert_int_equal(cordon_call_soon(waiter->function, occupied->session, &microseconds, 1,
+                                      CORDON_NEVER, &waiter->pending, &result),
                      -ETIME);
-    assert_int_equal(pthread_create(ret_thread, NULL, wait_long, waiter), 0);
+    assert_int_equal(pthread_create(&occupied->thread, NULL, wait_long, waiter), 0);
+}
+
+static void await_nap(struct occupied *occupied)
+{
+    assert_int_equal(pthread_join(occupied->thread, NULL), 0);
+    assert_int_equal(occupied->waiter.outcome, CORDON_DONE);
+}
+
+static void leave(const struct occupied *occupied)
+{
+    cordon_session_close(occupied->session);
+    cordon_cell_close(occupied->cell);
 }
 
 static void test_a_call_takes_its_turn_behind_another_threads(const struct harness *harness)
 {
-    struct cordon_cell *cell = harness_open(harness, "", NULL);
-    struct cordon_session *session = harness_session(cell);
-    struct waiter waiter = {.function = harness_bind(cell, "int usleep(unsigned microseconds)")};
-    struct cordon_function *absolute = harness_bind(cell, "int abs(int j)");
-    struct cordon_function *functions[] = {waiter.function, absolute};
+    struct occupied at;
     struct cordon_value number = cordon_int(-7);
     struct cordon_pending *pending = NULL;
-    struct cordon_error error;
     struct cordon_result result;
-    uint32_t retry_ms;
-    pthread_t thread;
-    assert_int_equal(cordon_session_prepare(session, functions, 2, &retry_ms, &error), 0);
-    begin_nap(&waiter, session, &thread);
-    int r = cordon_call_turn(absolute, session, &number, 1, CORDON_NEVER, &pending, &result);
+    occupy(&at, harness);
+    int r = cordon_call_turn(at.absolute, at.session, &number, 1, CORDON_NEVER, &pending, &result);
     r = r == -ETIME ? cordon_collect(pending, CORDON_NEVER, &result) : r;
     harness_expect(r, CORDON_DONE, &result);
     assert_int_equal(result.value.i, 7);
-    assert_int_equal(pthread_join(thread, NULL), 0);
-    assert_int_equal(waiter.outcome, CORDON_DONE);
-    cordon_session_close(session);
-    cordon_cell_close(cell);
+    await_nap(&at);
+    leave(&at);
 }
 
 static void test_who_waits_for_another_thread_may_stop(const struct harness *harness)
 {
-    struct cordon_cell *cell = harness_open(harness, "", NULL);
-    struct cordon_session *session = harness_session(cell);
-    struct waiter waiter = {.function = harness_bind(cell, "int usleep(unsigned microseconds)")};
-    struct cordon_function *absolute = harness_bind(cell, "int abs(int j)");
-    struct cordon_function *functions[] = {waiter.function, absolute};
+    struct occupied at;
     struct cordon_value number = cordon_int(-7);
     struct cordon_pending *pending = NULL;
-    struct cordon_error error;
     struct cordon_result result;
     uint32_t looks = 0;
-    uint32_t retry_ms;
-    pthread_t thread;
-    assert_int_equal(cordon_session_prepare(session, functions, 2, &retry_ms, &error), 0);
-    begin_nap(&waiter, session, &thread);
+    occupy(&at, harness);
     assert_int_equal(
-        cordon_call_soon(absolute, session, &number, 1, CORDON_NEVER, &pending, &result), -EBUSY);
+        cordon_call_soon(at.absolute, at.session, &number, 1, CORDON_NEVER, &pending, &result),
+        -EBUSY);
     cordon_on_wait(look, &looks);
-    int r = cordon_session_call(session, absolute, &number, 1, CORDON_NEVER, &result);
+    int r = cordon_session_call(at.session, at.absolute, &number, 1, CORDON_NEVER, &result);
     cordon_on_wait(NULL, NULL);
     /* Unless the other thread has not begun to wait: then the call was made behind its nap. */
     if (r == -EINTR) {
@@ -219,12 +231,10 @@ static void test_who_waits_for_another_thread_may_stop(const struct harness *har
     } else {
         harness_expect(r, CORDON_DONE, &result);
     }
-    assert_int_equal(pthread_join(thread, NULL), 0);
-    assert_int_equal(waiter.outcome, CORDON_DONE);
-    harness_expect(cordon_session_call(session, absolute, &number, 1, CORDON_NEVER, &result),
+    await_nap(&at);
+    harness_expect(cordon_session_call(at.session, at.absolute, &number, 1, CORDON_NEVER, &result),
                    CORDON_DONE, &result);
-    cordon_session_close(session);
-    cordon_cell_close(cell);
+    leave(&at);
 }
 
 int main(int argc, char **argv)
