@@ -4,6 +4,7 @@ package cordon
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"syscall"
@@ -284,6 +285,9 @@ func (w *worker) short(f *function, args []frame.Value, m *lane.Message) bool {
 	if !f.fn.Short || w.inArena(args) {
 		return false
 	}
+	if w.shortInside(f, args, m) {
+		return true
+	}
 	at, memory := w.lane.Request()
 	for i := range args {
 		if args[i].Kind == frame.Bytes {
@@ -297,5 +301,28 @@ func (w *worker) short(f *function, args []frame.Value, m *lane.Message) bool {
 	w.lane.TakeRequest(bytes)
 	m.Verb, m.Tag, m.Count = lane.CallShort, f.id, 1+len(f.fn.F.Params)
 	m.Words[0] = lane.Place(at, bytes)
+	return true
+}
+
+// shortInside lays out a simple call whose arrays are small enough to travel inside the mail.
+func (w *worker) shortInside(f *function, args []frame.Value, m *lane.Message) bool {
+	if len(f.fn.F.Params) >= lane.InsideWord {
+		return false
+	}
+	for i := range args {
+		if args[i].Kind == frame.Bytes && len(args[i].Bytes) > lane.InsideBytes || args[i].Kind == frame.Other {
+			return false
+		}
+	}
+	w.inside = [len(w.inside)]byte{}
+	bytes, ok := f.fn.EncodeShort(args, w.inside[:], &m.Words)
+	if !ok || bytes > lane.InsideBytes {
+		return false
+	}
+	for i := lane.InsideWord; i < lane.Words; i++ {
+		m.Words[i] = binary.LittleEndian.Uint64(w.inside[8*(i-lane.InsideWord):])
+	}
+	m.Verb, m.Tag, m.Count = lane.CallShort, f.id, lane.Words
+	m.Words[0] = lane.Place(0, bytes)
 	return true
 }

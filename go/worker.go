@@ -57,6 +57,7 @@ type worker struct {
 	violations  uint32 // that were told
 	handles     int    // that were made and not released
 	callbacks   callbacks
+	inside      [2 * lane.InsideBytes]byte // arrays that are about to travel inside a mail
 }
 
 // reach does something with the lane, for who does not own it.

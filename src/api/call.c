@@ -36,10 +36,10 @@ static int perform(struct cordon_session *session, const struct cordon_function 
                    const struct cordon_value *args, size_t count, uint64_t deadline_ns,
                    struct cordon_result *ret_result)
 {
-    deadline_ns = resolve_deadline(session->cell, deadline_ns);
     int r = quick_perform(session, function, args, count, deadline_ns, ret_result);
     return r != QUICK_NOT ? r
-                          : call_perform(session, function, args, count, deadline_ns, ret_result);
+                          : call_perform(session, function, args, count,
+                                         resolve_deadline(session->cell, deadline_ns), ret_result);
 }
 
 /* Whatever happens, releasing the result is harmless. */
@@ -126,10 +126,10 @@ static int call_soon(struct cordon_function *function, struct cordon_session *se
     if (r != 0) {
         return r;
     }
-    deadline_ns = resolve_deadline(function->cell, deadline_ns);
     r = quick_perform_soon(session, function, args, count, deadline_ns, ret_pending, ret_result);
     return r != QUICK_NOT ? r
-                          : batch_call_soon(session, function, args, count, deadline_ns, turn,
+                          : batch_call_soon(session, function, args, count,
+                                            resolve_deadline(function->cell, deadline_ns), turn,
                                             ret_pending, ret_result);
 }
 

@@ -112,7 +112,7 @@ int cell_attach(const struct cordon_attach_options *options, struct cordon_cell 
     cell->generation = r;
     cell->reporting.directory = -1;
     (void)pthread_mutex_init(&cell->lock, NULL);
-    cell->thread_base = cell_thread();
+    cell->thread_base = cell_thread_number();
     r = attach(cell, &wish, why);
     gate_init(&cell->gate, &cell->options);
     cell->queue.most = cell->options.queue == CORDON_NONE ? 0 : cell->options.queue;

@@ -317,18 +317,21 @@ int batch_collect_any(struct cordon_session *session, uint64_t until_ns,
 
 /* ---- Calls whose answers may come soon ----------------------------------------------------------- */
 
-struct cordon_pending *batch_reserve(struct cordon_session *session)
+bool batch_make_spare(struct cordon_session *session)
 {
     struct cordon_pending *pending = pending_take(session);
     if (pending) {
         pending->args = pending->args_small;
+        pending_give(session, pending);
     }
-    return pending;
+    return pending != NULL;
 }
 
-void batch_unreserve(struct cordon_session *session, struct cordon_pending *pending)
+struct cordon_pending *batch_take(struct cordon_session *session)
 {
-    pending_give(session, pending);
+    struct cordon_pending *pending = pending_take(session);
+    pending->args = pending->args_small;
+    return pending;
 }
 
 struct call *batch_call(struct cordon_pending *pending)

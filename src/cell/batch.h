@@ -36,9 +36,13 @@ int batch_call_soon(struct cordon_session *session, const struct cordon_function
                     const struct cordon_value *args, size_t count, uint64_t deadline_ns, bool turn,
                     struct cordon_pending **ret_pending, struct cordon_result *ret_result);
 
-/* Room for a quick call that may have to be kept; NULL: no memory. batch_unreserve() or batch_keep(). */
-struct cordon_pending *batch_reserve(struct cordon_session *session);
-void batch_unreserve(struct cordon_session *session, struct cordon_pending *pending);
+/* A quick call may be made that may have to be kept; false: no memory. batch_take() has it then, for batch_keep(). */
+bool batch_make_spare(struct cordon_session *session);
+static inline bool batch_has_spare(struct cordon_session *session)
+{
+    return session->pending_free != NULL || batch_make_spare(session);
+}
+struct cordon_pending *batch_take(struct cordon_session *session);
 /* The call to fill in before batch_keep(). */
 struct call *batch_call(struct cordon_pending *pending);
 

@@ -277,7 +277,7 @@ int cell_open(const struct cordon_cell_options *options, struct cordon_cell **re
     }
     cell->generation = r;
     (void)pthread_mutex_init(&cell->lock, NULL);
-    cell->thread_base = cell_thread();
+    cell->thread_base = cell_thread_number();
     uint32_t mechanisms = 0;
     r = own_options(cell, options, why);
     gate_init(&cell->gate, &cell->options);
@@ -378,7 +378,7 @@ void cell_close(struct cordon_cell *cell)
     free(cell);
 }
 
-int cell_usable(const struct cordon_cell *cell, struct message *why)
+int cell_refuse(const struct cordon_cell *cell, struct message *why)
 {
     if (!fork_mark_intact(cell->generation)) {
         return message_set(why, -ECHILD,

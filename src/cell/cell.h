@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/message.h"
+#include "cell/fork_mark.h"
 #include "cell/gate.h"
 #include "cell/keeper_share.h"
 #include "cell/life.h"
@@ -24,6 +25,7 @@
 #include "cell/reporting.h"
 #include "cell/spare.h"
 #include "cell/starts.h"
+#include "cell/thread.h"
 #include "cordon/cell.h"
 #include "cordon/function.h"
 #include "cordon/session.h"
@@ -97,8 +99,15 @@ void cell_close(struct cordon_cell *cell);
 /* True inside a callback of one of its sessions. */
 bool cell_is_mine(struct cordon_cell *cell);
 
+int cell_refuse(const struct cordon_cell *cell, struct message *why);
+
 /* Not usable any more: an outcome (CORDON_OPEN), -ESHUTDOWN, -ECHILD; 0: go on. */
-int cell_usable(const struct cordon_cell *cell, struct message *why);
+static inline int cell_usable(const struct cordon_cell *cell, struct message *why)
+{
+    bool open = fork_mark_intact(cell->generation) &&
+                atomic_load_explicit(&cell->state, memory_order_acquire) == CELL_OPEN;
+    return open ? 0 : cell_refuse(cell, why);
+}
 
 /* The deadline of a call that begins now and gives none. */
 static inline uint64_t cell_deadline_ns(const struct cordon_cell *cell)
@@ -124,9 +133,23 @@ int cell_bind_plan(struct cordon_cell *cell, const void *plan, size_t plan_bytes
 /* Give each function of its interface an id, as binding does, without asking the library. */
 int cell_add_interface(struct cordon_cell *cell, struct message *why);
 
+/* Which of its workers calls of this thread go to. */
+static inline uint32_t cell_slot(const struct cordon_cell *cell)
+{
+    uint32_t workers = cell->options.workers;
+    return workers == 1 ? 0 : (cell_thread_number() - cell->thread_base) % workers;
+}
+
+int cell_session_make(struct cordon_cell *cell, struct cordon_session **ret_session,
+                      struct message *why);
+
 /* The session that calls of this thread use. */
-int cell_session(struct cordon_cell *cell, struct cordon_session **ret_session,
-                 struct message *why);
+static inline int cell_session(struct cordon_cell *cell, struct cordon_session **ret_session,
+                               struct message *why)
+{
+    *ret_session = atomic_load_explicit(&cell->pool[cell_slot(cell)], memory_order_acquire);
+    return *ret_session ? 0 : cell_session_make(cell, ret_session, why);
+}
 
 /* The session whose worker has this number, or NULL. */
 struct cordon_session *cell_session_of_worker(struct cordon_cell *cell, uint32_t number);

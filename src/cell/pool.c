@@ -9,16 +9,16 @@
 #include "cell/fork_mark.h"
 #include "cell/local_worker.h"
 #include "cell/session.h"
+#include "cell/thread.h"
 
 static _Atomic uint32_t thread_numbers;
-static _Thread_local uint32_t thread_number; /* 0: none yet */
+_Thread_local struct cell_thread cell_thread_self __attribute__((tls_model("initial-exec")));
 
-uint32_t cell_thread(void)
+uint32_t cell_thread_count(void)
 {
-    if (thread_number == 0) {
-        thread_number = 1 + atomic_fetch_add_explicit(&thread_numbers, 1, memory_order_relaxed);
-    }
-    return thread_number;
+    cell_thread_self.number =
+        1 + atomic_fetch_add_explicit(&thread_numbers, 1, memory_order_relaxed);
+    return cell_thread_self.number;
 }
 
 /* End the session's worker from outside, whatever it does now. */
@@ -47,21 +47,17 @@ void pool_end(struct cordon_session *session)
     session_free(session);
 }
 
-int cell_session(struct cordon_cell *cell, struct cordon_session **ret_session, struct message *why)
+int cell_session_make(struct cordon_cell *cell, struct cordon_session **ret_session,
+                      struct message *why)
 {
-    uint32_t slot = (cell_thread() - cell->thread_base) % cell->options.workers;
-    struct cordon_session *session = atomic_load_explicit(&cell->pool[slot], memory_order_acquire);
-    if (session) {
-        *ret_session = session;
-        return 0;
-    }
+    uint32_t slot = cell_slot(cell);
     int r = 0;
     (void)pthread_mutex_lock(&cell->lock);
-    session = atomic_load_explicit(&cell->pool[slot], memory_order_relaxed);
+    struct cordon_session *session = atomic_load_explicit(&cell->pool[slot], memory_order_relaxed);
     if (!session) {
         r = session_new(cell, false, &session, why);
         if (r == 0) {
-            /* Pairs with the acquire above: the session before its address. */
+            /* Pairs with the acquire in cell_session(): the session before its address. */
             atomic_store_explicit(&cell->pool[slot], session, memory_order_release);
         }
     }

@@ -7,12 +7,7 @@
  * are found, made, counted and ended. The functions that other rooms use stand in cell.h.
  */
 
-#include <stdint.h>
-
 struct cordon_session;
-
-/* This thread's number, given at its first call; never 0. */
-uint32_t cell_thread(void);
 
 /* End the session's worker from outside, whatever it does now. NULL is fine. Under the cell's lock. */
 void pool_condemn(struct cordon_session *session);

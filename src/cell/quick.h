@@ -76,7 +76,7 @@ void quick_call_init(struct call *call, struct cordon_session *session,
 
 #define QUICK_NOT INT32_MIN /* nothing has happened: take the general way */
 
-/* As call_perform(), or QUICK_NOT. */
+/* As call_perform(), or QUICK_NOT. @deadline_ns may be CORDON_DEFAULT. */
 int quick_perform(struct cordon_session *session, const struct cordon_function *function,
                   const struct cordon_value *args, size_t count, uint64_t deadline_ns,
                   struct cordon_result *ret_result);

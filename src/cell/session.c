@@ -12,7 +12,6 @@
 #include "cell/call.h"
 #include "cell/cell.h"
 
-static _Thread_local char thread_mark; /* its address names the thread */
 static _Thread_local struct line_look thread_look;
 
 int session_new(struct cordon_cell *cell, bool is_explicit, struct cordon_session **ret_session,
@@ -83,7 +82,7 @@ const struct line_look *session_look(void)
 static int enter(struct cordon_session *session, struct line_bound *bound, uint64_t deadline_ns,
                  const struct line_look *look)
 {
-    uintptr_t self = (uintptr_t)&thread_mark;
+    uintptr_t self = cell_thread_mark();
     /* relaxed: a thread reads its own mark here only if it wrote it itself. */
     if (atomic_load_explicit(&session->holder, memory_order_relaxed) == self) {
         session->depth++;
@@ -132,31 +131,4 @@ int session_busy(const struct cordon_session *session, int entered, uint32_t *re
         return message_set(why, -EINTR, "interrupted while other threads' calls had the worker");
     }
     return message_set(why, CORDON_BUSY, "no worker became free before the deadline");
-}
-
-bool session_is_mine(const struct cordon_session *session)
-{
-    /* relaxed: a thread reads its own mark here only if it wrote it itself. */
-    return atomic_load_explicit(&session->holder, memory_order_relaxed) == (uintptr_t)&thread_mark;
-}
-
-bool session_try_enter(struct cordon_session *session)
-{
-    uintptr_t self = (uintptr_t)&thread_mark;
-    if (atomic_load_explicit(&session->holder, memory_order_relaxed) == self ||
-        line_is_waiting(&session->line) || lean_lock_enter(&session->lock, self, 0) < 0) {
-        return false;
-    }
-    atomic_store_explicit(&session->holder, self, memory_order_relaxed);
-    return true;
-}
-
-void session_leave(struct cordon_session *session)
-{
-    if (session->depth > 0) {
-        session->depth--;
-        return;
-    }
-    atomic_store_explicit(&session->holder, 0, memory_order_relaxed);
-    lean_lock_leave(&session->lock, (uintptr_t)&thread_mark);
 }

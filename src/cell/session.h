@@ -21,6 +21,7 @@
 #include "cell/line.h"
 #include "cell/recycle.h"
 #include "cell/station.h"
+#include "cell/thread.h"
 #include "cell/violations.h"
 #include "cordon/batch.h"
 #include "frame/frame.h"
@@ -102,10 +103,32 @@ const struct line_look *session_look(void);
 int session_busy(const struct cordon_session *session, int entered, uint32_t *ret_retry_ms,
                  struct message *why);
 /* True inside a callback of the session: this thread holds it. */
-bool session_is_mine(const struct cordon_session *session);
+static inline bool session_is_mine(const struct cordon_session *session)
+{
+    /* relaxed: a thread reads its own mark here only if it wrote it itself. */
+    return atomic_load_explicit(&session->holder, memory_order_relaxed) == cell_thread_mark();
+}
+
 /* Hold it if nobody does, this thread neither. */
-bool session_try_enter(struct cordon_session *session);
-void session_leave(struct cordon_session *session);
+static inline bool session_try_enter(struct cordon_session *session)
+{
+    if (session_is_mine(session) || line_is_waiting(&session->line) ||
+        lean_lock_enter(&session->lock, cell_thread_mark(), 0) < 0) {
+        return false;
+    }
+    atomic_store_explicit(&session->holder, cell_thread_mark(), memory_order_relaxed);
+    return true;
+}
+
+static inline void session_leave(struct cordon_session *session)
+{
+    if (session->depth > 0) {
+        session->depth--;
+        return;
+    }
+    atomic_store_explicit(&session->holder, 0, memory_order_relaxed);
+    lean_lock_leave(&session->lock, cell_thread_mark());
+}
 
 /*
  * A station that works, with the library loaded; a broken one is replaced.

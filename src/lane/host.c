@@ -86,8 +86,9 @@ static bool ended(const struct lane *lane)
     return atomic_load_explicit(&lane->h->verdict, memory_order_relaxed) != LANE_ALIVE;
 }
 
-int lane_submit(struct lane *lane, const struct lane_message *message, uint64_t deadline_ns,
-                bool ring_now, uint32_t *ret_seq)
+/* Take the next slot, record and publish. Nobody is woken. */
+static inline int send(struct lane *lane, const struct lane_message *message, uint64_t deadline_ns,
+                       uint32_t *ret_seq)
 {
     assert(message->verb == LANE_CALL || message->verb == LANE_CALL_BYTES ||
            message->verb == LANE_CALL_SHORT);
@@ -109,16 +110,78 @@ int lane_submit(struct lane *lane, const struct lane_message *message, uint64_t 
     atomic_store_explicit(&lane->h->submitted, seq, memory_order_release);
     PROBE2(submit, seq, message->tag);
     publish(lane, index, message);
+    *ret_seq = seq;
+    return 0;
+}
+
+int lane_submit(struct lane *lane, const struct lane_message *message, uint64_t deadline_ns,
+                bool ring_now, uint32_t *ret_seq)
+{
+    int r = send(lane, message, deadline_ns, ret_seq);
+    if (r != 0) {
+        return r;
+    }
     if (!lane->has_unrung) {
         lane->has_unrung = true;
-        lane->unrung = seq;
+        lane->unrung = *ret_seq;
     }
     if (ring_now) {
         lane_ring(lane);
     }
     hint_cpu(lane);
-    *ret_seq = seq;
     return 0;
+}
+
+/* A plain answer alone is taken. Anything else stays where it is. */
+static inline bool take_plain_answer(struct lane *lane, uint32_t seq, struct lane_event *ret_event)
+{
+    uint32_t index = lane_slot_of(seq);
+    struct lane_slot *slot = &lane->slots[index];
+    const struct lane_mail *mail = &lane->w->mail[index];
+    uint32_t turn = lane_load_turn(lane, index);
+    /* Relaxed: the acquire of the turn came before; a worker that writes on only spoils its own answer. */
+    ret_event->tag = atomic_load_explicit(&mail->tag, memory_order_relaxed);
+    ret_event->words[0] = atomic_load_explicit(&mail->words[0], memory_order_relaxed);
+    uint64_t status_bytes = atomic_load_explicit(&mail->status_bytes, memory_order_relaxed);
+    if (turn != lane_turn(lane_step_next(lane_turn_step(slot->turn)), LANE_RETURN) ||
+        status_bytes != 0 || lane_load_verdict(lane) != LANE_ALIVE) {
+        return false;
+    }
+    slot->turn = turn;
+    slot->state = LANE_SLOT_ANSWERED;
+    ret_event->verb = LANE_RETURN;
+    ret_event->status = 0;
+    ret_event->reply_bytes = 0;
+    PROBE1(reply, seq);
+    return true;
+}
+
+int lane_exchange(struct lane *lane, const struct lane_message *message, uint64_t deadline_ns,
+                  struct lane_event *ret_event, uint32_t *ret_seq)
+{
+    if (lane->collected != lane->submitted) {
+        return -EBUSY;
+    }
+    int r = send(lane, message, deadline_ns, ret_seq);
+    if (r != 0) {
+        return r;
+    }
+    uint32_t index = lane_slot_of(*ret_seq);
+    ring(lane, index);
+    hint_cpu(lane);
+    return !lane->nudged && lane_may_spin(lane) && lane_is_rich(lane->purse, LANE_SPIN_HOST_NS) &&
+                   lane_spin_soon(&lane->w->mail[index].turn, lane->slots[index].turn, &lane->purse,
+                                  &lane->counts) &&
+                   take_plain_answer(lane, *ret_seq, ret_event)
+               ? LANE_CAME
+               : LANE_EXPIRED;
+}
+
+void lane_set_deadline(struct lane *lane, uint32_t seq, uint64_t deadline_ns)
+{
+    /* Relaxed: published by the read-modify-write of lane_needs_watch(). */
+    atomic_store_explicit(&lane->h->record[lane_slot_of(seq)].deadline_ns, deadline_ns,
+                          memory_order_relaxed);
 }
 
 /* Sent, and not answered: an answer that was taken looks the same in the mail. */

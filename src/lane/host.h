@@ -156,6 +156,24 @@ int lane_await(struct lane *lane, uint32_t seq, uint64_t until_ns, int (*check)(
                void *context, struct lane_event *ret_event);
 
 /*
+ * A call and its answer in one, where nothing else is in flight: as lane_submit() that rings, and a lane_await() that
+ * takes a plain answer if it comes within about a microsecond, and leaves all else to the next one.
+ *
+ * @ret_event  of its words the first alone is written.
+ *
+ * Returns LANE_CAME; LANE_EXPIRED: the call is in flight; -EBUSY, or what lane_submit() met: nothing was sent.
+ * Bought: with bytes that travel inside the mail, and no clock, 226 to 155 ns a call of words, 353 to 286 of 16 bytes.
+ */
+int lane_exchange(struct lane *lane, const struct lane_message *message, uint64_t deadline_ns,
+                  struct lane_event *ret_event, uint32_t *ret_seq);
+
+/*
+ * Record another deadline for call @seq, which is in flight. Who finds it out only when the answer does not come at once
+ * reads no clock for all others. For the keeper to see it: lane_needs_watch().
+ */
+void lane_set_deadline(struct lane *lane, uint32_t seq, uint64_t deadline_ns);
+
+/*
  * Oldest call in flight for which lane_await() has something: 0 and its number, or -EAGAIN. For "as they
  * finish". After a verdict that is every call in flight.
  */

@@ -36,17 +36,6 @@
 
 #define LOOK_NOTHING 0
 
-static uint32_t load_turn(const struct lane *lane, uint32_t index)
-{
-    /* Pairs with the release in the worker's publish(): words and bytes before turn. */
-    return atomic_load_explicit(&lane->w->mail[index].turn, memory_order_acquire);
-}
-
-static enum lane_verdict load_verdict(const struct lane *lane)
-{
-    return (enum lane_verdict)atomic_load_explicit(&lane->h->verdict, memory_order_acquire);
-}
-
 static void copy_event(const struct lane_mail *mail, uint32_t turn, struct lane_event *event)
 {
     /* Relaxed: the acquire of the turn came before; a worker that writes on only spoils its own answer. */
@@ -131,7 +120,7 @@ static bool spared(const struct lane *lane, uint32_t seq)
 {
     /* Relaxed: verdict_final was acquired. */
     return await_final(lane) &&
-           lane_verdict_spares(load_verdict(lane),
+           lane_verdict_spares(lane_load_verdict(lane),
                                atomic_load_explicit(&lane->h->verdict_seq, memory_order_relaxed),
                                seq);
 }
@@ -140,7 +129,7 @@ static int look_under_verdict(struct lane *lane, uint32_t seq, struct lane_event
 {
     uint32_t index = lane_slot_of(seq);
     struct lane_slot *slot = &lane->slots[index];
-    uint32_t turn = load_turn(lane, index);
+    uint32_t turn = lane_load_turn(lane, index);
     if (turn != slot->turn && slot->depth == 0) {
         struct lane_event event;
         copy_event(&lane->w->mail[index], turn, &event);
@@ -159,14 +148,14 @@ static int lane_look(struct lane *lane, uint32_t seq, struct lane_event *ret_eve
 {
     uint32_t index = lane_slot_of(seq);
     struct lane_slot *slot = &lane->slots[index];
-    uint32_t turn = load_turn(lane, index);
+    uint32_t turn = lane_load_turn(lane, index);
     if (turn == slot->turn) {
-        return load_verdict(lane) == LANE_ALIVE ? LOOK_NOTHING
-                                                : look_under_verdict(lane, seq, ret_event);
+        return lane_load_verdict(lane) == LANE_ALIVE ? LOOK_NOTHING
+                                                     : look_under_verdict(lane, seq, ret_event);
     }
     /* Straight into the caller's event, which is private: a second copy cost 2-3 ns of each call. */
     copy_event(&lane->w->mail[index], turn, ret_event);
-    if (load_verdict(lane) != LANE_ALIVE) {
+    if (lane_load_verdict(lane) != LANE_ALIVE) {
         return look_under_verdict(lane, seq, ret_event);
     }
     if (!event_is_sound(lane, slot, turn, ret_event)) {
@@ -174,14 +163,6 @@ static int lane_look(struct lane *lane, uint32_t seq, struct lane_event *ret_eve
         return lane_condemn(lane, LANE_LIED, seq) ? -EBADMSG : LANE_VERDICT;
     }
     return accept(lane, seq, turn, ret_event);
-}
-
-static bool may_spin(const struct lane *lane)
-{
-    /* Relaxed: hints. A lie costs one spin or one wake-up. */
-    uint32_t state = atomic_load_explicit(&lane->w->worker_state, memory_order_relaxed);
-    uint32_t cpu = atomic_load_explicit(&lane->w->worker_cpu, memory_order_relaxed);
-    return state == LANE_WORKER_RUNNING && cpu != lane->cpu;
 }
 
 /* @first  on the turn alone: lane/wait.h. */
@@ -221,7 +202,7 @@ bool lane_set_ringing(struct lane *lane, bool on)
     cpu_fence();
     uint32_t index = lane_slot_of(oldest);
     return lane->slots[index].state != LANE_SLOT_SENT ||
-           load_turn(lane, index) != lane->slots[index].turn;
+           lane_load_turn(lane, index) != lane->slots[index].turn;
 }
 
 static void park_on_event(struct lane *lane, uint64_t now_ns, uint64_t until_ns)
@@ -302,7 +283,7 @@ int lane_await(struct lane *lane, uint32_t seq, uint64_t until_ns, int (*check)(
         return LANE_VERDICT;
     }
     assert(slot->state == LANE_SLOT_SENT ||
-           (slot->state == LANE_SLOT_HELD && load_verdict(lane) != LANE_ALIVE));
+           (slot->state == LANE_SLOT_HELD && lane_load_verdict(lane) != LANE_ALIVE));
     if (seq != lane->submitted) {
         /* A batch is collected: 5 of 90 ns a call near, 13 of 190 far. Six ahead: the same. */
         cpu_fetch(&lane->w->mail[lane_slot_of(seq + 3)]);
@@ -314,7 +295,7 @@ int lane_await(struct lane *lane, uint32_t seq, uint64_t until_ns, int (*check)(
     if (until_ns == 0) {
         return LANE_EXPIRED;
     }
-    if (lane->nudged || may_spin(lane)) {
+    if (lane->nudged || lane_may_spin(lane)) {
         uint32_t spin_max_ns = lane->nudged ? LANE_SPIN_WORKER_NS : LANE_SPIN_HOST_NS;
         lane->nudged = false;
         lane_spin(&lane->w->mail[index].turn, slot->turn, &lane->h->verdict, spin_max_ns,
@@ -331,7 +312,7 @@ enum lane_verdict lane_verdict(const struct lane *lane, uint32_t *ret_seq,
                                struct lane_death *ret_death)
 {
     const struct lane_host_page *h = lane->h;
-    enum lane_verdict verdict = load_verdict(lane);
+    enum lane_verdict verdict = lane_load_verdict(lane);
     if (verdict == LANE_ALIVE) {
         return verdict;
     }
@@ -365,11 +346,11 @@ bool lane_unbegun(const struct lane *lane, uint32_t seq)
     const struct lane_slot *slot = &lane->slots[index];
     /* Relaxed: H is our own; W is looked at again behind the acquire of `gone`: nobody writes it then. */
     uint32_t step = atomic_load_explicit(&lane->h->record[index].step, memory_order_relaxed);
-    enum lane_verdict verdict = load_verdict(lane);
+    enum lane_verdict verdict = lane_load_verdict(lane);
     return (verdict == LANE_DIED || verdict == LANE_RECALLED) && slot->depth == 0 &&
-           lane_turn_step(slot->turn) == step && load_turn(lane, index) == slot->turn &&
+           lane_turn_step(slot->turn) == step && lane_load_turn(lane, index) == slot->turn &&
            atomic_load_explicit(state, memory_order_relaxed) == LANE_WORKER_PARKED &&
-           is_gone(lane) && load_turn(lane, index) == slot->turn &&
+           is_gone(lane) && lane_load_turn(lane, index) == slot->turn &&
            atomic_load_explicit(state, memory_order_relaxed) == LANE_WORKER_PARKED;
 }
 

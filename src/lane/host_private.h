@@ -52,6 +52,25 @@ struct lane {
     uint32_t outer_reply_max[LANE_SLOTS][LIMIT_DEPTH];
 };
 
+static inline uint32_t lane_load_turn(const struct lane *lane, uint32_t index)
+{
+    /* Pairs with the release in the worker's publish(): words and bytes before turn. */
+    return atomic_load_explicit(&lane->w->mail[index].turn, memory_order_acquire);
+}
+
+static inline enum lane_verdict lane_load_verdict(const struct lane *lane)
+{
+    return (enum lane_verdict)atomic_load_explicit(&lane->h->verdict, memory_order_acquire);
+}
+
+static inline bool lane_may_spin(const struct lane *lane)
+{
+    /* Relaxed: hints. A lie costs one spin or one wake-up. */
+    uint32_t state = atomic_load_explicit(&lane->w->worker_state, memory_order_relaxed);
+    uint32_t cpu = atomic_load_explicit(&lane->w->worker_cpu, memory_order_relaxed);
+    return state == LANE_WORKER_RUNNING && cpu != lane->cpu;
+}
+
 static inline bool lane_in_flight(const struct lane *lane, uint32_t seq)
 {
     return seq - lane->collected - 1u < lane->submitted - lane->collected &&

@@ -47,7 +47,7 @@
 #include <stdint.h>
 
 #define LANE_MAGIC   0x4e414c43u /* "CLAN" */
-#define LANE_VERSION 1u
+#define LANE_VERSION 2u
 #define LANE_SLOTS   64u
 #define LANE_WORDS   6u
 #define LANE_LINE    64u
@@ -63,9 +63,9 @@ enum lane_verb {
                              word count << 32 | reply bytes wanted; 2.. : words if no bytes (<= 4) */
     LANE_CALLBACK_RETURN = 5, /* host: words; status_bytes; if its bytes are not 0, word 5 is their
                                  place in H */
-    LANE_CALL_SHORT = 6,      /* host: tag function id; word 0 place in H of arrays without a frame;
-                                 1.. words; answered by words alone */
-    LANE_ALARM = 7,           /* worker, from a crash inside of the call: word 0 signal << 32 | enum
+    LANE_CALL_SHORT = 6, /* host: tag function id; word 0 place of arrays without a frame, in H or
+                                 inside the mail; 1.. words; answered by words alone */
+    LANE_ALARM = 7,      /* worker, from a crash inside of the call: word 0 signal << 32 | enum
                                  start_alarm, 1 address; nothing comes behind it */
 };
 
@@ -75,6 +75,13 @@ static inline uint64_t lane_place(uint32_t at, uint32_t bytes)
     /* 64 bits: clang 14 takes them for 32. NOLINTNEXTLINE(clang-analyzer-*) */
     return (uint64_t)bytes << 32 | at;
 }
+
+/*
+ * A place at 0 is inside the mail: the last two words are its bytes. Small arrays (a key, a digest, a UUID) thereby
+ * cost no line of H on its way: 30-50 of 350 ns a call.
+ */
+#define LANE_INSIDE_WORD  4u
+#define LANE_INSIDE_BYTES 16u
 
 /* A turn: what the futex word of a mail says. Steps have 28 bits and wrap. */
 static inline uint32_t lane_turn(uint32_t step, enum lane_verb verb)

@@ -149,6 +149,15 @@ static bool judge_request(const struct lane_end *end, uint64_t place, struct lan
     return bytes == 0 || (at >= LANE_H_BYTES_AT && at < end->h_bytes && bytes <= end->h_bytes - at);
 }
 
+/* A place inside the mail: its words are copied already. */
+static bool judge_inside(uint64_t place, struct lane_order *order)
+{
+    order->byte_count = (uint32_t)(place >> 32);
+    order->bytes = (const uint8_t *)&order->words[LANE_INSIDE_WORD];
+    order->word_count = LANE_INSIDE_WORD;
+    return order->byte_count != 0 && order->byte_count <= LANE_INSIDE_BYTES;
+}
+
 /* A place in W, outside the callback share; NULL for no bytes. */
 static bool judge_reply(const struct lane_end *end, uint64_t place, struct lane_order *order)
 {
@@ -166,6 +175,7 @@ static int judge(const struct lane_end *end, bool nested, bool has_bytes, struct
     bool sound;
     order->bytes = NULL;
     order->byte_count = 0;
+    order->word_count = LANE_WORDS;
     order->reply = NULL;
     order->reply_bytes_max = 0;
     switch (order->verb) {
@@ -173,7 +183,9 @@ static int judge(const struct lane_end *end, bool nested, bool has_bytes, struct
         sound = true;
         break;
     case LANE_CALL_SHORT:
-        sound = judge_request(end, order->words[0], order) && order->bytes != NULL;
+        sound = (uint32_t)order->words[0] == 0
+                    ? judge_inside(order->words[0], order)
+                    : judge_request(end, order->words[0], order) && order->bytes != NULL;
         break;
     case LANE_CALL_BYTES:
         sound =

@@ -35,8 +35,9 @@ struct lane_end {
 struct lane_order {
     enum lane_verb verb; /* CALL, CALL_BYTES, CALL_SHORT, CALLBACK_RETURN */
     uint32_t tag;
-    uint64_t words[LANE_WORDS];
-    const uint8_t *bytes; /* in H; NULL: none. Judged: lies inside H */
+    uint32_t word_count; /* of words, where their last two are no bytes */
+    alignas(LANE_INSIDE_BYTES) uint64_t words[LANE_WORDS];
+    const uint8_t *bytes; /* in H, or the last of the words; NULL: none. Judged: lies inside */
     uint32_t byte_count;
     uint8_t *reply; /* in W; NULL: none. Judged: lies inside W */
     uint32_t reply_bytes_max;

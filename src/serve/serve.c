@@ -121,7 +121,7 @@ static inline bool execute(struct serve *serve, const struct lane_order *order,
                                     ret_answer);
     }
     return order->verb == LANE_CALL_SHORT &&
-           engine_execute_short(serve->engine, order->tag, order->words + 1, LANE_WORDS - 1,
+           engine_execute_short(serve->engine, order->tag, order->words + 1, order->word_count - 1,
                                 order->bytes, order->byte_count, ret_answer);
 }
 

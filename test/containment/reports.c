@@ -180,6 +180,48 @@ static void test_bytes_are_left_out_unless_asked_for(const struct harness *harne
     }
 }
 
+static const json_t *value_of(const json_t *call)
+{
+    return json_object_get(json_array_get(json_object_get(call, "arguments"), 0), "value");
+}
+
+/* On a worker that knows the function: bytes alone, in H; few of them inside the mail, and in its history as well. */
+static void test_bytes_that_travelled_without_a_frame_are_shown(const struct harness *harness)
+{
+    static const uint8_t bytes[] = {0xde, 0xad, 0xbe, 0xef, [16] = 1};
+    for (uint32_t count = 4; count <= sizeof bytes; count += 13) {
+        struct cordon_cell_options options;
+        reports_set_options(harness, "CORDON_TEST_REPORTED", &options);
+        options.report_bytes = true;
+        struct cordon_cell *cell = harness_open_with(&options);
+        struct cordon_session *session = harness_session(cell);
+        struct cordon_function *function = harness_bind(cell, "reported_bytes");
+        const struct cordon_value data = cordon_in(bytes, count);
+        struct cordon_result result;
+        struct cordon_error error;
+        uint32_t retry_ms;
+        assert_int_equal(cordon_session_prepare(session, &function, 1, &retry_ms, &error), 0);
+        assert_int_equal(cordon_session_call(session, function, &data, 1, CORDON_DEFAULT, &result),
+                         CORDON_CRASHED);
+        json_t *report = reports_of(result.report);
+        const json_t *call = json_object_get(report, "call");
+        const json_t *replay = json_object_get(call, "replay");
+        const json_t *history = json_object_get(report, "history");
+        const json_t *last = json_array_get(history, json_array_size(history) - 1);
+        uint64_t place = strtoull(
+            json_string_value(json_array_get(json_object_get(replay, "words"), 0)), NULL, 16);
+        assert_int_equal(json_integer_value(json_object_get(value_of(call), "bytes")), count);
+        assert_memory_equal(reports_text(value_of(call), "first"), "deadbeef", 8);
+        assert_true(json_is_true(json_object_get(replay, "possible")));
+        assert_true(((uint32_t)place == 0) == (count <= 16));
+        assert_true((value_of(last) != NULL) == (count <= 16));
+        json_decref(report);
+        cordon_session_close(session);
+        cordon_cell_close(cell);
+        reports_remove();
+    }
+}
+
 static void test_call_with_a_handle_says_why_it_is_not_replayed(const struct harness *harness)
 {
     struct cordon_cell_options options;
@@ -354,6 +396,9 @@ static const struct harness_case cases[] = {
      HARNESS_ABANDONS, 0},
     {"bytes_are_left_out_unless_asked_for", test_bytes_are_left_out_unless_asked_for,
      HARNESS_ALL_LEVELS, HARNESS_ABANDONS, 0},
+    {"bytes_that_travelled_without_a_frame_are_shown",
+     test_bytes_that_travelled_without_a_frame_are_shown, HARNESS_PROCESS | HARNESS_THREAD,
+     HARNESS_ABANDONS, 0},
     {"call_with_a_handle_says_why_it_is_not_replayed",
      test_call_with_a_handle_says_why_it_is_not_replayed, HARNESS_ALL_LEVELS, HARNESS_ABANDONS, 0},
     {"last_calls_are_listed", test_last_calls_are_listed, HARNESS_ALL_LEVELS, HARNESS_ABANDONS, 0},

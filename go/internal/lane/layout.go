@@ -12,10 +12,14 @@ import "sync/atomic"
 
 const (
 	magic   = 0x4e414c43
-	version = 1
+	version = 2
 
 	Slots = 64 // calls in flight
 	Words = 6  // in a mail
+
+	// A place at 0 is inside the mail: the last words are its bytes.
+	InsideWord  = 4
+	InsideBytes = 16
 
 	depthMax = 16 // callbacks inside callbacks
 

@@ -32,6 +32,20 @@ static void copy_record(const struct lane_host_page *page, uint32_t seq, uint32_
     }
 }
 
+/* Bytes that travelled inside the mail: the record has them. NULL: they did not, or there is no memory. */
+static uint8_t *bytes_inside(const uint64_t *words)
+{
+    uint32_t bytes = (uint32_t)(words[0] >> 32);
+    if ((uint32_t)words[0] != 0 || bytes == 0 || bytes > LANE_INSIDE_BYTES) {
+        return NULL;
+    }
+    uint8_t *memory = malloc(LANE_INSIDE_BYTES);
+    if (memory) {
+        memcpy(memory, &words[LANE_INSIDE_WORD], LANE_INSIDE_BYTES);
+    }
+    return memory;
+}
+
 /* The request of a record; @ret_memory is the caller's. */
 static struct report_request request_of(const struct evidence *evidence, const struct plan *plan,
                                         uint32_t function, const uint64_t *words,
@@ -41,7 +55,10 @@ static struct report_request request_of(const struct evidence *evidence, const s
     uint32_t bytes = (uint32_t)(words[0] >> 32);
     *ret_memory = NULL;
     if (!(plan_function(plan, 0)->flags & CORDON_PLAN_MAILBOX) && bytes <= bytes_max) {
-        *ret_memory = evidence_request(evidence, (uint32_t)words[0], bytes);
+        *ret_memory = bytes_inside(words);
+        if (!*ret_memory) {
+            *ret_memory = evidence_request(evidence, (uint32_t)words[0], bytes);
+        }
         request.memory = *ret_memory;
         request.memory_bytes = *ret_memory ? bytes : 0;
     }
@@ -221,9 +238,14 @@ static json_t *history_entry(const struct evidence *evidence, const struct lane_
     }
     const struct cordon_plan_function *record = plan_function(plan, 0);
     (void)json_object_set_new(json, "function", json_string(plan_name(plan, record->name)));
-    uint8_t *memory = NULL;
-    struct report_request request = {.plan = plan, .function_id = function, .words = words};
-    if (record->flags & CORDON_PLAN_MAILBOX) {
+    bool mailbox = (record->flags & CORDON_PLAN_MAILBOX) != 0;
+    uint8_t *memory = mailbox ? NULL : bytes_inside(words);
+    struct report_request request = {.plan = plan,
+                                     .function_id = function,
+                                     .words = words,
+                                     .memory = memory,
+                                     .memory_bytes = memory ? (uint32_t)(words[0] >> 32) : 0};
+    if (mailbox || memory) {
         put_arguments(evidence, &request, json);
     } else {
         /* Its memory has been used again by later calls. */
