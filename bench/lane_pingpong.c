@@ -81,7 +81,7 @@ static void echo_close(struct echo *echo)
 
 static void call(struct lane *lane, uint64_t a)
 {
-    struct lane_message message = {.verb = LANE_CALL, .word_count = 2, .words = {a, 1}};
+    struct lane_message message = {.verb = LANE_CALL, .words = {a, 1}};
     struct lane_event event;
     uint32_t seq;
     require(lane_submit(lane, &message, CLOCK_NEVER, true, &seq) == 0, "lane_submit");
@@ -128,7 +128,7 @@ static void batch(struct lane *lane)
     uint32_t seqs[LANE_SLOTS];
     struct lane_event event;
     for (uint32_t i = 0; i < LANE_SLOTS; i++) {
-        struct lane_message message = {.verb = LANE_CALL, .word_count = 2, .words = {i, 1}};
+        struct lane_message message = {.verb = LANE_CALL, .words = {i, 1}};
         require(lane_submit(lane, &message, CLOCK_NEVER, false, &seqs[i]) == 0, "lane_submit");
     }
     lane_ring(lane);

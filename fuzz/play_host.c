@@ -33,7 +33,6 @@ void host_submit_call(struct play *play, struct flight *flight, const struct pla
     }
     if (flight->request.frame_bytes > 0) {
         message.verb = LANE_CALL_BYTES;
-        message.word_count = 2;
         message.words[0] = lane_place(flight->room.h_at, flight->request.frame_bytes);
         message.words[1] = lane_place(flight->room.w_at, flight->request.reply_bytes_max);
     }
@@ -128,7 +127,7 @@ static void answer_callback(struct play *play, struct flight *flight,
     uint32_t count = plan_header(flight->plan)->function_count;
     uint32_t bytes = (uint32_t)(event->words[0] >> 32);
     uint8_t *copy = bytes > 0 ? copy_frame(play, event) : NULL;
-    struct lane_message message = {.verb = LANE_CALLBACK_RETURN, .word_count = LANE_WORDS};
+    struct lane_message message = {.verb = LANE_CALLBACK_RETURN};
     uint64_t words[CORDON_PLAN_WORDS_MAX] = {0};
     if ((bytes > 0 && !copy) || count < 2) {
         (void)lane_condemn(play->lane, copy ? LANE_FAILED : LANE_LIED, flight->seq);

@@ -63,80 +63,6 @@ PyObject *find_timeout(const struct function_object *self, PyObject *const *args
     return NULL;
 }
 
-/* ---- Plain calls ------------------------------------------------------------------------------------ */
-
-/* An int of few digits, which most are: without asking the interpreter (20 instructions each). */
-static inline bool take_compact(PyObject *object, long long *ret_number)
-{
-#if PY_VERSION_HEX >= 0x030c0000
-    const PyLongObject *number = (const PyLongObject *)object;
-    if (!PyUnstable_Long_IsCompact(number)) {
-        return false;
-    }
-    *ret_number = PyUnstable_Long_CompactValue(number);
-    return true;
-#else
-    Py_ssize_t digits = Py_SIZE(object); /* negative as the number is */
-    if (digits < -1 || digits > 1) {
-        return false;
-    }
-    *ret_number = digits == 0 ? 0 : (long long)digits * ((const PyLongObject *)object)->ob_digit[0];
-    return true;
-#endif
-}
-
-/* False: it does not fit. */
-static bool take_plain_int(uint8_t kind, PyObject *object, struct cordon_value *ret_value)
-{
-    bool is_unsigned = kind == CORDON_PLAN_U32 || kind == CORDON_PLAN_U64;
-    long long number;
-    int overflow = 0;
-    if (!take_compact(object, &number)) {
-        number = PyLong_AsLongLongAndOverflow(object, &overflow);
-    }
-    if (overflow != 0 || (is_unsigned && number < 0) ||
-        (kind == CORDON_PLAN_I32 && number != (int32_t)number) ||
-        (kind == CORDON_PLAN_U32 && number != (uint32_t)number)) {
-        return false;
-    }
-    *ret_value = is_unsigned ? cordon_uint((uint64_t)number) : cordon_int(number);
-    return true;
-}
-
-int take_plain(const struct function_object *function, PyObject *const *args, size_t count,
-               struct cordon_value *ret_values)
-{
-    if (!function->plain || count != function->count) {
-        return 1;
-    }
-    for (size_t i = 0; i < count; i++) {
-        uint8_t kind = function->kinds[i];
-        bool is_int = kind == CORDON_PLAN_U32 || kind == CORDON_PLAN_U64 ||
-                      kind == CORDON_PLAN_I32 || kind == CORDON_PLAN_I64;
-        if (is_int && PyLong_CheckExact(args[i])) {
-            if (!take_plain_int(kind, args[i], &ret_values[i])) {
-                return 1;
-            }
-        } else if (kind == CORDON_PLAN_F64 && PyFloat_CheckExact(args[i])) {
-            ret_values[i] = cordon_float(PyFloat_AS_DOUBLE(args[i]));
-        } else if (kind == CORDON_PLAN_POINTER && PyBytes_CheckExact(args[i])) {
-            ret_values[i] =
-                cordon_in(PyBytes_AS_STRING(args[i]), (size_t)PyBytes_GET_SIZE(args[i]));
-        } else {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-PyObject *give_plain(const struct function_object *function, const struct cordon_result *result)
-{
-    if (!function->returns) {
-        return Py_NewRef(Py_None);
-    }
-    return give_word(function->result, &result->value);
-}
-
 PyObject *finish_call(struct taking *taking, int r, struct cordon_result *result)
 {
     PyObject *object = NULL;
@@ -291,14 +217,13 @@ static int call_in_turn(struct function_object *function, struct cordon_session 
     Py_END_ALLOW_THREADS return r;
 }
 
-static int call_in_use(struct function_object *function, const struct cordon_value *values,
-                       size_t count, uint64_t deadline_ns, struct cordon_result *ret_result)
+/* What was not answered at once, as cordon_call_soon() said it of the first try. */
+static int call_further(struct function_object *function, const struct cordon_value *values,
+                        size_t count, uint64_t deadline_ns, int r, struct cordon_pending *pending,
+                        struct cordon_result *ret_result)
 {
-    struct cordon_pending *pending;
-    for (uint32_t tries = 0; tries <= PREPARATIONS; tries++) {
-        struct cordon_session *session = function->session ? function->session->session : NULL;
-        int r = cordon_call_soon(function->function, session, values, count, deadline_ns, &pending,
-                                 ret_result);
+    struct cordon_session *session = function->session ? function->session->session : NULL;
+    for (uint32_t tries = 0;; tries++) {
         if (r == -EBUSY && !function->cell->is_inline) {
             r = call_in_turn(function, session, values, count, deadline_ns, &pending, ret_result);
         }
@@ -315,23 +240,31 @@ static int call_in_use(struct function_object *function, const struct cordon_val
         if (PyErr_Occurred() || !session_is_open(function->cell, function->session)) {
             return INT_MIN;
         }
-        if (!ready) {
-            break;
+        if (!ready || tries == PREPARATIONS) {
+            return call_slowly(function, values, count, deadline_ns, ret_result);
         }
+        session = function->session ? function->session->session : NULL;
+        r = cordon_call_soon(function->function, session, values, count, deadline_ns, &pending,
+                             ret_result);
     }
-    return call_slowly(function, values, count, deadline_ns, ret_result);
 }
 
 int call_and_wait(struct function_object *function, const struct cordon_value *values, size_t count,
                   uint64_t deadline_ns, struct cordon_result *ret_result)
 {
     struct use use;
+    struct cordon_pending *pending;
+    struct session_object *session = function->session;
     ret_result->error.text[0] = '\0';
-    if (!session_is_open(function->cell, function->session)) {
+    if (!session_is_open(function->cell, session)) {
         return INT_MIN;
     }
-    use_begin(&use, function->cell, function->session);
-    int r = call_in_use(function, values, count, deadline_ns, ret_result);
+    use_begin(&use, function->cell, session);
+    int r = cordon_call_soon(function->function, session ? session->session : NULL, values, count,
+                             deadline_ns, &pending, ret_result);
+    if (r != CORDON_DONE) {
+        r = call_further(function, values, count, deadline_ns, r, pending, ret_result);
+    }
     if (use.raised) {
         if (r == CORDON_DONE) {
             cordon_result_release(ret_result);
@@ -340,8 +273,8 @@ int call_and_wait(struct function_object *function, const struct cordon_value *v
         r = INT_MIN;
     }
     use_end(&use);
-    if (function->session) {
-        session_changed(function->session);
+    if (session) {
+        session_changed(session);
     }
     return r;
 }

@@ -17,15 +17,6 @@ int deadline_of(PyObject *timeout, uint64_t *ret_deadline_ns);
 PyObject *find_timeout(const struct function_object *self, PyObject *const *args, size_t positional,
                        PyObject *names, Py_ssize_t *ret_at);
 
-/*
- * The arguments of a plain call as values; bytes are those that the caller holds. Returns 0, 1: it is another kind of call, or something is wrong: the
- * long way says what.
- */
-int take_plain(const struct function_object *function, PyObject *const *args, size_t count,
-               struct cordon_value *ret_values);
-/* What it returned. NULL: raised. */
-PyObject *give_plain(const struct function_object *function, const struct cordon_result *result);
-
 /* What any call came to, as an object; the result is released. NULL: raised. */
 PyObject *finish_call(struct taking *taking, int r, struct cordon_result *result);
 

@@ -14,16 +14,16 @@ struct cordon_cell *cell_get(struct cell_object *self)
     return self->cell;
 }
 
-bool session_is_open(struct cell_object *cell, struct session_object *session)
+int session_refuse(struct cell_object *cell, struct session_object *session)
 {
     if (!cell_get(cell)) {
-        return false;
+        return -1;
     }
     if (session && !session->session) {
         PyErr_SetString(error_class("ClosedError"), "the session is closed");
-        return false;
+        return -1;
     }
-    return true;
+    return 0;
 }
 
 struct cordon_session *session_for(struct cell_object *cell, struct session_object *session)

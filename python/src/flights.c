@@ -6,6 +6,7 @@
 
 #include "calling.h"
 #include "giving.h"
+#include "plain.h"
 
 #define GIVE_WAY_NS 50000
 
@@ -87,7 +88,7 @@ static int launch(struct flights *flights, struct function_object *function, PyO
     flight->args = Py_NewRef(args);
     flight->function = (struct function_object *)Py_NewRef((PyObject *)function);
     int r = 0;
-    if (names || take_plain(function, items, count, numbers) != 0) {
+    if (names || !plain_take(function, items, count, numbers)) {
         flight->taking = taking_begin(function);
         r = flight->taking ? take_arguments(flight->taking, items, count, names, -1) : -1;
         values = flight->taking ? flight->taking->values : NULL;
@@ -131,7 +132,7 @@ static PyObject *land(struct flights *flights)
     if (flight->taking) {
         object = finish_call(flight->taking, r, &result);
     } else if (r == CORDON_DONE) {
-        object = give_plain(flight->function, &result);
+        object = plain_give(flight->function, &result);
     } else {
         object = r == INT_MIN ? NULL : raise_result(flight->function, r, &result);
     }
@@ -166,7 +167,7 @@ static int give_way(struct flights *flights, const struct cell_object *cell)
 {
     uint32_t own = 0;
     for (const struct use *use = cell->uses; use; use = use->next) {
-        own += use->thread == PyThread_get_thread_ident();
+        own += use->thread == pthread_self();
     }
     if (own > 1) {
         PyErr_SetString(error_class("LimitError"), "the session has too many calls in flight");

@@ -5,6 +5,7 @@
 
 #include "calling.h"
 #include "giving.h"
+#include "plain.h"
 
 /* ---- What it is called with --------------------------------------------------------------------- */
 
@@ -30,23 +31,6 @@ static bool comes_back(const struct plan_view *plan, const struct cordon_plan_ty
            comes_back(plan, view_target(plan, type), depth + 1);
 }
 
-static bool is_plain(const struct plan_view *plan, uint32_t index,
-                     const struct cordon_plan_type *type)
-{
-    const struct cordon_plan_function *shape = view_function(plan);
-    if (type->kind != CORDON_PLAN_POINTER || type->direction != CORDON_PLAN_IN ||
-        !are_bytes(plan, type) || type->code == CORDON_PLAN_NONE) {
-        return view_is_scalar(type);
-    }
-    for (uint32_t i = 0; i < shape->param_count; i++) {
-        const struct cordon_plan_param *param = view_param(plan, i);
-        if (param->position >= shape->passed_count && param->filled_by == index) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static int read_parameters(struct function_object *self)
 {
     const struct cordon_plan_function *shape = view_function(self->plan);
@@ -65,7 +49,6 @@ static int read_parameters(struct function_object *self)
         struct parameter *parameter = &self->parameters[param->position];
         parameter->index = i;
         parameter->type = view_type(self->plan, param->type);
-        self->kinds[param->position] = parameter->type->kind;
         parameter->name = PyUnicode_InternFromString(view_name(self->plan, param->name));
         if (!parameter->name) {
             return -1;
@@ -77,8 +60,8 @@ static int read_parameters(struct function_object *self)
         self->variadic = self->variadic || parameter->type->kind == CORDON_PLAN_VARARGS;
         self->sent += parameter->sent;
         self->outputs += parameter->comes_back;
-        parameter->plain = is_plain(self->plan, i, parameter->type);
-        self->plain = self->plain && parameter->plain;
+        self->ways[param->position] = (uint8_t)plain_way(self->plan, i, parameter->type);
+        self->plain = self->plain && self->ways[param->position] != PLAIN_NOT;
     }
     const struct cordon_plan_type *result = view_type(self->plan, shape->result.type);
     self->result = result;
@@ -120,24 +103,6 @@ struct wish {
     bool number; /* errno, beside it */
     bool raises; /* -1 or NULL is an OSError */
 };
-
-/* Numbers and bytes in, a number back: nothing is held, nothing allocated. Returns 1: it is another kind of call. */
-static int call_plainly(struct function_object *self, PyObject *const *args, size_t count,
-                        PyObject **ret_object)
-{
-    struct cordon_value values[CORDON_PLAN_PARAMS_MAX];
-    struct cordon_result result;
-    if (take_plain(self, args, count, values) != 0) {
-        return 1;
-    }
-    int r = call_and_wait(self, values, count, CORDON_DEFAULT, &result);
-    if (r == CORDON_DONE) {
-        *ret_object = give_plain(self, &result);
-    } else {
-        *ret_object = r == INT_MIN ? NULL : raise_result(self, r, &result);
-    }
-    return 0;
-}
 
 static bool is_failure(const struct cordon_value *value)
 {
@@ -200,7 +165,7 @@ static PyObject *function_call(PyObject *callable, PyObject *const *args, size_t
     struct function_object *self = (struct function_object *)callable;
     size_t positional = (size_t)PyVectorcall_NARGS(flags);
     PyObject *object;
-    if (!names && call_plainly(self, args, positional, &object) == 0) {
+    if (!names && plain_call(self, args, positional, &object)) {
         return object;
     }
     return call_any(self, args, positional, names, &(struct wish){0});

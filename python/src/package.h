@@ -11,6 +11,7 @@
 #include <Python.h>
 #include <structmember.h> /* after Python.h */
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -35,7 +36,7 @@ struct use {
     struct use *next;
     struct cell_object *cell;
     struct session_object *session; /* NULL: the cell's own */
-    unsigned long thread;
+    pthread_t thread;
     uint32_t generation;
     PyObject
         *raised; /* by a callable that the library keeps: whoever waits raises it; owned, or NULL */
@@ -83,8 +84,13 @@ extern PyTypeObject session_type;
 /* The cell's, or raises ValueError (closed). */
 struct cordon_cell *cell_get(struct cell_object *self);
 
+int session_refuse(struct cell_object *cell, struct session_object *session);
+
 /* Neither the cell nor @session (NULL: none) is closed; else it is raised. */
-bool session_is_open(struct cell_object *cell, struct session_object *session);
+static inline bool session_is_open(struct cell_object *cell, struct session_object *session)
+{
+    return (cell->cell && (!session || session->session)) || session_refuse(cell, session) == 0;
+}
 
 /* The session that a call of this thread uses: @session's, else the cell's. NULL: raised. */
 struct cordon_session *session_for(struct cell_object *cell, struct session_object *session);
@@ -92,8 +98,41 @@ struct cordon_session *session_for(struct cell_object *cell, struct session_obje
 /* Tell the event loop that waits for @self, if there is one. */
 void session_changed(struct session_object *self);
 
-void use_begin(struct use *use, struct cell_object *cell, struct session_object *session);
-void use_end(struct use *use);
+void uses_forget(struct cell_object *cell);
+void use_tell(struct use *use); /* what nobody has raised */
+
+/* Each call does this with the lock held, most with nothing between the two. */
+static inline void use_begin(struct use *use, struct cell_object *cell,
+                             struct session_object *session)
+{
+    if (cell->generation != fork_generation) {
+        uses_forget(cell);
+    }
+    *use = (struct use){.next = cell->uses,
+                        .cell = cell,
+                        .session = session,
+                        .thread = pthread_self(),
+                        .generation = fork_generation};
+    if (use->next) {
+        use->next->previous = use;
+    }
+    cell->uses = use;
+}
+
+static inline void use_end(struct use *use)
+{
+    if (use->generation != fork_generation) {
+        return; /* a child that was forked in the middle of a call */
+    }
+    *(use->previous ? &use->previous->next : &use->cell->uses) = use->next;
+    if (use->next) {
+        use->next->previous = use->previous;
+    }
+    if (use->raised) {
+        use_tell(use);
+    }
+}
+
 /* What kept callables raised meanwhile becomes the exception. True: there was something, and none is set already. */
 bool use_raise(struct use *use);
 /* The innermost one of this thread; NULL: there is none. */
@@ -141,7 +180,6 @@ struct parameter {
     const struct cordon_plan_type *type;
     bool sent;     /* callers pass it */
     bool optional; /* NULL fits: it may be left out */
-    bool plain;    /* a number, or bytes that go in and tell their length by themselves */
     bool comes_back;
 };
 
@@ -155,11 +193,11 @@ struct function_object {
     PyObject *result_class;       /* named tuple of several outputs; NULL: there is one, or none */
     struct parameter *parameters; /* all that are passed to libcordon, in its order */
     uint32_t count;
-    uint32_t sent;                         /* of them callers pass */
-    uint32_t outputs;                      /* what comes back, the return value included */
-    bool returns;                          /* it has a value */
-    bool plain;                            /* such in, a number or nothing back: the short way */
-    uint8_t kinds[CORDON_PLAN_PARAMS_MAX]; /* of the parameters' types, one behind the other */
+    uint32_t sent;    /* of them callers pass */
+    uint32_t outputs; /* what comes back, the return value included */
+    bool returns;     /* it has a value */
+    bool plain;       /* a number or nothing back, and the parameters are: plain.h */
+    uint8_t ways[CORDON_PLAN_PARAMS_MAX]; /* enum plain_way of the parameters */
     const struct cordon_plan_type *result;
     bool variadic;
     PyObject *weakrefs;

@@ -8,44 +8,22 @@
 
 uint32_t fork_generation;
 
-void use_begin(struct use *use, struct cell_object *cell, struct session_object *session)
+void uses_forget(struct cell_object *cell)
 {
-    use->session = session;
-    use->thread = PyThread_get_thread_ident();
-    use->cell = cell;
-    use->generation = fork_generation;
-    use->raised = NULL;
-    if (cell->generation != fork_generation) {
-        cell->generation = fork_generation;
-        cell->uses = NULL; /* of threads that are not here */
-    }
-    use->previous = NULL;
-    use->next = cell->uses;
-    if (use->next) {
-        use->next->previous = use;
-    }
-    cell->uses = use;
+    cell->generation = fork_generation;
+    cell->uses = NULL; /* of threads that are not here */
 }
 
-void use_end(struct use *use)
+void use_tell(struct use *use)
 {
-    if (use->generation != fork_generation) {
-        return; /* a child that was forked in the middle of a call */
-    }
-    *(use->previous ? &use->previous->next : &use->cell->uses) = use->next;
-    if (use->next) {
-        use->next->previous = use->previous;
-    }
-    if (use->raised) { /* nobody has raised it */
-        PyObject *type;
-        PyObject *value;
-        PyObject *trace;
-        PyErr_Fetch(&type, &value, &trace);
-        PyErr_SetObject((PyObject *)Py_TYPE(use->raised), use->raised);
-        Py_CLEAR(use->raised);
-        PyErr_WriteUnraisable((PyObject *)use->cell);
-        PyErr_Restore(type, value, trace);
-    }
+    PyObject *type;
+    PyObject *value;
+    PyObject *trace;
+    PyErr_Fetch(&type, &value, &trace);
+    PyErr_SetObject((PyObject *)Py_TYPE(use->raised), use->raised);
+    Py_CLEAR(use->raised);
+    PyErr_WriteUnraisable((PyObject *)use->cell);
+    PyErr_Restore(type, value, trace);
 }
 
 bool use_raise(struct use *use)
@@ -61,7 +39,7 @@ bool use_raise(struct use *use)
 struct use *use_of_thread(const struct cell_object *cell)
 {
     struct use *use = cell->generation == fork_generation ? cell->uses : NULL;
-    while (use && use->thread != PyThread_get_thread_ident()) {
+    while (use && use->thread != pthread_self()) {
         use = use->next;
     }
     return use;
@@ -76,7 +54,7 @@ int uses_refuse_own(const struct cell_object *cell, const struct session_object 
 {
     for (const struct use *use = cell->uses; use; use = use->next) {
         if (cell->generation == fork_generation && concerns(use, session) &&
-            use->thread == PyThread_get_thread_ident()) {
+            use->thread == pthread_self()) {
             PyErr_Format(error_class("CordonError"),
                          "a %s is not closed from inside its callback, or while its calls are made",
                          session ? "session" : "cell");

@@ -6,6 +6,13 @@
 
 #include <stdatomic.h>
 
+/* Before a loop of so few rounds that the loop itself would be most of it: straight code instead. */
+#if defined(__clang__)
+#define CPU_UNROLL _Pragma("unroll")
+#else
+#define CPU_UNROLL _Pragma("GCC unroll 8")
+#endif
+
 /* Tell the CPU that this is a loop which waits for another one. */
 static inline void cpu_relax(void)
 {

@@ -31,24 +31,36 @@ static bool array_of(const struct plan *plan, const struct cordon_plan_function 
                      uint32_t index, struct quick_value *ret_value)
 {
     struct frame_plain plain;
+    struct quick_value length;
     if (!frame_plain_array(plan, record, index, &plain)) {
         return false;
     }
     const struct cordon_plan_param *by = plan_function_param(plan, record, plain.length_param);
-    *ret_value = (struct quick_value){.kind = QUICK_BYTES, .element_bytes = plain.element_bytes};
-    return (by->flags & CORDON_PLAN_FILLED) && by->filled_by == index;
+    *ret_value = (struct quick_value){.kind = QUICK_BYTES,
+                                      .count_word = (uint8_t)plain.length_param,
+                                      .shift = (uint8_t)__builtin_ctz(plain.element_bytes)};
+    if (!(by->flags & CORDON_PLAN_FILLED) || by->filled_by != index ||
+        !scalar_of(plan_type(plan, by->type), &length)) {
+        return false;
+    }
+    ret_value->most = length.most;
+    return true;
 }
 
 static bool prepare_param(struct quick *quick, const struct plan *plan,
                           const struct cordon_plan_function *record, uint32_t i)
 {
     const struct cordon_plan_param *param = plan_function_param(plan, record, i);
-    struct quick_value *value = &quick->params[i];
     if (param->in_word != i || param->out_word != CORDON_PLAN_NO_WORD) {
         return false;
     }
+    if (param->flags & CORDON_PLAN_FILLED) {
+        quick->filled_count++;
+        return param->passing == CORDON_PLAN_PASS_WORD;
+    }
+    struct quick_value *value = &quick->args[param->position];
     if (param->passing == CORDON_PLAN_PASS_BYTES) {
-        quick->bytes = true;
+        quick->array_count++;
         if (!array_of(plan, record, i, value)) {
             return false;
         }
@@ -56,12 +68,7 @@ static bool prepare_param(struct quick *quick, const struct plan *plan,
                !scalar_of(plan_type(plan, param->type), value)) {
         return false;
     }
-    value->position = (uint8_t)param->position;
-    if (param->flags & CORDON_PLAN_FILLED) {
-        value->kind = QUICK_LENGTH;
-        value->of = (uint8_t)param->filled_by;
-        return param->filled_by < record->param_count;
-    }
+    value->word = (uint8_t)i;
     return true;
 }
 
@@ -81,9 +88,12 @@ void quick_prepare(struct quick *quick, const struct plan *plan,
             return;
         }
     }
+    if (quick->filled_count != quick->array_count) {
+        return; /* a length that nobody gives */
+    }
     quick->param_count = (uint8_t)record->param_count;
     quick->passed_count = (uint8_t)record->passed_count;
-    quick->is_short = quick->bytes && quick->param_count < LANE_WORDS;
+    quick->is_short = quick->array_count > 0 && quick->param_count < LANE_WORDS;
     quick->able = true;
 }
 
@@ -113,18 +123,16 @@ bool quick_encode(const struct cordon_function *function, const struct cordon_va
                   size_t count, struct lane_message *ret_message)
 {
     const struct quick *quick = &function->quick;
-    if (!quick->able || quick->bytes || count != quick->passed_count) {
+    if (!quick->able || quick->array_count > 0 || count != quick->passed_count) {
         return false;
     }
+    *ret_message = (struct lane_message){.verb = LANE_CALL, .tag = function->id};
     for (uint32_t i = 0; i < count; i++) {
-        if (!quick_encode_scalar(&quick->params[i], &args[i], &ret_message->words[i])) {
+        const struct quick_value *to = &quick->args[i];
+        if (!quick_encode_scalar(to, &args[i], &ret_message->words[to->word])) {
             return false;
         }
     }
-    ret_message->verb = LANE_CALL;
-    ret_message->tag = function->id;
-    ret_message->word_count = (uint32_t)count;
-    ret_message->status_bytes = 0;
     return true;
 }
 

@@ -30,17 +30,16 @@ enum quick_kind {
     QUICK_UINT,
     QUICK_F32,
     QUICK_F64,
-    QUICK_BYTES,  /* a constant array of plain elements, as long as one QUICK_LENGTH says */
-    QUICK_LENGTH, /* filled in: the element count of parameter `of` */
+    QUICK_BYTES, /* a constant array of plain elements; its length is another word, filled in */
 };
 
 struct quick_value {
     enum quick_kind kind;
+    uint8_t word;       /* where it travels */
+    uint8_t count_word; /* BYTES: where its number of elements does */
+    uint8_t shift;      /* BYTES: an element has 1 << shift bytes */
     int64_t least;
-    uint64_t most;
-    uint32_t element_bytes; /* BYTES */
-    uint8_t of;             /* LENGTH */
-    uint8_t position;       /* among the arguments; LENGTH has none */
+    uint64_t most; /* BYTES: of its elements, as its length's type has it */
 };
 
 #define QUICK_PARAMS_MAX CORDON_PLAN_MAILBOX_WORDS
@@ -48,11 +47,12 @@ struct quick_value {
 /* What is known of a function at its binding. */
 struct quick {
     bool able;
-    bool bytes;    /* has arrays: memory travels */
-    bool is_short; /* without a frame: LANE_CALL_SHORT */
+    bool is_short;        /* without a frame: LANE_CALL_SHORT */
+    uint8_t array_count;  /* memory travels */
+    uint8_t filled_count; /* lengths that callers do not pass */
     uint8_t param_count;
     uint8_t passed_count;
-    struct quick_value params[QUICK_PARAMS_MAX];
+    struct quick_value args[QUICK_PARAMS_MAX]; /* as callers pass them */
     struct quick_value result;
 };
 

@@ -122,33 +122,34 @@ static uint32_t align_frame(uint32_t at)
     return (at + FRAME_ALIGN - 1) & ~(FRAME_ALIGN - 1u);
 }
 
-/* Words, with places for the arrays from @at on; where they end. False: not so simple. */
+/*
+ * Words, with places for the arrays from @at on; where they end. False: not so simple. At least one array: else it is
+ * quick_encode()'s.
+ */
 static bool lay_out(const struct cordon_session *session, const struct quick *quick,
                     const struct cordon_value *args, uint32_t at, uint64_t *ret_words,
                     uint32_t *ret_bytes)
 {
-    uint32_t limit = session->cell->options.call_bytes;
-    for (uint32_t i = 0; i < quick->param_count; i++) {
-        const struct quick_value *param = &quick->params[i];
-        if (param->kind == QUICK_LENGTH) {
-            /* The array's own position names its count: judged there, or no array at all. */
-            ret_words[i] = args[quick->params[param->of].position].count;
-            if (quick->params[param->of].kind != QUICK_BYTES || ret_words[i] > param->most) {
+    uint64_t limit = session->cell->options.call_bytes;
+    for (uint32_t i = 0; i < quick->passed_count; i++) {
+        const struct quick_value *to = &quick->args[i];
+        const struct cordon_value *value = &args[i];
+        if (to->kind != QUICK_BYTES) {
+            if (!quick_encode_scalar(to, value, &ret_words[to->word])) {
                 return false;
             }
-        } else if (param->kind == QUICK_BYTES) {
-            const struct cordon_value *value = &args[param->position];
-            if (value->kind != CORDON_VALUE_MEMORY || !value->memory || value->count == 0 ||
-                value->count > (limit - at) / param->element_bytes ||
-                (session->arena && arena_check(session->arena, value->memory, 1))) {
-                return false;
-            }
-            ret_words[i] = at;
-            at = align_frame(at + (uint32_t)value->count * param->element_bytes);
-            if (at > limit) {
-                return false;
-            }
-        } else if (!quick_encode_scalar(param, &args[param->position], &ret_words[i])) {
+            continue;
+        }
+        if (value->kind != CORDON_VALUE_MEMORY || !value->memory || value->count == 0 ||
+            value->count > to->most || value->count > limit ||
+            align_frame(at) + (value->count << to->shift) > limit ||
+            (session->arena && arena_check(session->arena, value->memory, 1))) {
+            return false;
+        }
+        ret_words[to->word] = at;
+        ret_words[to->count_word] = value->count;
+        at = align_frame(at + (uint32_t)(value->count << to->shift));
+        if (at > limit) {
             return false;
         }
     }
@@ -168,11 +169,10 @@ static void claim_ahead(const uint8_t *frame, uint32_t bytes)
 static void write_arrays(const struct quick *quick, const struct cordon_value *args,
                          const uint64_t *words, uint8_t *memory)
 {
-    for (uint32_t i = 0; i < quick->param_count; i++) {
-        const struct quick_value *param = &quick->params[i];
-        if (param->kind == QUICK_BYTES) {
-            const struct cordon_value *value = &args[param->position];
-            memcpy(memory + words[i], value->memory, value->count * param->element_bytes);
+    for (uint32_t i = 0; i < quick->passed_count; i++) {
+        const struct quick_value *to = &quick->args[i];
+        if (to->kind == QUICK_BYTES) {
+            memcpy(memory + words[to->word], args[i].memory, args[i].count << to->shift);
         }
     }
 }
@@ -214,7 +214,6 @@ static int perform_bytes(struct outgoing *out, struct cordon_result *ret_result)
     struct lane_message message = {
         .verb = LANE_CALL_BYTES,
         .tag = function->id,
-        .word_count = 2,
         .words = {lane_place(room.lane.h_at, bytes), lane_place(room.lane.w_at, REPLY_BYTES)},
     };
     out->room = &room;
@@ -234,30 +233,24 @@ static int perform_short(struct outgoing *out, struct cordon_result *ret_result)
 {
     struct station *station = out->session->station;
     const struct quick *quick = &out->function->quick;
-    struct lane_message message;
+    struct lane_message message = {.verb = LANE_CALL_SHORT, .tag = out->function->id};
     struct station_room room;
     uint32_t bytes;
     if (!lay_out(out->session, quick, out->args, 0, message.words + 1, &bytes)) {
         return QUICK_NOT;
     }
-    message.verb = LANE_CALL_SHORT;
-    message.tag = out->function->id;
-    message.status_bytes = 0;
     if (bytes <= LANE_INSIDE_BYTES && quick->param_count < LANE_INSIDE_WORD) {
-        memset(&message.words[LANE_INSIDE_WORD], 0, LANE_INSIDE_BYTES);
+        message.words[0] = lane_place(0, bytes);
         write_arrays(quick, out->args, message.words + 1,
                      (uint8_t *)&message.words[LANE_INSIDE_WORD]);
-        message.words[0] = lane_place(0, bytes);
-        message.word_count = LANE_WORDS;
         return exchange(out, &message, ret_result);
     }
     if (station_room_new(station, bytes, 0, &room) != 0) {
         return QUICK_NOT;
     }
     claim_ahead(room.request, bytes);
-    write_arrays(quick, out->args, message.words + 1, room.request);
     message.words[0] = lane_place(room.lane.h_at, bytes);
-    message.word_count = 1u + quick->param_count;
+    write_arrays(quick, out->args, message.words + 1, room.request);
     out->room = &room;
     int r = exchange(out, &message, ret_result);
     out->room = NULL; /* it ends here */
@@ -282,9 +275,9 @@ static int perform(struct outgoing *out, size_t count, struct cordon_result *ret
     if (!quick_is_ready(out->session, out->function) || out->session->pending) {
         return QUICK_NOT;
     }
-    return quick->is_short ? perform_short(out, ret_result)
-           : quick->bytes  ? perform_bytes(out, ret_result)
-                           : perform_words(out, count, ret_result);
+    return quick->is_short          ? perform_short(out, ret_result)
+           : quick->array_count > 0 ? perform_bytes(out, ret_result)
+                                    : perform_words(out, count, ret_result);
 }
 
 int quick_perform(struct cordon_session *session, const struct cordon_function *function,

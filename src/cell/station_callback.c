@@ -62,7 +62,6 @@ static int fill_answer(struct lane_message *message, int failed,
         message->words[LANE_WORDS - 1] = lane_place(room->h_at, callback->reply_bytes);
     }
     memcpy(message->words, callback->reply_words, mailed * sizeof message->words[0]);
-    message->word_count = LANE_WORDS;
     message->status_bytes = callback->reply_bytes;
     return 0;
 }

@@ -15,15 +15,12 @@ static void fill_words(struct lane_message *message, uint32_t from, const uint64
     for (uint32_t i = 0; i < count && from + i < LANE_WORDS; i++) {
         message->words[from + i] = words[i];
     }
-    message->word_count = from + count < LANE_WORDS ? from + count : LANE_WORDS;
 }
 
 int station_lane_submit(struct station *station, const struct station_request *request, bool ring,
                         bool nested, uint32_t outer_seq, struct station_ticket *ticket)
 {
-    struct lane_message message;
-    message.tag = request->function_id;
-    message.status_bytes = 0;
+    struct lane_message message = {.tag = request->function_id};
     if (request->room) {
         message.verb = LANE_CALL_BYTES;
         message.words[0] = lane_place(request->room->lane.h_at, request->request_bytes);

@@ -91,7 +91,6 @@ static void bind(struct host *host, enum library_function function)
     struct lane_message message = {
         .verb = LANE_CALL_BYTES,
         .tag = ENGINE_BIND,
-        .word_count = 3,
         .words = {lane_place(room.h_at, (uint32_t)bytes), lane_place(room.w_at, room.w_bytes),
                   (uint64_t)function},
     };
@@ -104,8 +103,7 @@ static void bind(struct host *host, enum library_function function)
 
 static struct lane_message call_of(enum library_function function, uint64_t first, uint64_t second)
 {
-    return (struct lane_message){
-        .verb = LANE_CALL, .tag = function, .word_count = 2, .words = {first, second}};
+    return (struct lane_message){.verb = LANE_CALL, .tag = function, .words = {first, second}};
 }
 
 /* Bind and begin. */
@@ -187,7 +185,6 @@ static void answer(struct host *host, uint32_t seq, int32_t status, uint64_t wor
 {
     struct lane_message message = {
         .verb = LANE_CALLBACK_RETURN,
-        .word_count = 1,
         .words = {word},
         .status_bytes = (uint64_t)(uint32_t)status << 32,
     };

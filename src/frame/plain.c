@@ -38,9 +38,7 @@ bool frame_plain_array(const struct plan *plan, const struct cordon_plan_functio
         (!scalar_is(element->kind) || element->kind == CORDON_PLAN_BOOL)) {
         return false;
     }
-    *ret_plain = (struct frame_plain){
-        .length_param = length,
-        .element_bytes = element->kind == CORDON_PLAN_VOID ? 1 : element->size,
-    };
-    return true;
+    uint32_t bytes = element->kind == CORDON_PLAN_VOID ? 1 : element->size;
+    *ret_plain = (struct frame_plain){.length_param = length, .element_bytes = bytes};
+    return __builtin_popcount(bytes) == 1;
 }

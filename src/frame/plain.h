@@ -15,7 +15,7 @@
 
 struct frame_plain {
     uint32_t length_param;  /* index of the parameter that gives the number of elements */
-    uint32_t element_bytes; /* at least 1 */
+    uint32_t element_bytes; /* a power of two */
 };
 
 /* Is parameter @index of @function, of a plan that was validated, a plain array? */

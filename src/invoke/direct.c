@@ -60,8 +60,10 @@ static bool prepare_argument(struct direct *direct, const struct plan *plan,
         return is_scalar(type->kind) && param->passing == CORDON_PLAN_PASS_WORD;
     }
     uint16_t length_word = plan_function_param(plan, function, plain.length_param)->in_word;
-    direct->arrays[index] = (struct direct_array){.element_bytes = plain.element_bytes,
-                                                  .length_word = (uint8_t)length_word};
+    direct->arrays[index] =
+        (struct direct_array){.is_one = true,
+                              .shift = (uint8_t)__builtin_ctz(plain.element_bytes),
+                              .length_word = (uint8_t)length_word};
     return length_word < CORDON_PLAN_MAILBOX_WORDS;
 }
 
@@ -85,7 +87,7 @@ void direct_init(struct direct *direct, const struct plan *plan)
         if (!prepare_argument(direct, plan, function, i)) {
             return;
         }
-        arrays = arrays || direct->arrays[i].element_bytes > 0;
+        arrays = arrays || direct->arrays[i].is_one;
     }
     direct->is_ready = (function->flags & CORDON_PLAN_MAILBOX) != 0;
     direct->is_short = arrays && function->out_words == direct->out_words;
@@ -152,7 +154,7 @@ static inline const uint8_t *array_at(const struct direct *direct, uint32_t inde
     const struct direct_array *array = &direct->arrays[index];
     uint64_t at = words[direct->arguments[index].word];
     bool inside = at <= byte_count && at % FRAME_ALIGN == 0 &&
-                  words[array->length_word] <= (byte_count - at) / array->element_bytes;
+                  words[array->length_word] <= (byte_count - at) >> array->shift;
     return inside ? bytes + at : NULL;
 }
 
@@ -162,7 +164,7 @@ int direct_call_short(const struct direct *direct, struct shape *shape, void (*c
 {
     uint64_t a[DIRECT_ARGUMENTS_MAX] = {0};
     for (uint32_t i = 0; i < direct->count; i++) {
-        if (direct->arrays[i].element_bytes == 0) {
+        if (!direct->arrays[i].is_one) {
             a[i] = extend(direct->arguments[i], words[direct->arguments[i].word]);
             continue;
         }

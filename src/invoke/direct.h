@@ -34,7 +34,8 @@ struct direct_word {
 
 /* A plain array: its word is an offset in the request's bytes. */
 struct direct_array {
-    uint32_t element_bytes;
+    bool is_one;
+    uint8_t shift; /* an element has 1 << shift bytes */
     uint8_t length_word;
 };
 
@@ -47,7 +48,7 @@ struct direct {
     uint8_t out_words; /* 0 or 1 */
     struct direct_word result;
     struct direct_word arguments[DIRECT_ARGUMENTS_MAX];
-    struct direct_array arrays[DIRECT_ARGUMENTS_MAX]; /* element_bytes 0: the argument is none */
+    struct direct_array arrays[DIRECT_ARGUMENTS_MAX]; /* of arguments that are some */
 };
 
 /* Judge the plan's function and prepare the table. */

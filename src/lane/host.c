@@ -30,7 +30,8 @@ static void record(struct lane_record *record, const struct lane_message *messag
     atomic_store_explicit(&record->deadline_ns, deadline_ns, memory_order_relaxed);
     atomic_store_explicit(&record->function_id, message->tag, memory_order_relaxed);
     atomic_store_explicit(&record->step, step, memory_order_relaxed);
-    for (uint32_t i = 0; i < message->word_count; i++) {
+    CPU_UNROLL
+    for (uint32_t i = 0; i < LANE_WORDS; i++) {
         atomic_store_explicit(&record->words[i], message->words[i], memory_order_relaxed);
     }
 }
@@ -42,12 +43,9 @@ static void publish(struct lane *lane, uint32_t index, const struct lane_message
     struct lane_slot *slot = &lane->slots[index];
     /* Relaxed: published by the turn. */
     atomic_store_explicit(&mail->tag, message->tag, memory_order_relaxed);
-    for (uint32_t i = 0; i < message->word_count; i++) {
+    CPU_UNROLL
+    for (uint32_t i = 0; i < LANE_WORDS; i++) {
         atomic_store_explicit(&mail->words[i], message->words[i], memory_order_relaxed);
-    }
-    if (message->verb == LANE_CALLBACK_RETURN) {
-        atomic_store_explicit(&mail->words[LANE_WORDS - 1], message->words[LANE_WORDS - 1],
-                              memory_order_relaxed);
     }
     atomic_store_explicit(&mail->status_bytes, message->status_bytes, memory_order_relaxed);
     slot->turn = lane_turn(lane_step_next(lane_turn_step(slot->turn)), message->verb);
@@ -92,7 +90,6 @@ static inline int send(struct lane *lane, const struct lane_message *message, ui
 {
     assert(message->verb == LANE_CALL || message->verb == LANE_CALL_BYTES ||
            message->verb == LANE_CALL_SHORT);
-    assert(message->word_count <= LANE_WORDS);
     if (ended(lane)) {
         return -EPIPE;
     }
@@ -156,6 +153,18 @@ static inline bool take_plain_answer(struct lane *lane, uint32_t seq, struct lan
     return true;
 }
 
+static inline bool spin_patiently(struct lane *lane, uint32_t index, struct lane_patience *patience)
+{
+    uint32_t pauses = lane_patience_begin(patience);
+    for (uint32_t pause = 1; pause < pauses; pause++) { /* the last one stands before the look */
+        cpu_relax();
+    }
+    uint32_t looks = lane_spin_soon(&lane->w->mail[index].turn, lane->slots[index].turn,
+                                    &lane->purse, &lane->counts);
+    lane_patience_end(patience, pauses, looks);
+    return looks != 0;
+}
+
 int lane_exchange(struct lane *lane, const struct lane_message *message, uint64_t deadline_ns,
                   struct lane_event *ret_event, uint32_t *ret_seq)
 {
@@ -169,9 +178,10 @@ int lane_exchange(struct lane *lane, const struct lane_message *message, uint64_
     uint32_t index = lane_slot_of(*ret_seq);
     ring(lane, index);
     hint_cpu(lane);
-    return !lane->nudged && lane_may_spin(lane) && lane_is_rich(lane->purse, LANE_SPIN_HOST_NS) &&
-                   lane_spin_soon(&lane->w->mail[index].turn, lane->slots[index].turn, &lane->purse,
-                                  &lane->counts) &&
+    if (lane->nudged || !lane_may_spin(lane) || !lane_is_rich(lane->purse, LANE_SPIN_HOST_NS)) {
+        return LANE_EXPIRED;
+    }
+    return spin_patiently(lane, index, &lane->patience[message->tag % LANE_PATIENCES]) &&
                    take_plain_answer(lane, *ret_seq, ret_event)
                ? LANE_CAME
                : LANE_EXPIRED;
@@ -246,7 +256,6 @@ static void nest(struct lane *lane, uint32_t index, const struct lane_message *m
 int lane_continue(struct lane *lane, uint32_t seq, const struct lane_message *message)
 {
     assert(lane_in_flight(lane, seq));
-    assert(message->word_count <= LANE_WORDS);
     uint32_t index = lane_slot_of(seq);
     if (ended(lane)) {
         return -EPIPE;

@@ -41,6 +41,7 @@ static void copy_event(const struct lane_mail *mail, uint32_t turn, struct lane_
     /* Relaxed: the acquire of the turn came before; a worker that writes on only spoils its own answer. */
     event->verb = lane_turn_verb(turn);
     event->tag = atomic_load_explicit(&mail->tag, memory_order_relaxed);
+    CPU_UNROLL
     for (uint32_t i = 0; i < LANE_WORDS; i++) {
         event->words[i] = atomic_load_explicit(&mail->words[i], memory_order_relaxed);
     }

@@ -7,7 +7,10 @@
 #include "base/limits.h"
 #include "lane/host.h"
 #include "lane/layout.h"
+#include "lane/patience.h"
 #include "lane/room.h"
+
+#define LANE_PATIENCES 64u /* functions beyond share them */
 
 enum lane_slot_state {
     LANE_SLOT_FREE, /* no call, or collected */
@@ -38,6 +41,7 @@ struct lane {
     bool is_quiet; /* EVENTFD: answers do not ring */
     struct lane_counts counts;
     struct lane_slot slots[LANE_SLOTS];
+    struct lane_patience patience[LANE_PATIENCES]; /* of lane_exchange(), by function */
 
     uint32_t h_bytes;
     uint32_t w_bytes;

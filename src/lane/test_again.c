@@ -39,8 +39,7 @@ static struct lane *open_lane(enum lane_wake wake)
 
 static uint32_t submit(struct lane *lane, uint32_t tag)
 {
-    struct lane_message message = {
-        .verb = LANE_CALL, .tag = tag, .word_count = 2, .words = {40, 2}};
+    struct lane_message message = {.verb = LANE_CALL, .tag = tag, .words = {40, 2}};
     uint32_t seq = 0;
     assert_int_equal(lane_submit(lane, &message, CLOCK_NEVER, true, &seq), 0);
     return seq;

@@ -33,7 +33,7 @@ static void open_scene(struct scene *scene)
 
 static uint32_t submit(struct scene *scene)
 {
-    struct lane_message message = {.verb = LANE_CALL, .tag = 1, .word_count = 1};
+    struct lane_message message = {.verb = LANE_CALL, .tag = 1};
     uint32_t seq = 0;
     assert_int_equal(lane_submit(scene->lane, &message, CLOCK_NEVER, true, &seq), 0);
     return seq;

@@ -91,10 +91,8 @@ static int stop(struct scene *scene)
 
 static struct lane_message short_message(uint64_t first, const void *bytes, uint32_t count)
 {
-    struct lane_message message = {.verb = LANE_CALL_SHORT,
-                                   .tag = 1,
-                                   .word_count = LANE_WORDS,
-                                   .words = {lane_place(0, count), first}};
+    struct lane_message message = {
+        .verb = LANE_CALL_SHORT, .tag = 1, .words = {lane_place(0, count), first}};
     memcpy(&message.words[LANE_INSIDE_WORD], bytes,
            count < LANE_INSIDE_BYTES ? count : LANE_INSIDE_BYTES);
     return message;

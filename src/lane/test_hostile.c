@@ -34,7 +34,7 @@ static struct lane *open_small(void)
 
 static uint32_t submit(struct lane *lane)
 {
-    struct lane_message message = {.verb = LANE_CALL, .tag = 1, .word_count = 1};
+    struct lane_message message = {.verb = LANE_CALL, .tag = 1};
     uint32_t seq = 0;
     assert_int_equal(lane_submit(lane, &message, CLOCK_NEVER, true, &seq), 0);
     return seq;

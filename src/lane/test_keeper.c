@@ -41,8 +41,7 @@ static void tear_down(struct bench *bench)
 
 static uint32_t submit(struct bench *bench, uint64_t deadline_ns)
 {
-    struct lane_message message = {
-        .verb = LANE_CALL, .tag = PEER_ADD, .word_count = 2, .words = {1, 2}};
+    struct lane_message message = {.verb = LANE_CALL, .tag = PEER_ADD, .words = {1, 2}};
     uint32_t seq = 0;
     assert_int_equal(lane_submit(bench->lane, &message, deadline_ns, true, &seq), 0);
     return seq;

@@ -31,8 +31,7 @@ static struct lane *open_lane(enum lane_wake wake, bool private_memory)
 
 static struct lane_message add(uint64_t a, uint64_t b)
 {
-    return (struct lane_message){
-        .verb = LANE_CALL, .tag = PEER_ADD, .word_count = 2, .words = {a, b}};
+    return (struct lane_message){.verb = LANE_CALL, .tag = PEER_ADD, .words = {a, b}};
 }
 
 static uint32_t submit(struct lane *lane, const struct lane_message *message, bool ring)
@@ -97,13 +96,12 @@ static uint64_t answer_nest(struct lane *lane, uint32_t seq, const struct lane_e
     uint64_t levels = event->words[2];
     uint64_t value = 1;
     if (levels > 1) {
-        struct lane_message call = {
-            .verb = LANE_CALL, .tag = PEER_NEST, .word_count = 1, .words = {levels - 1}};
+        struct lane_message call = {.verb = LANE_CALL, .tag = PEER_NEST, .words = {levels - 1}};
         assert_int_equal(lane_continue(lane, seq, &call), 0);
         struct lane_event inner = await(lane, seq);
         value += answer_nest(lane, seq, &inner);
     }
-    struct lane_message answer = {.verb = LANE_CALLBACK_RETURN, .word_count = 1, .words = {value}};
+    struct lane_message answer = {.verb = LANE_CALLBACK_RETURN, .words = {value}};
     assert_int_equal(lane_continue(lane, seq, &answer), 0);
     struct lane_event returned = await(lane, seq);
     assert_int_equal(returned.verb, LANE_RETURN);
@@ -112,8 +110,7 @@ static uint64_t answer_nest(struct lane *lane, uint32_t seq, const struct lane_e
 
 static void nesting(struct lane *lane)
 {
-    struct lane_message call = {
-        .verb = LANE_CALL, .tag = PEER_NEST, .word_count = 1, .words = {LIMIT_DEPTH}};
+    struct lane_message call = {.verb = LANE_CALL, .tag = PEER_NEST, .words = {LIMIT_DEPTH}};
     uint32_t seq = submit(lane, &call, true);
     struct lane_message behind = add(20, 22);
     uint32_t next = submit(lane, &behind, true);
@@ -134,7 +131,6 @@ static void bytes_both_ways(struct lane *lane, uint32_t bytes)
     struct lane_message call = {
         .verb = LANE_CALL_BYTES,
         .tag = PEER_REVERSE,
-        .word_count = 2,
         .words = {lane_place(room.h_at, bytes), lane_place(room.w_at, bytes)}};
     uint32_t seq = submit(lane, &call, true);
     struct lane_event event = await(lane, seq);
@@ -150,8 +146,7 @@ static void bytes_both_ways(struct lane *lane, uint32_t bytes)
 
 static void callback_bytes(struct lane *lane)
 {
-    struct lane_message call = {
-        .verb = LANE_CALL, .tag = PEER_ASK_BYTES, .word_count = 1, .words = {200}};
+    struct lane_message call = {.verb = LANE_CALL, .tag = PEER_ASK_BYTES, .words = {200}};
     uint32_t seq = submit(lane, &call, true);
     struct lane_event event = await(lane, seq);
     assert_int_equal(event.verb, LANE_CALLBACK);

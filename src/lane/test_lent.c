@@ -71,7 +71,7 @@ static void tear_down(struct bench *bench)
 
 static uint32_t submit(struct bench *bench, uint64_t deadline_ns)
 {
-    struct lane_message message = {.verb = LANE_CALL, .tag = 1, .word_count = 1};
+    struct lane_message message = {.verb = LANE_CALL, .tag = 1};
     uint32_t seq = 0;
     assert_int_equal(lane_submit(bench->lane, &message, deadline_ns, false, &seq), 0);
     return seq;

@@ -45,7 +45,7 @@ static struct lane *open_small(void)
 
 static uint32_t submit(struct lane *lane, uint32_t tag, uint64_t a)
 {
-    struct lane_message message = {.verb = LANE_CALL, .tag = tag, .word_count = 2, .words = {a, 1}};
+    struct lane_message message = {.verb = LANE_CALL, .tag = tag, .words = {a, 1}};
     uint32_t seq = 0;
     assert_int_equal(lane_submit(lane, &message, CLOCK_NEVER, true, &seq), 0);
     return seq;

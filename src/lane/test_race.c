@@ -47,8 +47,7 @@ static struct lane *open_small(bool private_memory)
 
 static uint32_t submit_add(struct lane *lane, uint64_t a)
 {
-    struct lane_message message = {
-        .verb = LANE_CALL, .tag = PEER_ADD, .word_count = 2, .words = {a, 1}};
+    struct lane_message message = {.verb = LANE_CALL, .tag = PEER_ADD, .words = {a, 1}};
     uint32_t seq = 0;
     assert_int_equal(lane_submit(lane, &message, CLOCK_NEVER, true, &seq), 0);
     return seq;

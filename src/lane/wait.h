@@ -62,19 +62,19 @@ static inline void lane_earn(uint32_t *purse, uint32_t ns)
     *purse = *purse + ns < LANE_PURSE_MAX_NS ? *purse + ns : LANE_PURSE_MAX_NS;
 }
 
-/* Look LANE_SPIN_SOON times. True: the turn is no longer @seen; that much is earned. */
-static inline bool lane_spin_soon(const _Atomic uint32_t *turn, uint32_t seen, uint32_t *purse,
-                                  struct lane_counts *counts)
+/* Look LANE_SPIN_SOON times. Returns at which look the turn was no longer @seen, which is earned; 0: at none. */
+static inline uint32_t lane_spin_soon(const _Atomic uint32_t *turn, uint32_t seen, uint32_t *purse,
+                                      struct lane_counts *counts)
 {
-    for (uint32_t look = 0; look < LANE_SPIN_SOON; look++) {
+    for (uint32_t look = 1; look <= LANE_SPIN_SOON; look++) {
         cpu_relax();
         if (lane_changed(turn, seen)) {
             counts->spins_won++;
             lane_earn(purse, LANE_PURSE_WON_NS);
-            return true;
+            return look;
         }
     }
-    return false;
+    return 0;
 }
 
 /* What lane_spin() does when the turn did not come soon: reads the clock between looks. */
@@ -89,7 +89,7 @@ static inline void lane_spin(const _Atomic uint32_t *turn, uint32_t seen,
                              const _Atomic uint32_t *verdict, uint32_t spin_max_ns, uint32_t *purse,
                              struct lane_counts *counts)
 {
-    if (*purse >= spin_max_ns && !lane_spin_soon(turn, seen, purse, counts)) {
+    if (*purse >= spin_max_ns && lane_spin_soon(turn, seen, purse, counts) == 0) {
         lane_spin_long(turn, seen, verdict, spin_max_ns, purse, counts);
     }
 }

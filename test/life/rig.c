@@ -143,7 +143,6 @@ static const struct plan *bind(struct rig *rig, const char *prototype,
     memcpy(lane_room_h(rig->lane, &room), plan_bytes, bytes);
     struct lane_message message = {.verb = LANE_CALL_BYTES,
                                    .tag = ENGINE_BIND,
-                                   .word_count = 3,
                                    .words = {lane_place(room.h_at, (uint32_t)bytes),
                                              lane_place(room.w_at, room.w_bytes),
                                              ++rig->functions}};
@@ -167,11 +166,9 @@ static void fill_message(struct rig *rig, const struct lane_room *room,
     message->tag = rig->functions;
     message->verb = request->frame_bytes ? LANE_CALL_BYTES : LANE_CALL;
     if (request->frame_bytes) {
-        message->word_count = 2;
         message->words[0] = lane_place(room->h_at, request->frame_bytes);
         message->words[1] = lane_place(room->w_at, room->w_bytes);
     } else {
-        message->word_count = request->word_count;
         memcpy(message->words, request->words, request->word_count * sizeof(uint64_t));
     }
 }
