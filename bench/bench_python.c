@@ -37,25 +37,17 @@ struct python_bench {
     struct floor_pair *pair;
 };
 
-static double ask(const struct row *row, uint32_t calls)
-{
-    double ns = 0;
-    if (fprintf(row->child->to, "%s %u\n", row->name, calls) < 0 || fflush(row->child->to) != 0 ||
-        fscanf(row->child->from, "%lf", &ns) != 1) {
-        fprintf(stderr, "cordon: bench: python3 ended\n");
-        exit(1);
-    }
-    return ns;
-}
-
 /* What waits for a line sleeps; so does its worker: the first calls do not count. */
 static double row_round(void *context)
 {
     const struct row *row = context;
-    if (row->warm > 0) {
-        (void)ask(row, row->warm);
+    double ns = 0;
+    if (fprintf(row->child->to, "%s %u %u\n", row->name, row->calls, row->warm) < 0 ||
+        fflush(row->child->to) != 0 || fscanf(row->child->from, "%lf", &ns) != 1) {
+        fprintf(stderr, "cordon: bench: python3 ended\n");
+        exit(1);
     }
-    return ask(row, row->calls);
+    return ns;
 }
 
 static void python_close(struct python_bench *bench)
@@ -94,7 +86,7 @@ static int python_open(struct rig *rig, struct python_bench *bench)
         return rig_fail(rig, r, "cannot start python3");
     }
     double ns;
-    if (fprintf(bench->child.to, "cordon-16 1\n") < 0 || fflush(bench->child.to) != 0 ||
+    if (fprintf(bench->child.to, "cordon-16 1 0\n") < 0 || fflush(bench->child.to) != 0 ||
         fscanf(bench->child.from, "%lf", &ns) != 1) {
         char said[200];
         child_complaint(&bench->child, said, sizeof said);

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What Python's callers pay: ctypes, direct and at its best; Cordon's package; process pools.
 
-Measures itself. Reads lines from standard input, "ROW CALLS", and answers each with the nanoseconds that a call took. One
-process for all rows: they alternate in it."""
+Measures itself. Reads lines from standard input, "ROW CALLS WARM", and answers each with the nanoseconds that a call took, behind
+others that do not count. One process for all rows: they alternate in it."""
 
 import concurrent.futures
 import ctypes
@@ -32,7 +32,8 @@ PAIRS = [(8, i) for i in range(64)]
 
 
 def timed(work):
-    def row(calls):
+    def row(calls, warm):
+        work(warm)
         begin = time.perf_counter_ns()
         work(calls)
         return (time.perf_counter_ns() - begin) / calls
@@ -123,8 +124,8 @@ def main():
         pin(libc.worker_pid(), int(sys.argv[2]))
         os.sched_setaffinity(0, {int(sys.argv[1])})
         for line in sys.stdin:
-            name, calls = line.split()
-            print(rows[name](int(calls)), flush=True)
+            name, calls, warm = line.split()
+            print(rows[name](int(calls), int(warm)), flush=True)
 
 
 main()

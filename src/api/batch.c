@@ -74,6 +74,7 @@ void cordon_flush(struct cordon_session *session)
         return;
     }
     if (session->station) {
+        batch_watch(session);
         station_ring(session->station);
     }
     session_leave(session);

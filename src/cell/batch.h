@@ -26,6 +26,9 @@ int batch_collect(struct cordon_pending *pending, uint64_t until_ns,
 int batch_collect_any(struct cordon_session *session, uint64_t until_ns,
                       struct cordon_pending **ret_pending);
 
+/* The keeper knows of every deadline of what is in flight. Held. */
+void batch_watch(struct cordon_session *session);
+
 struct cordon_session *batch_session(const struct cordon_pending *pending);
 
 /*

@@ -21,6 +21,7 @@ int session_new(struct cordon_cell *cell, bool is_explicit, struct cordon_sessio
     int r = session ? 0 : -ENOMEM;
     if (r == 0) {
         session->events = -1;
+        session->unwatched_ns = CLOCK_NEVER;
         session->cell = cell;
         session->is_explicit = is_explicit;
         line_init(&session->line);

@@ -323,6 +323,9 @@ int session_prepare(struct cordon_session *session, struct cordon_function *cons
 bool session_set_ringing(struct cordon_session *session, bool on)
 {
     session->quiet = !on;
+    if (on) {
+        batch_watch(session);
+    }
     return session->station && session->station->lane &&
            (lane_set_ringing(session->station->lane, on) ||
             (on && station_broken(session->station)));
