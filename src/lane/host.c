@@ -100,6 +100,7 @@ static inline int send(struct lane *lane, const struct lane_message *message, ui
     uint32_t index = lane_slot_of(seq);
     struct lane_slot *slot = &lane->slots[index];
     slot->depth = 0;
+    slot->timing = lane_timing_for(message);
     slot->reply_max = reply_max_of(message);
     record(&lane->h->record[index], message, lane_step_next(lane_turn_step(slot->turn)),
            deadline_ns);
@@ -153,8 +154,12 @@ static inline bool take_plain_answer(struct lane *lane, uint32_t seq, struct lan
     return true;
 }
 
-static inline bool spin_patiently(struct lane *lane, uint32_t index, struct lane_patience *patience)
+static inline bool spin_patiently(struct lane *lane, uint32_t index, struct lane_timing *timing)
 {
+    struct lane_patience *patience = &timing->patience;
+    if (timing->expectation.trust >= LANE_EXPECT_TRUST) {
+        return false; /* it will not come so soon */
+    }
     uint32_t pauses = lane_patience_begin(patience);
     for (uint32_t pause = 1; pause < pauses; pause++) { /* the last one stands before the look */
         cpu_relax();
@@ -162,6 +167,9 @@ static inline bool spin_patiently(struct lane *lane, uint32_t index, struct lane
     uint32_t looks = lane_spin_soon(&lane->w->mail[index].turn, lane->slots[index].turn,
                                     &lane->purse, &lane->counts);
     lane_patience_end(patience, pauses, looks);
+    if (looks != 0) {
+        timing->expectation.trust = 0;
+    }
     return looks != 0;
 }
 
@@ -181,7 +189,7 @@ int lane_exchange(struct lane *lane, const struct lane_message *message, uint64_
     if (lane->nudged || !lane_may_spin(lane) || !lane_is_rich(lane->purse, LANE_SPIN_HOST_NS)) {
         return LANE_EXPIRED;
     }
-    return spin_patiently(lane, index, &lane->patience[message->tag % LANE_PATIENCES]) &&
+    return spin_patiently(lane, index, lane_timing_of(lane, index)) &&
                    take_plain_answer(lane, *ret_seq, ret_event)
                ? LANE_CAME
                : LANE_EXPIRED;

@@ -93,9 +93,12 @@ static int accept(struct lane *lane, uint32_t seq, uint32_t turn, const struct l
     uint32_t index = lane_slot_of(seq);
     struct lane_slot *slot = &lane->slots[index];
     slot->turn = turn;
+    lane->waited = 0; /* for what comes next it may spin again */
     if (event->verb == LANE_CALLBACK) {
         lane->outer_reply_max[index][slot->depth++] = slot->reply_max;
         slot->state = LANE_SLOT_HELD;
+        lane_timing_of(lane, index)->expectation.trust =
+            0; /* there is more to it than one answer */
     } else {
         bool over = event->verb == LANE_RETURN && slot->depth == 0;
         slot->state = over ? LANE_SLOT_ANSWERED : LANE_SLOT_HELD;
@@ -249,29 +252,92 @@ static void ring_for_queued(const struct lane *lane)
     }
 }
 
+/* What the wait for call @seq has taught, if it was for the call's own answer. */
+static void learn(struct lane *lane, uint32_t seq, bool woken)
+{
+    uint32_t index = lane_slot_of(seq);
+    if (lane->slots[index].state == LANE_SLOT_ANSWERED) {
+        lane_expect_learn(&lane_timing_of(lane, index)->expectation,
+                          clock_now_ns() - lane->waited_since_ns, woken);
+    }
+}
+
+/* The answer is due within @ns: look for it. */
+static int spin_expecting(struct lane *lane, uint32_t seq, uint64_t ns,
+                          struct lane_event *ret_event)
+{
+    uint32_t index = lane_slot_of(seq);
+    if (!lane_may_spin(lane)) {
+        return LOOK_NOTHING;
+    }
+    lane_spin_long(&lane->w->mail[index].turn, lane->slots[index].turn, &lane->h->verdict,
+                   (uint32_t)ns, &lane->purse, &lane->counts);
+    if (lane->purse == 0) {
+        lane_timing_of(lane, index)->expectation.trust = 0; /* others need the CPU */
+    }
+    return lane_look(lane, seq, ret_event);
+}
+
 static int wait_parked(struct lane *lane, uint32_t seq, uint64_t until_ns,
                        int (*check)(void *context), void *context, struct lane_event *ret_event)
 {
     uint32_t index = lane_slot_of(seq);
+    uint64_t from_ns;
+    uint64_t to_ns;
+    bool expects = lane_expect(&lane_timing_of(lane, index)->expectation, lane->waited_since_ns,
+                               &from_ns, &to_ns);
     lane_ring(lane); /* or it would wait for what nobody was told of */
-    bool rough = lane->wake == LANE_WAKE_FUTEX && lane_is_rich(lane->purse, LANE_SPIN_HOST_NS);
+    bool rough =
+        !expects && lane->wake == LANE_WAKE_FUTEX && lane_is_rich(lane->purse, LANE_SPIN_HOST_NS);
     for (bool first = true;; first = false) {
         /* An earlier time only makes the slice shorter, and one more round finds that it has passed. */
         uint64_t now_ns = first && rough ? clock_tick_ns() : clock_now_ns();
+        bool due = expects && now_ns >= from_ns;
+        int r = LOOK_NOTHING;
         if (now_ns >= until_ns) {
             ring_for_queued(lane);
             return LANE_EXPIRED;
         }
-        park(lane, index, first, now_ns, until_ns);
-        int r = lane_look(lane, seq, ret_event);
+        if (due) {
+            expects = false;
+            r = now_ns < to_ns ? spin_expecting(lane, seq, to_ns - now_ns, ret_event) : r;
+        } else {
+            park(lane, index, first, now_ns, expects && from_ns < until_ns ? from_ns : until_ns);
+            r = lane_look(lane, seq, ret_event);
+        }
         if (r == LOOK_NOTHING && check != NULL) {
             r = check(context);
         }
         if (r != LOOK_NOTHING) {
+            learn(lane, seq, !due);
             ring_for_queued(lane);
             return r;
         }
     }
+}
+
+/* Spin for the answer of a call of which nothing is known, or that it comes soon: once. */
+static int wait_spinning(struct lane *lane, uint32_t seq, struct lane_event *ret_event)
+{
+    uint32_t index = lane_slot_of(seq);
+    struct lane_expectation *expectation = &lane_timing_of(lane, index)->expectation;
+    bool late = expectation->trust >= LANE_EXPECT_TRUST;
+    bool spins = !late && (lane->nudged || lane_may_spin(lane));
+    uint32_t spin_max_ns = lane->nudged ? LANE_SPIN_WORKER_NS : LANE_SPIN_HOST_NS;
+    int r = LOOK_NOTHING;
+    lane->nudged = false;
+    if (spins) {
+        lane_spin(&lane->w->mail[index].turn, lane->slots[index].turn, &lane->h->verdict,
+                  spin_max_ns, &lane->purse, &lane->counts);
+        r = lane_look(lane, seq, ret_event);
+    }
+    if (r != LOOK_NOTHING) {
+        expectation->trust = 0;
+        return r;
+    }
+    lane->waited = seq;
+    lane->waited_since_ns = clock_now_ns() - (late ? 0 : LANE_SPIN_HOST_NS);
+    return LOOK_NOTHING;
 }
 
 int lane_await(struct lane *lane, uint32_t seq, uint64_t until_ns, int (*check)(void *context),
@@ -296,12 +362,8 @@ int lane_await(struct lane *lane, uint32_t seq, uint64_t until_ns, int (*check)(
     if (until_ns == 0) {
         return LANE_EXPIRED;
     }
-    if (lane->nudged || lane_may_spin(lane)) {
-        uint32_t spin_max_ns = lane->nudged ? LANE_SPIN_WORKER_NS : LANE_SPIN_HOST_NS;
-        lane->nudged = false;
-        lane_spin(&lane->w->mail[index].turn, slot->turn, &lane->h->verdict, spin_max_ns,
-                  &lane->purse, &lane->counts);
-        r = lane_look(lane, seq, ret_event);
+    if (lane->waited != seq) {
+        r = wait_spinning(lane, seq, ret_event);
         if (r != LOOK_NOTHING) {
             return r;
         }

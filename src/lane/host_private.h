@@ -5,12 +5,19 @@
 /* What the files of the host's side share. Private memory: the truth about a lane. */
 
 #include "base/limits.h"
+#include "lane/expectation.h"
 #include "lane/host.h"
 #include "lane/layout.h"
 #include "lane/patience.h"
 #include "lane/room.h"
 
-#define LANE_PATIENCES 64u /* functions beyond share them */
+#define LANE_TIMINGS 128u /* what is beyond shares them */
+
+/* When answers of calls of one function come, and of about one size: 1 KB takes another time than 16 bytes. */
+struct lane_timing {
+    struct lane_patience patience;
+    struct lane_expectation expectation;
+};
 
 enum lane_slot_state {
     LANE_SLOT_FREE, /* no call, or collected */
@@ -25,6 +32,7 @@ struct lane_slot {
     uint32_t reply_max; /* of the innermost call in progress */
     uint8_t state;      /* enum lane_slot_state */
     uint8_t depth;      /* callbacks in progress */
+    uint8_t timing;     /* which one is the outermost call's */
 };
 
 struct lane {
@@ -41,7 +49,9 @@ struct lane {
     bool is_quiet; /* EVENTFD: answers do not ring */
     struct lane_counts counts;
     struct lane_slot slots[LANE_SLOTS];
-    struct lane_patience patience[LANE_PATIENCES]; /* of lane_exchange(), by function */
+    struct lane_timing timing[LANE_TIMINGS];
+    uint32_t waited;          /* the call whose next message is waited for beyond a spin; 0: none */
+    uint64_t waited_since_ns; /* from when on */
 
     uint32_t h_bytes;
     uint32_t w_bytes;
@@ -55,6 +65,19 @@ struct lane {
     /* reply_max of the calls around the innermost one. */
     uint32_t outer_reply_max[LANE_SLOTS][LIMIT_DEPTH];
 };
+
+static inline uint8_t lane_timing_for(const struct lane_message *message)
+{
+    uint32_t bytes = message->verb == LANE_CALL ? 0 : (uint32_t)(message->words[0] >> 32);
+    uint32_t size = bytes == 0 ? 0 : 32u - (uint32_t)__builtin_clz(bytes);
+    uint32_t kind = message->tag + (size << 16) + ((uint32_t)message->verb << 24);
+    return (uint8_t)((kind * 2654435761u) >> 25); /* Knuth's multiplicative hash */
+}
+
+static inline struct lane_timing *lane_timing_of(struct lane *lane, uint32_t index)
+{
+    return &lane->timing[lane->slots[index].timing];
+}
 
 static inline uint32_t lane_load_turn(const struct lane *lane, uint32_t index)
 {
