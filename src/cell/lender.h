@@ -194,6 +194,8 @@ static inline bool lease_is_local(const struct lender_lease *lease)
 int lease_local_start(struct lender_lease *lease, const struct lender_seat *seat,
                       struct message *why);
 void lease_local_end(struct lender_lease *lease);
+/* A client has seen a thread's death in its lane, and may ask for another one before it was looked at here. */
+void lease_local_note_deaths(const struct lending *lending);
 /* Bring the ledger up to date. @last: whatever it does, it is gone afterwards. */
 void lease_local_look(struct lender_lease *lease, uint64_t now_ns, bool last);
 void lease_local_free(struct lender_lease *lease);

@@ -261,6 +261,9 @@ int lease_start(struct lender_seat *seat, struct lender_lease **ret_lease, uint6
 {
     struct lending *lending = seat->lending;
     bool is_probe = false;
+    if (!lending->cell->keeper) {
+        lease_local_note_deaths(lending);
+    }
     int r = judge(seat, why);
     r = r != 0 ? r : ask(seat, &is_probe, ret_retry_ms, why);
     if (r != 0) {

@@ -114,6 +114,16 @@ void lease_local_end(struct lender_lease *lease)
     }
 }
 
+void lease_local_note_deaths(const struct lending *lending)
+{
+    for (const struct lender_lease *lease = lending->lender->leases; lease; lease = lease->next) {
+        if (lease->lending == lending && lease->h &&
+            atomic_load_explicit(&lease->h->verdict, memory_order_acquire) == LANE_DIED) {
+            cell_note_outcome(lending->cell, CORDON_CRASHED);
+        }
+    }
+}
+
 /* The verdict, with what belongs to it, once its giver has written all of it; @now: as much as there is. */
 static void carry_verdict(struct lender_lease *lease, bool now)
 {

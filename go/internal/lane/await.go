@@ -170,7 +170,11 @@ func (l *Lane) Await(seq uint32, limit *Limit, done <-chan struct{}, e *Event) S
 		return status
 	}
 	if l.maySpin() {
-		l.spinFor(l.w32(mailAt(slotOf(seq))), s.turn)
+		var p *patience
+		if seq == l.submitted && s.depth == 0 {
+			p = &l.patience[s.timing]
+		}
+		l.spinFor(l.w32(mailAt(slotOf(seq))), s.turn, p)
 		if status := l.look(seq, e); status != nothing {
 			return status
 		}

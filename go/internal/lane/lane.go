@@ -28,6 +28,7 @@ type Lane struct {
 	callback uint32                // where W's callback share begins
 
 	slots      [Slots]slot
+	patience   [timings]patience
 	submitted  uint32
 	collected  uint32
 	unrung     bool   // calls were submitted of which the worker was not told
@@ -56,6 +57,7 @@ type slot struct {
 	replyMax uint32
 	state    slotState
 	depth    uint8
+	timing   uint8            // which patience is the outermost call's
 	outer    [depthMax]uint32 // reply limits of the calls around the innermost one
 }
 
@@ -238,6 +240,7 @@ func (l *Lane) Submit(m *Message, ring bool) (uint32, error) {
 	s := &l.slots[index]
 	s.depth = 0
 	s.replyMax = m.replyMax()
+	s.timing = timingOf(m)
 	record := atRecords + index*recordBytes
 	*l.h64(record + recordDeadline) = never
 	*l.h32(record + recordFunction) = m.Tag

@@ -24,11 +24,11 @@ const (
 	pursePark  = 1_000
 )
 
-// spin looks at word until it is no longer seen, looks times at most, and reports whether it changed. It is not
-// preempted: looks are few.
+// spin looks at word until it is no longer seen, looks times at most, for the first time after first pauses, and returns at
+// which look it had changed; 0: at none. It is not preempted: looks are few.
 //
 //go:noescape
-func spin(word *uint32, seen uint32, looks uint32) bool
+func spin(word *uint32, seen, first, looks uint32) uint32
 
 func (l *Lane) earn(ns int64) {
 	l.purse += ns
@@ -51,16 +51,24 @@ func (l *Lane) maySpin() bool {
 		atomic.LoadUint32(l.w32(atWorkerCPU)) != l.cpu
 }
 
-// spinFor looks for another turn than seen, or a verdict, for a while.
-func (l *Lane) spinFor(turn *uint32, seen uint32) {
-	if spin(turn, seen, spinSoon) {
+// spinFor looks for another turn than seen, or a verdict, for a while. p is nil where answers come one behind the other.
+func (l *Lane) spinFor(turn *uint32, seen uint32, p *patience) {
+	pauses := uint32(0)
+	if p != nil {
+		pauses = p.begin()
+	}
+	looks := spin(turn, seen, pauses, spinSoon)
+	if p != nil {
+		p.end(pauses, looks)
+	}
+	if looks != 0 {
 		l.earn(purseWon)
 		return
 	}
 	began := clock.Now()
 	last := began
 	for last-began < spinMax {
-		won := spin(turn, seen, spinBatch) || atomic.LoadUint32(l.h32(atVerdict)) != 0
+		won := spin(turn, seen, 0, spinBatch) != 0 || atomic.LoadUint32(l.h32(atVerdict)) != 0
 		now := clock.Now()
 		if now-last > spinAway {
 			l.lose(purseMax)

@@ -2,13 +2,21 @@
 
 #include "textflag.h"
 
-// func spin(word *uint32, seen uint32, looks uint32) bool
+// func spin(word *uint32, seen, first, looks uint32) uint32
 //
 // PAUSE stands before each look: it frees the line for its writer (src/lane/wait.h has the numbers).
-TEXT ·spin(SB), NOSPLIT, $0-17
+TEXT ·spin(SB), NOSPLIT, $0-28
 	MOVQ word+0(FP), AX
 	MOVL seen+8(FP), BX
-	MOVL looks+12(FP), CX
+	MOVL first+12(FP), SI
+	MOVL looks+16(FP), CX
+	MOVL CX, DI
+wait:
+	CMPL SI, $1
+	JLS  look
+	PAUSE
+	DECL SI
+	JMP  wait
 look:
 	PAUSE
 	MOVL (AX), DX
@@ -16,10 +24,12 @@ look:
 	JNE  changed
 	DECL CX
 	JNZ  look
-	MOVB $0, ret+16(FP)
+	MOVL $0, ret+24(FP)
 	RET
 changed:
-	MOVB $1, ret+16(FP)
+	SUBL CX, DI
+	INCL DI
+	MOVL DI, ret+24(FP)
 	RET
 
 // func claim(memory *byte, bytes int)

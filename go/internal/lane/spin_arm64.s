@@ -2,11 +2,19 @@
 
 #include "textflag.h"
 
-// func spin(word *uint32, seen uint32, looks uint32) bool
-TEXT ·spin(SB), NOSPLIT, $0-17
+// func spin(word *uint32, seen, first, looks uint32) uint32
+TEXT ·spin(SB), NOSPLIT, $0-28
 	MOVD  word+0(FP), R0
 	MOVWU seen+8(FP), R1
-	MOVWU looks+12(FP), R2
+	MOVWU first+12(FP), R4
+	MOVWU looks+16(FP), R2
+	MOVWU looks+16(FP), R5
+wait:
+	CMPW  $1, R4
+	BLS   look
+	YIELD
+	SUBW  $1, R4
+	B     wait
 look:
 	YIELD
 	MOVWU (R0), R3
@@ -14,11 +22,12 @@ look:
 	BNE   changed
 	SUBW  $1, R2
 	CBNZW R2, look
-	MOVB  ZR, ret+16(FP)
+	MOVW  ZR, ret+24(FP)
 	RET
 changed:
-	MOVD $1, R3
-	MOVB R3, ret+16(FP)
+	SUBW R2, R5
+	ADDW $1, R5
+	MOVW R5, ret+24(FP)
 	RET
 
 // func claim(memory *byte, bytes int)
