@@ -5,6 +5,7 @@ package cordon
 import (
 	"context"
 	"errors"
+	"hash/crc32"
 	"strings"
 	"testing"
 	"time"
@@ -221,5 +222,27 @@ func TestBatches(t *testing.T) {
 	}
 	if _, err := b.Add(strdup, "x"); !errors.Is(err, ErrClosed) {
 		t.Errorf("a closed batch: %v", err)
+	}
+}
+
+// Up to 16 bytes travel inside the mail, more beside it; a worker's first call takes another way than the next.
+func TestBytesOfEverySmallLengthArrive(t *testing.T) {
+	clean(t)
+	_, zlib := openCell(t, "zlib", zlibInterface)
+	crc, err := Bind2[uint32, []byte, uint32](zlib, "crc32")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for round := 0; round < 2; round++ {
+		for length := 1; length <= 40; length++ {
+			bytes := make([]byte, length)
+			for i := range bytes {
+				bytes[i] = byte(i + round)
+			}
+			got, err := crc.Call(context.Background(), 0, bytes)
+			if want := crc32.ChecksumIEEE(bytes); err != nil || got != want {
+				t.Fatalf("%d bytes: %v, %v, not %v", length, got, err, want)
+			}
+		}
 	}
 }

@@ -117,3 +117,15 @@ def test_handles_are_objects(open_cell):
     with pytest.raises(TypeError):
         type(one)()
     other.close()
+
+
+def test_bytes_of_every_small_length_arrive(open_cell):
+    # Up to 16 travel inside the mail, more beside it; the first call of a worker takes another way than the next.
+    cell = open_cell("libz.so.1", CRC32 + "unsigned long adler32_z(unsigned long a, const uint8_t buf[n], size_t n);")
+    for round_ in range(2):
+        for length in range(1, 41):
+            text = bytes(range(round_ + 1, round_ + 1 + length))
+            assert cell.crc32(0, text) == zlib.crc32(text), length
+            assert cell.crc32(0, bytearray(text)) == zlib.crc32(text), length
+            assert cell.adler32_z(1, text) == zlib.adler32(text), length
+    assert cell.crc32.map((0, bytes([i]) * 16) for i in range(200)) == [zlib.crc32(bytes([i]) * 16) for i in range(200)]

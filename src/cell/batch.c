@@ -111,8 +111,10 @@ static void watch(struct cordon_session *session, uint64_t deadline_ns, bool qui
             deadline_ns < session->unwatched_ns ? deadline_ns : session->unwatched_ns;
         return;
     }
-    station_watch(session->station, deadline_ns);
     session->watched_ns = deadline_ns;
+    if (deadline_ns != CLOCK_NEVER) {
+        station_watch(session->station, deadline_ns);
+    }
 }
 
 void batch_watch(struct cordon_session *session)
@@ -130,9 +132,7 @@ static int submitted(struct cordon_session *session, struct cordon_pending *pend
 {
     pending->quick = quick;
     append(session, pending);
-    if (pending->call.deadline_ns != CLOCK_NEVER) {
-        watch(session, pending->call.deadline_ns, quick);
-    }
+    watch(session, pending->call.deadline_ns, quick);
     *ret_pending = pending;
     return 0;
 }

@@ -57,11 +57,21 @@ static void make_general(const struct outgoing *out, uint32_t seq, struct call *
     call->may_resend = true;
 }
 
+/* Only now it needs to be known when the call is late. */
+static void find_deadline(struct outgoing *out, uint32_t seq)
+{
+    if (out->deadline_ns == CORDON_DEFAULT) {
+        out->deadline_ns = cell_deadline_ns(out->session->cell);
+        lane_set_deadline(out->session->station->lane, seq, out->deadline_ns);
+    }
+}
+
 /* Something else than a plain answer came, or nothing: the general way goes on with it. */
-static int end_generally(const struct outgoing *out, uint32_t seq, const struct lane_event *came,
+static int end_generally(struct outgoing *out, uint32_t seq, const struct lane_event *came,
                          struct cordon_result *ret_result)
 {
     struct call call;
+    find_deadline(out, seq);
     if (out->ret_pending) {
         struct cordon_pending *pending = batch_take(out->session);
         make_general(out, seq, batch_call(pending));
@@ -74,15 +84,12 @@ static int end_generally(const struct outgoing *out, uint32_t seq, const struct 
     return r == -ERESTART ? call_resend(&call, CLOCK_NEVER, ret_result) : r;
 }
 
-/* It was not answered at once: only now it needs to be known when it is late. */
+/* It was not answered at once. */
 static __attribute__((noinline)) int await(struct outgoing *out, uint32_t seq,
                                            struct lane_event *ret_event)
 {
     struct station *station = out->session->station;
-    if (out->deadline_ns == CORDON_DEFAULT) {
-        out->deadline_ns = cell_deadline_ns(out->session->cell);
-        lane_set_deadline(station->lane, seq, out->deadline_ns);
-    }
+    find_deadline(out, seq);
     return lane_await(station->lane, seq, out->ret_pending ? LANE_SPIN : out->deadline_ns,
                       station_check, station, ret_event);
 }
