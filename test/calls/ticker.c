@@ -2,6 +2,7 @@
 
 /* A library with a thread of its own, which calls back. */
 #include <pthread.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -33,6 +34,7 @@ static struct {
     void *context;
     int times;
     int sum;
+    bool started; /* and not joined */
 } ticker;
 
 static void *run(void *unused)
@@ -44,19 +46,31 @@ static void *run(void *unused)
     return NULL;
 }
 
+/* At level thread sessions end, and this process goes on: a thread of theirs that has ended is nobody's. */
+static __attribute__((destructor)) void forget(void)
+{
+    if (ticker.started && pthread_tryjoin_np(ticker.thread, NULL) == 0) {
+        ticker.started = false;
+    }
+}
+
 int ticker_start(tick *callback, void *context, int times)
 {
+    forget();
     ticker.callback = callback;
     ticker.context = context;
     ticker.times = times;
     ticker.sum = 0;
-    return pthread_create(&ticker.thread, NULL, run, NULL);
+    int r = pthread_create(&ticker.thread, NULL, run, NULL);
+    ticker.started = r == 0;
+    return r;
 }
 
 /* The sum of what the callbacks returned. */
 int ticker_join(void)
 {
     (void)pthread_join(ticker.thread, NULL);
+    ticker.started = false;
     return ticker.sum;
 }
 
@@ -83,6 +97,7 @@ static void *run_one(void *unused)
 /* That many threads, each of which calls back once. */
 int ticker_crowd(tick *callback, void *context, int threads)
 {
+    forget();
     ticker.callback = callback;
     ticker.context = context;
     crowd.failed = crowd.answered = 0;
