@@ -100,21 +100,22 @@ static void detach(struct cordon_session *session, struct cordon_pending *pendin
 }
 
 /*
- * The keeper is told of deadlines. In a batch of calls that end one behind the other it knows of the first, looks at all of them
- * when that ends, and need not be told of each (a locked instruction: 3-5 of 115 ns a call): every WATCH_EACH-th does, and
- * batch_watch(), when they are sent off or waited for.
+ * The keeper is told of deadlines. Of a batch's calls, that end one behind the other, it knows the first, and looks at all of them
+ * when that ends: it need not be told of each (a locked instruction: 3-5 of 115 ns a call). The first is, and every
+ * WATCH_EACH-th; of the others batch_watch(), when they are sent off or waited for.
  */
 static void watch(struct cordon_session *session, uint64_t deadline_ns, bool quick)
 {
-    if (quick && session->pending_count % WATCH_EACH != 1 && deadline_ns >= session->watched_ns) {
+    if (deadline_ns == CLOCK_NEVER) {
+        return;
+    }
+    if (quick && session->pending_count % WATCH_EACH != 1 &&
+        lane_seems_watched(session->station->lane, deadline_ns)) {
         session->unwatched_ns =
             deadline_ns < session->unwatched_ns ? deadline_ns : session->unwatched_ns;
         return;
     }
-    session->watched_ns = deadline_ns;
-    if (deadline_ns != CLOCK_NEVER) {
-        station_watch(session->station, deadline_ns);
-    }
+    station_watch(session->station, deadline_ns);
 }
 
 void batch_watch(struct cordon_session *session)

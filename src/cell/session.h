@@ -74,8 +74,8 @@ struct cordon_session {
     struct cordon_pending *pending_last;
     struct cordon_pending *pending_free;
     uint32_t pending_count;
-    uint64_t watched_ns;   /* the last deadline that the keeper was told of */
-    uint64_t unwatched_ns; /* the first one that it was not; CLOCK_NEVER: none */
+    uint64_t
+        unwatched_ns; /* the first deadline that the keeper was not told of; CLOCK_NEVER: none */
     struct session_counts counts;
     struct violations violations;
     _Atomic uint64_t report; /* of the last end that has one; 0: none yet */

@@ -335,6 +335,13 @@ void lane_nudge(struct lane *lane)
     lane->nudged = lane->h->one_cpu == 0;
 }
 
+bool lane_seems_watched(const struct lane *lane, uint64_t deadline_ns)
+{
+    /* Relaxed: a hint. */
+    uint64_t looks_ns = atomic_load_explicit(&lane->h->watch_until_ns, memory_order_relaxed);
+    return looks_ns != 0 && looks_ns <= deadline_ns;
+}
+
 bool lane_needs_watch(const struct lane *lane, uint64_t deadline_ns)
 {
     /*

@@ -217,4 +217,10 @@ struct lane_counts lane_peek_counts(const struct lane *lane);
 /* True if the keeper must be told that call with this deadline is unattended (it looks later or not at all). */
 bool lane_needs_watch(const struct lane *lane, uint64_t deadline_ns);
 
+/*
+ * True if the keeper looks before @deadline_ns anyway, as far as this side has heard: it may just have looked, and not seen a
+ * call that was submitted in that moment. lane_needs_watch() has to follow, but not for each call.
+ */
+bool lane_seems_watched(const struct lane *lane, uint64_t deadline_ns);
+
 #endif

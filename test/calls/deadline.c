@@ -81,6 +81,44 @@ static void test_deadline_is_enforced_though_nobody_waits(const struct harness *
     cordon_cell_close(cell);
 }
 
+/* Calls of a worker that knows them; the keeper is not told of each. @first_ns: the deadline of those before the hanging one. */
+static void expect_enforced_in_a_batch(const struct harness *harness, uint64_t first_ns)
+{
+    struct cordon_cell *cell = harness_open(harness, "", NULL);
+    struct cordon_session *session = harness_session(cell);
+    struct cordon_function *functions[] = {
+        harness_bind(cell, "int abs(int j)"),
+        harness_bind(cell, "unsigned sleep(unsigned seconds)"),
+    };
+    struct cordon_pending *pending[4];
+    struct cordon_error error;
+    struct cordon_result result;
+    uint32_t retry_ms;
+    assert_int_equal(cordon_session_prepare(session, functions, 2, &retry_ms, &error), 0);
+    int pid = cordon_session_worker_pid(session);
+    for (int i = 0; i < 4; i++) {
+        struct cordon_value arg = i < 3 ? cordon_int(-i) : cordon_uint(60);
+        uint64_t deadline_ns = i < 3 ? first_ns : cordon_after_ms(300);
+        assert_int_equal(
+            cordon_submit(session, functions[i / 3], &arg, 1, deadline_ns, &pending[i], &error), 0);
+    }
+    cordon_flush(session);
+    assert_true(harness_wait(worker_is_gone, &pid, 300 + GRACE_MS));
+    for (int i = 0; i < 4; i++) {
+        harness_expect(cordon_collect(pending[i], 0, &result), i < 3 ? CORDON_DONE : CORDON_TIMEOUT,
+                       &result);
+    }
+    cordon_session_close(session);
+    cordon_cell_close(cell);
+}
+
+static void test_deadline_in_a_batch_is_enforced_though_nobody_waits(const struct harness *harness)
+{
+    expect_enforced_in_a_batch(harness, CORDON_NEVER);
+    expect_enforced_in_a_batch(harness, cordon_after_ms(200));
+    expect_enforced_in_a_batch(harness, cordon_after_ms(20000));
+}
+
 static void test_later_calls_of_a_batch_end_with_the_late_one(const struct harness *harness)
 {
     struct cordon_cell *cell = harness_open(harness, "", NULL);
@@ -160,6 +198,8 @@ int main(int argc, char **argv)
          HARNESS_PROCESS | HARNESS_THREAD, HARNESS_ABANDONS, 0},
         {"deadline_is_enforced_though_nobody_waits", test_deadline_is_enforced_though_nobody_waits,
          HARNESS_PROCESS, 0, 0},
+        {"deadline_in_a_batch_is_enforced_though_nobody_waits",
+         test_deadline_in_a_batch_is_enforced_though_nobody_waits, HARNESS_PROCESS, 0, 0},
         {"later_calls_of_a_batch_end_with_the_late_one",
          test_later_calls_of_a_batch_end_with_the_late_one, HARNESS_PROCESS, 0, 0},
         {"deadline_that_passes_in_a_callback_ends_the_call_when_it_returns",
