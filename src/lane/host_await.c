@@ -300,6 +300,7 @@ static int wait_parked(struct lane *lane, uint32_t seq, uint64_t until_ns,
         }
         if (due) {
             expects = false;
+            to_ns = to_ns < until_ns ? to_ns : until_ns;
             r = now_ns < to_ns ? spin_expecting(lane, seq, to_ns - now_ns, ret_event) : r;
         } else {
             park(lane, index, first, now_ns, expects && from_ns < until_ns ? from_ns : until_ns);
