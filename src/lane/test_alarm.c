@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "lane/alarm.h"
 #include "lane/host.h"
+#include "lane/test_peer.h"
 #include "lane/worker.h"
 
 struct scene {
@@ -23,12 +24,7 @@ struct scene {
 
 static void open_scene(struct scene *scene)
 {
-    struct lane_options options = {
-        .h_bytes = LANE_BYTES_MIN, .w_bytes = LANE_BYTES_MIN, .private_memory = true};
-    assert_int_equal(lane_open(&options, &scene->lane), 0);
-    struct lane_host_page *h = lane_peek_h(scene->lane);
-    assert_int_equal(
-        lane_end_init(&scene->end, h, h->h_bytes, lane_peek_w(scene->lane), h->w_bytes, -1), 0);
+    assert_int_equal(peer_open_both(&scene->lane, &scene->end), 0);
 }
 
 static uint32_t submit(struct scene *scene)

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "lane/host.h"
+#include "lane/test_peer.h"
 #include "lane/worker.h"
 
 #define CALLS 20000u
@@ -32,12 +33,7 @@ struct scene {
 
 static void open_scene(struct scene *scene)
 {
-    struct lane_options options = {
-        .h_bytes = LANE_BYTES_MIN, .w_bytes = LANE_BYTES_MIN, .private_memory = true};
-    assert_int_equal(lane_open(&options, &scene->lane), 0);
-    struct lane_host_page *h = lane_peek_h(scene->lane);
-    assert_int_equal(
-        lane_end_init(&scene->end, h, h->h_bytes, lane_peek_w(scene->lane), h->w_bytes, -1), 0);
+    assert_int_equal(peer_open_both(&scene->lane, &scene->end), 0);
     scene->end.is_thread = true; /* a verdict wakes it at once */
 }
 
@@ -171,20 +167,28 @@ static void test_bytes_inside_that_do_not_fit_are_no_message(void **state)
     }
 }
 
+/* One call, of a worker that says this. Returns what came of it, by whichever way. */
+static int exchange_once(struct scene *scene, enum lie lie, struct lane_event *ret_event)
+{
+    struct lane_message message = short_message(1, "ab", 2);
+    uint32_t at_once = 0;
+    *scene = (struct scene){.lie = lie};
+    open_scene(scene);
+    start(scene);
+    int r = exchange(scene->lane, &message, ret_event, &at_once);
+    assert_int_equal(at_once, 0);
+    return r;
+}
+
 static void test_lies_are_left_to_who_judges_them(void **state)
 {
     (void)state;
     static const enum lie lies[] = {WRONG_STEP, WRONG_VERB, REPLY_BYTES};
     for (uint32_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
-        struct scene scene = {.lie = lies[i]};
-        struct lane_message message = short_message(1, "ab", 2);
+        struct scene scene;
         struct lane_event event;
-        uint32_t at_once = 0;
         uint32_t blamed = 0;
-        open_scene(&scene);
-        start(&scene);
-        assert_int_equal(exchange(scene.lane, &message, &event, &at_once), -EBADMSG);
-        assert_int_equal(at_once, 0);
+        assert_int_equal(exchange_once(&scene, lies[i], &event), -EBADMSG);
         assert_int_equal(lane_verdict(scene.lane, &blamed, NULL), LANE_LIED);
         assert_int_equal(blamed, 1);
         (void)stop(&scene);
@@ -194,14 +198,9 @@ static void test_lies_are_left_to_who_judges_them(void **state)
 static void test_refusal_is_no_plain_answer(void **state)
 {
     (void)state;
-    struct scene scene = {.lie = STATUS};
-    struct lane_message message = short_message(1, "ab", 2);
+    struct scene scene;
     struct lane_event event;
-    uint32_t at_once = 0;
-    open_scene(&scene);
-    start(&scene);
-    assert_int_equal(exchange(scene.lane, &message, &event, &at_once), LANE_CAME);
-    assert_int_equal(at_once, 0);
+    assert_int_equal(exchange_once(&scene, STATUS, &event), LANE_CAME);
     assert_int_equal(event.status, -3);
     (void)stop(&scene);
 }

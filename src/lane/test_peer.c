@@ -167,3 +167,13 @@ int peer_wait(struct peer *peer)
     require(waitpid(peer->pid, &status, 0) == peer->pid);
     return status;
 }
+
+int peer_open_both(struct lane **ret_lane, struct lane_end *ret_end)
+{
+    struct lane_options options = {
+        .h_bytes = LANE_BYTES_MIN, .w_bytes = LANE_BYTES_MIN, .private_memory = true};
+    int r = lane_open(&options, ret_lane);
+    return r < 0 ? r
+                 : lane_end_init(ret_end, lane_peek_h(*ret_lane), LANE_BYTES_MIN,
+                                 lane_peek_w(*ret_lane), LANE_BYTES_MIN, -1);
+}

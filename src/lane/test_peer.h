@@ -44,4 +44,7 @@ int peer_wait(struct peer *peer);
 /* Map the lane's fds as another process would; aborts the test's process on failure. */
 void peer_map(struct lane_end *end, const struct lane *lane);
 
+/* Both sides of the smallest lane there is, in this process. Returns 0 or a negative errno. */
+int peer_open_both(struct lane **ret_lane, struct lane_end *ret_end);
+
 #endif
